@@ -1,0 +1,1 @@
+"""Timings against the loops the field uses."""

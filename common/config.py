@@ -1,0 +1,136 @@
+"""One configuration from a dataclass, YAML files and flags; unknown keys are errors.
+
+A command describes its settings as a (nested) dataclass. Values come, later ones winning, from the dataclass defaults,
+any number of ``-c FILE.yaml``, and flags spelled like the keys (``--engine.max_steps 100``). The short spellings in
+:data:`SHORTCUTS` (``--max-steps 100``) are the same for every command that trains.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from common.errors import ConfigError
+from common.files import write_text
+
+Config = TypeVar("Config")
+
+SHORTCUTS: Mapping[str, str] = {
+    "--max-steps": "--engine.max_steps",
+    "--seed": "--engine.seed",
+    "--device": "--engine.device",
+    "--workers": "--engine.workers",
+}
+
+
+def parse_config(
+    config_class: type[Config],
+    argv: Sequence[str] | None,
+    *,
+    program: str,
+    description: str = "",
+    shortcuts: Mapping[str, str] | None = None,
+) -> Config:
+    """Build ``config_class`` from defaults, YAML files and flags.
+
+    Args:
+        config_class: a dataclass; nested dataclasses become sections.
+        argv: the arguments without the program's name; None means those of the process.
+        program: name shown in usage and error messages.
+        shortcuts: short flag -> full flag; default :data:`SHORTCUTS`.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type, a missing file.
+        SystemExit: ``--help`` was asked for.
+    """
+    parser = ArgumentParser(prog=program, description=description or config_class.__doc__, exit_on_error=False)
+    parser.add_argument("-c", "--config", action="config", help="YAML file with settings; may be repeated, later wins")
+    parser.add_class_arguments(config_class)
+    arguments = expand_shortcuts(
+        list(sys.argv[1:] if argv is None else argv), SHORTCUTS if shortcuts is None else shortcuts
+    )
+    try:
+        namespace = parser.parse_args(arguments)
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{program}: {explain(str(error), config_class)}") from error
+    namespace.pop("config", None)
+    values = parser.instantiate(namespace)
+    return config_class(**{field.name: values[field.name] for field in dataclasses.fields(config_class)})  # type: ignore[arg-type]
+
+
+def expand_shortcuts(arguments: list[str], shortcuts: Mapping[str, str]) -> list[str]:
+    """Replace ``--max-steps 5`` and ``--max-steps=5`` by their full spelling."""
+    expanded = []
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        expanded.append(shortcuts.get(flag, flag) + equals + value)
+    return expanded
+
+
+def explain(message: str, config_class: type[Any]) -> str:
+    """One line from the parser's message, with the nearest known key where a key is unknown."""
+    line = " ".join(message.split())
+    unknown = re.search(r"does not accept option '([^']+)'|[Uu]nrecognized arguments: (?:--)?([\w.\-]+)", line)
+    if unknown is None:
+        return line
+    key = (unknown.group(1) or unknown.group(2)).split(".")[-1]
+    known = setting_names(config_class)
+    near = difflib.get_close_matches(key, [name.split(".")[-1] for name in known], n=1)
+    hint = [name for name in known if near and name.split(".")[-1] == near[0]]
+    return line + (f". Did you mean {hint[0]!r}?" if hint else f". Known keys: {', '.join(known)}.")
+
+
+def setting_names(config_class: type[Any], prefix: str = "") -> list[str]:
+    """Dotted names of all settings of a nested dataclass."""
+    names: list[str] = []
+    for field in dataclasses.fields(config_class):
+        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        if dataclasses.is_dataclass(default):
+            names += setting_names(type(default), f"{prefix}{field.name}.")  # type: ignore[arg-type]
+        else:
+            names.append(prefix + field.name)
+    return names
+
+
+def config_to_dict(config: Any) -> dict[str, Any]:
+    """Plain nested dictionary (strings, numbers, lists) of a config dataclass."""
+    return dataclasses.asdict(config)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` -> ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
+    write_text(path, yaml.safe_dump(dict(values), sort_keys=False))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping safely.
+
+    Raises:
+        ConfigError: the file is missing, broken or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} does not hold settings (a mapping of keys to values)")
+    return values

@@ -1,0 +1,1 @@
+"""Dense conditional random field: settings, unary energies, inference."""

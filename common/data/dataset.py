@@ -1,0 +1,79 @@
+"""Samples of a listed dataset as dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from common.data.images import read_image, read_label_map, read_saliency
+from common.data.layout import DatasetLayout
+from common.data.sampling import Sample
+from common.errors import DataError
+
+Part = Literal["mask", "saliency", "tags"]
+
+
+class ListedImages(Dataset[Sample]):
+    """Images of a list with the parts asked for.
+
+    A sample holds ``id`` (str), ``image`` (uint8, H x W x 3, RGB) and, as asked, ``mask`` (uint8, H x W), ``saliency``
+    (uint8, H x W) and ``tags`` (float32, C).
+
+    Args:
+        layout: where the files are.
+        ids: the list.
+        parts: what to read besides the image.
+        mask_path: where masks come from, e.g. a folder of pseudo labels; default: the dataset's own.
+
+    Raises:
+        DataError: at construction when ids lack tags; on reading when a file is missing, unreadable or of another
+            size than its image.
+    """
+
+    def __init__(
+        self,
+        layout: DatasetLayout,
+        ids: Sequence[str],
+        parts: Collection[Part] = (),
+        mask_path: Callable[[str], Path] | None = None,
+    ) -> None:
+        if not ids:
+            raise DataError(f"the list of images of {layout.root} is empty")
+        self.layout = layout
+        self.ids = list(ids)
+        self.parts = frozenset(parts)
+        self.mask_path = mask_path or layout.mask_path
+        self.tags: Mapping[str, np.ndarray] = layout.read_tags(self.ids) if "tags" in self.parts else {}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.read(self.ids[index])
+
+    def read(self, image_id: str) -> Sample:
+        """The sample of ``image_id``."""
+        sample: Sample = {"id": image_id, "image": read_image(self.layout.image_path(image_id))}
+        if "mask" in self.parts:
+            sample["mask"] = read_label_map(self.mask_path(image_id))
+        if "saliency" in self.parts:
+            sample["saliency"] = read_saliency(self.layout.saliency_path(image_id))
+        if "tags" in self.parts:
+            sample["tags"] = self.tags[image_id]
+        require_same_size(sample)
+        return sample
+
+
+def require_same_size(sample: Sample) -> None:
+    """Raise :class:`DataError` when a map of ``sample`` has another size than its image."""
+    size = sample["image"].shape[:2]
+    for part in ("mask", "saliency"):
+        if part in sample and sample[part].shape[:2] != size:
+            other = "x".join(map(str, sample[part].shape[:2]))
+            raise DataError(
+                f"{sample['id']}: the {part} is {other} but the image is {size[0]}x{size[1]} (height x width); make them the same size"
+            )

@@ -1,0 +1,105 @@
+"""Reading images, label maps and saliency maps; whatever is wrong with a file is said by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from common.errors import DataError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+# Everything Pillow turns into 8-bit RGB without losing range; 16-bit and float images would be clipped silently.
+EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+
+RGB_LABEL_MAP_HELP = (
+    "is a colour (RGB) image, not a label map: its pixels are colours instead of class numbers. Use the original "
+    "palette PNGs (SegmentationClassAug is also offered as a converted RGB copy; that one does not work), or map every "
+    "colour back to its class number and save a palette or grey PNG."
+)
+
+
+def read_image(path: Path) -> npt.NDArray[np.uint8]:
+    """Decode an image completely into uint8 [H, W, 3] RGB.
+
+    Grey, palette and CMYK images are converted; transparency is dropped. EXIF rotation is not applied, because label
+    maps and saliency maps of the field follow the stored pixels.
+
+    Raises:
+        DataError: the file is missing, truncated, not an image, or has more than 8 bits per channel.
+    """
+    with open_image(path) as image:
+        if image.mode not in EIGHT_BIT_MODES:
+            raise DataError(
+                f"{path} has pixel format {image.mode}, more than 8 bits per channel; save it as 8-bit RGB."
+            )
+        return np.array(image.convert("RGB"))
+
+
+def read_label_map(path: Path) -> npt.NDArray[np.uint8]:
+    """Read a palette or grey label map, uint8 [H, W]: the stored numbers, whatever the palette's colours are.
+
+    Raises:
+        DataError: the file is missing, broken, a colour image, stored with loss (JPEG), or has labels above 255.
+    """
+    with open_image(path) as image:
+        if image.format == "JPEG":
+            raise DataError(f"{path} is a JPEG, whose compression changes class numbers; save label maps as PNG.")
+        if image.mode in ("1", "L", "P"):
+            return np.array(image, dtype=np.uint8)
+        if image.mode.startswith("I"):
+            return narrow_label_map(np.array(image), path)
+        raise DataError(f"{path} {RGB_LABEL_MAP_HELP}")
+
+
+def narrow_label_map(label_map: npt.NDArray[Any], path: Path) -> npt.NDArray[np.uint8]:
+    """A 16- or 32-bit label map as uint8, if its numbers allow it."""
+    if label_map.min() < 0 or label_map.max() > 255:
+        raise DataError(f"{path} holds labels {label_map.min()}..{label_map.max()}; only 0..255 fit a label map.")
+    return label_map.astype(np.uint8)
+
+
+def read_saliency(path: Path) -> npt.NDArray[np.uint8]:
+    """Read a saliency map, uint8 [H, W], 0 (background) .. 255 (salient).
+
+    Raises:
+        DataError: the file is missing, broken, 16-bit, or a colour image whose channels differ.
+    """
+    with open_image(path) as image:
+        if image.mode not in EIGHT_BIT_MODES:
+            raise DataError(f"{path} has pixel format {image.mode}; a saliency map is an 8-bit grey image.")
+        if image.mode in ("1", "L"):
+            return np.array(image.convert("L"))
+        colours = np.array(image.convert("RGB"))
+    if not (colours == colours[:, :, :1]).all():
+        raise DataError(f"{path} is a colour image, not a saliency map; a saliency map is an 8-bit grey image.")
+    return np.ascontiguousarray(colours[:, :, 0])
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) in pixels from the header alone; the pixels are not decoded.
+
+    Raises:
+        DataError: the file is missing or not an image.
+    """
+    with open_image(path) as image:
+        return image.height, image.width
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image file; anything Pillow finds wrong, now or while decoding, becomes a :class:`DataError`."""
+    try:
+        with Image.open(path) as image:
+            yield image
+    except FileNotFoundError as error:
+        raise DataError(f"image {path} does not exist.") from error
+    # Pillow reports broken files by several exception types, depending on the format.
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise DataError(f"cannot read image {path}: {error}. Download or export it again.") from error

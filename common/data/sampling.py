@@ -1,0 +1,128 @@
+"""Which samples form a batch and which random numbers augment them: pure functions of seed, epoch and index.
+
+Nothing here depends on worker processes or on what was drawn before, so a training can start at any step and sees
+exactly what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from torch.utils.data import Dataset, Sampler
+
+from common.errors import ConfigError, DataError
+
+Sample = dict[str, Any]
+Transform = Callable[[Sample, random.Random], Sample]
+
+
+class SampleKey(NamedTuple):
+    """One sample of one epoch."""
+
+    epoch: int
+    index: int
+
+
+class SampleFailure(NamedTuple):
+    """Stands for a sample that could not be read; carries the one-line reason out of the worker process."""
+
+    message: str
+
+
+class IndexedSamples(Protocol):
+    """Anything with a length whose items are sample dictionaries."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+def sample_rng(seed: int, epoch: int, index: int) -> random.Random:
+    """The random state of one sample, well mixed so that neighbouring indices are independent."""
+    digest = hashlib.blake2b(f"{seed}/{epoch}/{index}".encode(), digest_size=16).digest()
+    return random.Random(int.from_bytes(digest, "little"))
+
+
+class SeededDataset(Dataset[Sample | SampleFailure]):
+    """Applies ``transform(sample, rng)`` with the random state of (seed, epoch, index)."""
+
+    def __init__(self, samples: IndexedSamples, transform: Transform, seed: int) -> None:
+        self.samples = samples
+        self.transform = transform
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
+        try:
+            sample = self.samples[key.index]
+            return self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
+        except DataError as error:
+            return SampleFailure(str(error))
+
+
+class StepBatchSampler(Sampler[list[SampleKey]]):
+    """Batches ``first``, ``first + 1``, ... of an endless training; each process gets its share of every batch.
+
+    Each epoch is a permutation decided by (seed, epoch). Batch ``b`` lies in epoch ``b // batches_per_epoch``.
+
+    Args:
+        n_samples: length of the dataset.
+        batch_size: samples of a batch over all processes.
+        seed: decides the permutations.
+        first: first batch to yield.
+        count: number of batches to yield.
+        drop_last: leave out the smaller last batch of each epoch.
+        rank, world_size: this process's contiguous share of each batch.
+
+    Raises:
+        ConfigError: no batch would exist, or a process would get an empty share.
+    """
+
+    def __init__(
+        self,
+        n_samples: int,
+        batch_size: int,
+        seed: int,
+        *,
+        first: int = 0,
+        count: int,
+        drop_last: bool = False,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if n_samples < 1:
+            raise DataError("the training list is empty")
+        if drop_last and n_samples < batch_size:
+            raise ConfigError(f"{n_samples} images cannot fill one batch of {batch_size}; lower engine.batch_size")
+        smallest = batch_size if drop_last else (n_samples % batch_size or batch_size)
+        if smallest < world_size:
+            raise ConfigError(
+                f"the smallest batch has {smallest} images for {world_size} processes; "
+                "set engine.last_batch to drop or change engine.batch_size"
+            )
+        self.n_samples, self.batch_size, self.seed = n_samples, batch_size, seed
+        self.first, self.count = first, count
+        self.batches_per_epoch = n_samples // batch_size if drop_last else -(-n_samples // batch_size)
+        self.rank, self.world_size = rank, world_size
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        order, order_epoch = np.empty(0, np.int64), -1
+        for batch in range(self.first, self.first + self.count):
+            epoch, position = divmod(batch, self.batches_per_epoch)
+            if epoch != order_epoch:
+                order, order_epoch = self.permutation(epoch), epoch
+            members = order[position * self.batch_size : (position + 1) * self.batch_size]
+            yield [SampleKey(epoch, int(index)) for index in np.array_split(members, self.world_size)[self.rank]]
+
+    def permutation(self, epoch: int) -> np.ndarray:
+        """Order of all samples in ``epoch``."""
+        return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.n_samples)

@@ -1,0 +1,1 @@
+"""The one training loop, the one images-to-files loop, and what they stand on."""

@@ -1,0 +1,194 @@
+"""The images-to-files loop of every inference stage: sharded over processes, continued where it was, failures by name."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from common.data.sampling import SampleFailure
+from common.engine.loading import start_worker
+from common.engine.run_folder import describe_differences
+from common.engine.session import Session
+from common.errors import ConfigError, DataError
+from common.files import read_json, write_json
+
+STAGE_FILE = "stage.json"
+
+
+@dataclass
+class StageReport:
+    """What an inference stage did.
+
+    Attributes:
+        done: images computed now.
+        skipped: images whose file was already complete.
+        failed: id -> one-line reason.
+    """
+
+    done: int = 0
+    skipped: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def exit_status(self, stage: str) -> int:
+        """Print the summary; 1 when an image failed, else 0."""
+        print(f"{stage}: {self.done} written, {self.skipped} already there, {len(self.failed)} failed")
+        for image_id, reason in self.failed.items():
+            print(f"  failed: {image_id}: {reason}", file=sys.stderr)
+        return 1 if self.failed else 0
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """A folder with one file per image, made with one set of settings.
+
+    Attributes:
+        path: the folder.
+        suffix: ending of each file, e.g. ``.npz``.
+        settings: everything the files depend on; written to ``stage.json``.
+        force: redo what is there.
+    """
+
+    path: Path
+    suffix: str
+    settings: Mapping[str, Any]
+    force: bool = False
+
+    def file(self, image_id: str) -> Path:
+        return self.path / f"{image_id}{self.suffix}"
+
+    def begin(self) -> None:
+        """Record the settings, or check that the files already there were made with the same.
+
+        Raises:
+            ConfigError: they were made with others; the message names them.
+        """
+        record = self.path / STAGE_FILE
+        if record.exists() and not self.force:
+            changes = describe_differences(read_json(record), self.settings)
+            if changes:
+                raise ConfigError(
+                    f"the files in {self.path} were made with other settings ({changes}); use --force to redo them or another folder"
+                )
+        write_json(record, dict(self.settings))
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """The ids still to do."""
+        return [image_id for image_id in ids if self.force or not self.file(image_id).exists()]
+
+
+class LoadedImages(Dataset[Any]):
+    """``load(id)`` in worker processes; an unreadable image becomes a :class:`SampleFailure`."""
+
+    def __init__(self, ids: Sequence[str], load: Callable[[str], Any]) -> None:
+        self.ids, self.load = ids, load
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> tuple[str, Any]:
+        image_id = self.ids[index]
+        try:
+            return image_id, self.load(image_id)
+        except DataError as error:
+            return image_id, SampleFailure(str(error))
+
+
+def keep_list(items: list[Any]) -> list[Any]:
+    """Collate that leaves the samples as they are: images differ in size."""
+    return items
+
+
+def unchanged(samples: list[Any]) -> list[Any]:
+    """The ``compute`` of stages whose work is done by ``load`` in the worker processes (e.g. the CRF)."""
+    return samples
+
+
+def same_size_groups(samples: Sequence[Any], compute: Callable[[list[Any]], list[Any]]) -> list[Any]:
+    """``compute`` on the groups of samples with equal ``size``; the results in the order of the samples."""
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for index, sample in enumerate(samples):
+        groups[sample["size"]].append(index)
+    results: dict[int, Any] = {}
+    for members in groups.values():
+        results.update(zip(members, compute([samples[index] for index in members]), strict=True))
+    return [results[index] for index in range(len(samples))]
+
+
+def images_to_files(
+    ids: Sequence[str],
+    load: Callable[[str], Any],
+    write: Callable[[Path, Any], None],
+    output: OutputFolder,
+    session: Session,
+    *,
+    compute: Callable[[list[Any]], list[Any]] = unchanged,
+    batch_size: int = 1,
+    workers: int = 2,
+    title: str = "images",
+) -> StageReport:
+    """Compute one file per image.
+
+    Files that are already complete are skipped, so running a killed command again continues it. With torchrun, each
+    process takes every ``world_size``-th image.
+
+    Args:
+        ids: images in the order in which they are batched.
+        load: ``id -> sample``; runs in worker processes, must be picklable.
+        write: ``(path, result)``; must be atomic.
+        compute: ``[sample] -> [result]`` in this process, on its device.
+        batch_size: samples per ``compute`` call.
+
+    Returns:
+        What was done; unreadable images are counted and named, they do not stop the others.
+
+    Raises:
+        ConfigError: the folder holds files made with other settings.
+        DataError: there is no image at all.
+    """
+    if not ids:
+        raise DataError(f"{title}: the list of images is empty")
+    if session.is_main:
+        output.begin()
+    session.barrier()
+    mine = ids[session.rank :: session.world_size]
+    todo = output.missing(mine)
+    report = StageReport(skipped=len(mine) - len(todo))
+    loader = DataLoader(
+        LoadedImages(todo, load),
+        batch_size=batch_size,
+        num_workers=workers if len(todo) > batch_size else 0,
+        collate_fn=keep_list,
+        worker_init_fn=start_worker,
+    )
+    with tqdm(total=len(todo), disable=None if session.is_main else True, desc=title, unit="image") as progress:
+        for batch in loaded(loader, title):
+            samples = {image_id: sample for image_id, sample in batch if not isinstance(sample, SampleFailure)}
+            report.failed |= {
+                image_id: sample.message for image_id, sample in batch if isinstance(sample, SampleFailure)
+            }
+            results = compute(list(samples.values())) if samples else []
+            for image_id, result in zip(samples, results, strict=True):
+                write(output.file(image_id), result)
+                report.done += 1
+            progress.update(len(batch))
+    session.barrier()
+    return report
+
+
+def loaded(loader: DataLoader[Any], title: str) -> Iterator[Any]:
+    """The loader's batches; a dead worker process becomes a clear error."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(
+            f"{title}: a worker process died (usually out of memory); run the same command again with fewer --workers, it continues"
+        ) from error

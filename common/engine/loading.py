@@ -1,0 +1,101 @@
+"""Batches for the training loop: deterministic, resumable at any step, with unreadable samples reported by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, default_collate
+
+from common.data.sampling import Sample, SampleFailure, SeededDataset, StepBatchSampler
+from common.engine.session import Session
+from common.engine.settings import EngineConfig
+from common.errors import DataError
+
+Collate = Callable[[list[Any]], dict[str, Any]]
+
+
+class CollateOrFail:
+    """Collates samples, or hands on the first failure among them (picklable, for spawned workers)."""
+
+    def __init__(self, collate: Collate) -> None:
+        self.collate = collate
+
+    def __call__(self, samples: list[Sample | SampleFailure]) -> dict[str, Any] | SampleFailure:
+        failure = next((sample for sample in samples if isinstance(sample, SampleFailure)), None)
+        return failure if failure is not None else self.collate(samples)
+
+
+def start_worker(worker: int) -> None:
+    """One thread per worker process: the processes themselves are the parallelism."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def step_batches(
+    dataset: SeededDataset,
+    config: EngineConfig,
+    session: Session,
+    first_step: int,
+    collate: Collate = default_collate,
+) -> Iterator[list[dict[str, Any]]]:
+    """For every step from ``first_step`` on: its ``config.accumulate`` batches, this process's share.
+
+    Raises:
+        DataError: a sample cannot be read (in any process), or a worker process died.
+    """
+    sampler = StepBatchSampler(
+        len(dataset),
+        config.batch_size,
+        config.seed,
+        first=first_step * config.accumulate,
+        count=max(0, config.end_step - first_step) * config.accumulate,
+        drop_last=config.last_batch == "drop",
+        rank=session.rank,
+        world_size=session.world_size,
+    )
+    loader = iter(
+        DataLoader(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=config.workers,
+            collate_fn=CollateOrFail(collate),
+            worker_init_fn=start_worker,
+            pin_memory=session.device.type == "cuda",
+            # The loader would otherwise draw its workers' base seed from the global random state.
+            generator=torch.Generator().manual_seed(config.seed),
+        )
+    )
+    while True:
+        batches = []
+        for _ in range(config.accumulate):
+            try:
+                batch = next(loader)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise DataError(
+                    "a process that loads images died (usually out of memory or shared memory); "
+                    "run the same command again with fewer --workers, it continues"
+                ) from error
+            failed = isinstance(batch, SampleFailure)
+            if session.any(failed):
+                raise DataError(batch.message if failed else "another process could not read an image; see its message")
+            batches.append(batch)
+        yield batches
+
+
+def move_batch(batch: dict[str, Any], device: torch.device, channels_last: bool) -> dict[str, Any]:
+    """The batch with its tensors on ``device``, image-shaped float tensors in the wanted memory layout."""
+    moved = {}
+    for name, value in batch.items():
+        if isinstance(value, torch.Tensor):
+            value = value.to(device, non_blocking=True)
+            if channels_last and value.dim() == 4 and value.is_floating_point():
+                value = value.contiguous(memory_format=torch.channels_last)
+        moved[name] = value
+    return moved

@@ -1,0 +1,37 @@
+"""How a step function hands its losses to the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+
+class Mean(NamedTuple):
+    """A loss as sum and count, so that its mean is exact over all processes of a batch.
+
+    The mean over valid pixels differs from the mean of the processes' means whenever the processes hold different
+    numbers of ignored pixels; with the sum and the count, N processes compute what one would.
+
+    Attributes:
+        total: scalar sum with gradient.
+        count: what to divide by (pixels, images, ...); a scalar tensor or a number.
+    """
+
+    total: torch.Tensor
+    count: torch.Tensor | float
+
+
+# (model, batch) -> named losses; a plain scalar tensor is a mean over the images of the batch.
+Losses = Mapping[str, torch.Tensor | Mean]
+StepFunction = Callable[[nn.Module, dict[str, Any]], Losses]
+
+
+def as_means(losses: Losses, n_images: int) -> dict[str, Mean]:
+    """Every loss as sum and count."""
+    return {
+        name: loss if isinstance(loss, Mean) else Mean(loss * n_images, float(n_images))
+        for name, loss in losses.items()
+    }

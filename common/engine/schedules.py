@@ -1,0 +1,71 @@
+"""Learning-rate schedules as pure functions of the step, so that a resumed run needs no scheduler state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from common.errors import ConfigError
+
+Schedule = Callable[[int], float]
+
+
+@dataclass
+class ScheduleConfig:
+    """How the learning rate falls.
+
+    Args:
+        name: poly, step, cosine or constant.
+        power: exponent of poly.
+        every: poly and cosine change the rate only at multiples of this many steps (DeepLab's LR_DECAY).
+        milestones: steps at which the step schedule multiplies the rate by gamma.
+        gamma: factor of the step schedule.
+        warmup_steps: steps over which the rate rises linearly from zero.
+    """
+
+    name: Literal["poly", "step", "cosine", "constant"] = "poly"
+    power: float = 0.9
+    every: int = 1
+    milestones: list[int] = field(default_factory=list)
+    gamma: float = 0.1
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.warmup_steps < 0:
+            raise ConfigError("schedule.every must be at least 1 and schedule.warmup_steps at least 0")
+        if self.name == "step" and not self.milestones:
+            raise ConfigError("the step schedule needs schedule.milestones, e.g. [2000, 4000]")
+
+
+def poly(max_steps: int, power: float = 0.9, every: int = 1) -> Schedule:
+    """(1 - step / max_steps) ** power, held constant between multiples of ``every`` (deeplabv2 spec, section 5)."""
+    return lambda step: max(0.0, 1 - (step // every * every) / max_steps) ** power
+
+
+def cosine(max_steps: int, every: int = 1) -> Schedule:
+    """Half a cosine from 1 to 0."""
+    return lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, (step // every * every) / max_steps)))
+
+
+def step_decay(milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
+    """gamma ** (number of milestones reached)."""
+    return lambda step: gamma ** sum(step >= milestone for milestone in milestones)
+
+
+def warmup(schedule: Schedule, steps: int) -> Schedule:
+    """``schedule`` multiplied by a linear rise over the first ``steps`` steps."""
+    return lambda step: schedule(step) * min(1.0, (step + 1) / steps)
+
+
+def build_schedule(config: ScheduleConfig, max_steps: int) -> Schedule:
+    """Factor by which every group's initial learning rate is multiplied at a (0-based) step."""
+    schedules: dict[str, Schedule] = {
+        "poly": poly(max_steps, config.power, config.every),
+        "cosine": cosine(max_steps, config.every),
+        "step": step_decay(config.milestones, config.gamma),
+        "constant": lambda step: 1.0,
+    }
+    schedule = schedules[config.name]
+    return warmup(schedule, config.warmup_steps) if config.warmup_steps else schedule

@@ -1,0 +1,87 @@
+"""The processes of one training or inference: a single one, or several started by torchrun."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed
+
+from common.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Session:
+    """This process's place among all processes, and its device."""
+
+    rank: int
+    world_size: int
+    device: torch.device
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def is_distributed(self) -> bool:
+        return self.world_size > 1
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        """Element-wise sum over all processes, as a new tensor that carries no gradient."""
+        values = values.detach().clone()
+        if self.is_distributed:
+            values = values.to(self.device)
+            distributed.all_reduce(values)
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """Whether ``flag`` holds in any process."""
+        return bool(flag) if not self.is_distributed else self.sum(torch.tensor(float(flag))).item() > 0
+
+    def barrier(self) -> None:
+        if self.is_distributed:
+            distributed.barrier()
+
+
+def choose_device(name: str, local_rank: int) -> torch.device:
+    """The device of this process.
+
+    Args:
+        name: auto, cpu, cuda or cuda:N.
+
+    Raises:
+        ConfigError: the name is unknown or the device is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda":
+        index = device.index if device.index is not None else local_rank
+        if index >= torch.cuda.device_count():
+            raise ConfigError(
+                f"device {name} (GPU {index}) is not there: {torch.cuda.device_count()} GPU(s) found; use --device cpu"
+            )
+        device = torch.device("cuda", index)
+        torch.cuda.set_device(device)
+    return device
+
+
+@contextmanager
+def start_session(device: str) -> Iterator[Session]:
+    """Join the process group when torchrun started this process (gloo on CPU, nccl on GPUs), and leave it at the end."""
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if world_size > 1:
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Session(rank, world_size, chosen)
+    finally:
+        if world_size > 1:
+            distributed.destroy_process_group()

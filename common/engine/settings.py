@@ -1,0 +1,67 @@
+"""Settings of the training loop, the same for every command that trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from common.errors import ConfigError
+
+
+@dataclass
+class EngineConfig:
+    """How a training runs.
+
+    Args:
+        max_steps: optimiser steps of the whole training; schedules end here.
+        stop_at: stop early after this step with a checkpoint, schedules unchanged; 0 means never.
+        batch_size: images of one forward and backward pass, summed over all processes.
+        accumulate: passes per optimiser step; the step sees batch_size * accumulate images.
+        last_batch: whether the smaller batch at the end of an epoch is kept or dropped.
+        seed: decides initial weights, order, augmentation and dropout.
+        device: auto, cpu, cuda or cuda:N. With torchrun, auto and cuda take one GPU per process.
+        precision: fp32, bf16 or fp16 (with loss scaling) autocast.
+        channels_last: memory layout that is faster for most convolutions.
+        compile: torch.compile the network; pays when crop size and batch size are constant.
+        sync_batchnorm: share BatchNorm statistics between processes (GPU only).
+        clip_grad_norm: upper bound of the gradient's norm; 0 means no clipping.
+        workers: processes that load images.
+        log_every: steps between log lines.
+        save_every: steps between checkpoints.
+        keep_last: how many checkpoints to keep.
+    """
+
+    max_steps: int = 20000
+    stop_at: int = 0
+    batch_size: int = 16
+    accumulate: int = 1
+    last_batch: Literal["keep", "drop"] = "keep"
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    sync_batchnorm: bool = False
+    clip_grad_norm: float = 0.0
+    workers: int = 2
+    log_every: int = 50
+    save_every: int = 1000
+    keep_last: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "batch_size", "accumulate", "log_every", "save_every", "keep_last"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"engine.{name} must be at least 1, not {getattr(self, name)}")
+        if self.workers < 0 or self.stop_at < 0 or self.clip_grad_norm < 0:
+            raise ConfigError("engine.workers, engine.stop_at and engine.clip_grad_norm cannot be negative")
+
+    @property
+    def end_step(self) -> int:
+        """The step after which this run stops."""
+        return min(self.stop_at, self.max_steps) if self.stop_at else self.max_steps
+
+
+# Settings that may change between an interrupted run and its continuation without changing what is computed.
+FREE_TO_CHANGE = frozenset(
+    f"engine.{name}" for name in ("stop_at", "device", "workers", "log_every", "save_every", "keep_last", "compile")
+)

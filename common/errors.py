@@ -1,0 +1,47 @@
+"""Errors that a user can act on, and the wrapper that prints them as one clear line.
+
+Every error in this module names the thing that is wrong and says what to do about it. Command-line entry points call
+:func:`run_command`, which turns such an error into one line on stderr and a non-zero exit status instead of a
+traceback. Programming errors keep their traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class ToolboxError(Exception):
+    """Base of all errors the user can act on."""
+
+    exit_status = 2
+
+
+class ConfigError(ToolboxError):
+    """A setting is missing, misspelled or contradicts another one."""
+
+
+class DataError(ToolboxError):
+    """A file of a dataset is missing, unreadable or does not fit the others."""
+
+
+class CheckpointError(ToolboxError):
+    """Weights or a checkpoint cannot be used with this network or run."""
+
+
+class NonFiniteError(ToolboxError):
+    """A loss or gradient became NaN or infinite."""
+
+
+class DiskFullError(ToolboxError):
+    """There is not enough space to write a file; what was there before is untouched."""
+
+
+def run_command(main: Callable[[], int | None]) -> None:
+    """Run an entry point and exit: 0 on success, 2 on a :class:`ToolboxError`, ``main``'s own integer otherwise."""
+    try:
+        status = main()
+    except ToolboxError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_status)
+    sys.exit(status or 0)

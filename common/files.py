@@ -1,0 +1,123 @@
+"""Atomic writers, free-space checks and paths that cannot leave their root.
+
+Every file the toolbox writes goes through :func:`atomic_write`: a temporary file in the same folder, flushed to disk and
+renamed. A killed process therefore leaves either the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+
+from common.errors import DataError, DiskFullError
+
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+
+
+def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Call ``write`` with a temporary binary file next to ``path``, then rename it to ``path``.
+
+    Raises:
+        DiskFullError: the disk or quota is full; an earlier file at ``path`` is untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~current_umask())
+        os.replace(temporary, path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if is_disk_full(error):
+            raise DiskFullError(disk_full_message(path)) from error
+        raise
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether ``error`` says that the disk is full, directly or through torch's own writer."""
+    if isinstance(error, OSError):
+        return error.errno in DISK_FULL_ERRNOS
+    # torch's zip writer replaces the OSError by a RuntimeError whose context still holds it.
+    context = error.__cause__ or error.__context__
+    return context is not None and is_disk_full(context)
+
+
+def disk_full_message(path: Path) -> str:
+    free = shutil.disk_usage(path.parent).free
+    return (
+        f"no space left to write {path} ({free / 1e6:.1f} MB free there). What was written before is intact: "
+        "free some space or point the output elsewhere, then run the same command again; it continues."
+    )
+
+
+def current_umask() -> int:
+    """The process's umask, read without changing it for longer than two system calls."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def require_free_space(folder: Path, n_bytes: int) -> None:
+    """Raise :class:`DiskFullError` unless ``folder`` (existing or not) has room for ``n_bytes``."""
+    existing = next(parent for parent in (Path(folder), *Path(folder).absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < n_bytes:
+        raise DiskFullError(
+            f"{folder} has {free / 1e6:.1f} MB free but {n_bytes / 1e6:.1f} MB are needed. Nothing was overwritten: "
+            "free some space or point the output elsewhere, then run the same command again; it continues."
+        )
+
+
+def write_text(path: Path, text: str) -> None:
+    atomic_write(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON with sorted keys; NaN is written as ``NaN``, as the field's score files do."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a broken one is a :class:`DataError` that names it."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+
+
+def write_npz(path: Path, **arrays: np.ndarray) -> None:
+    atomic_write(path, lambda file: np.savez(file, **arrays))
+
+
+def write_torch(path: Path, value: Mapping[str, Any]) -> None:
+    """Save tensors and plain values, readable with ``weights_only=True``."""
+    atomic_write(path, lambda file: torch.save(value, file))
+
+
+def resolve_inside(root: Path, relative: str) -> Path:
+    """``root / relative`` for a path that came from a data file; a leading slash is dropped (VOC list style).
+
+    Raises:
+        DataError: the result lies outside ``root``.
+    """
+    base = Path(root).resolve()
+    path = (base / relative.lstrip("/\\")).resolve()
+    if not path.is_relative_to(base):
+        raise DataError(
+            f"path {relative!r} leaves its root {root}; refused. Correct the list or data file it came from."
+        )
+    return Path(root) / relative.lstrip("/\\")

@@ -1,0 +1,1 @@
+"""Segmentation scores: confusion matrix, scores, evaluation of a folder, threshold sweep."""

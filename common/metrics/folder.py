@@ -1,0 +1,108 @@
+"""Evaluate two folders of label maps.
+
+The work is shared by threads, not processes: decoding a PNG and counting its pixels both run outside Python's lock, and
+threads need no start-up time and are safe next to CUDA.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from common.data.images import read_label_map
+from common.data.palette import IGNORE_LABEL
+from common.errors import ConfigError, DataError
+from common.metrics.confusion import Matrix, confusion_matrix
+
+PathOf = Callable[[str], Path]
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """The confusion matrix over a list: int64 [n, n + 1], rows = truth, last column = none of the labels."""
+
+    matrix: Matrix
+    n_images: int
+
+
+def evaluate_folder(
+    truth_path: PathOf,
+    prediction_path: PathOf,
+    ids: Sequence[str],
+    n_labels: int,
+    *,
+    ignore_label: int = IGNORE_LABEL,
+    workers: int | None = None,
+) -> EvaluationResult:
+    """One confusion matrix over all images of a list, at the size of the files.
+
+    Args:
+        truth_path, prediction_path: file of an id.
+        ids: the list; must not be empty.
+        n_labels: number of labels with the background.
+        workers: threads; by default two per core that this process may use.
+
+    Raises:
+        DataError: the list is empty, a file is missing or unreadable, sizes differ, or a truth holds another label;
+            the message names the file.
+    """
+
+    def count(identifier: str) -> Matrix:
+        truth_file, prediction_file = truth_path(identifier), prediction_path(identifier)
+        truth, prediction = read_label_map(truth_file), read_label_map(prediction_file)
+        try:
+            return confusion_matrix(truth, prediction, n_labels, ignore_label)
+        except DataError as error:
+            raise DataError(f"{prediction_file} against {truth_file}: {error}") from error
+
+    return EvaluationResult(sum_over_images(count, ids, workers), len(ids))
+
+
+def sum_over_images(
+    count: Callable[[str], npt.NDArray[np.int64]], ids: Sequence[str], workers: int | None = None
+) -> npt.NDArray[np.int64]:
+    """Sum of ``count(id)`` over a list, in threads; each thread keeps one running sum, so memory does not grow.
+
+    Raises:
+        DataError: the list is empty; and whatever ``count`` raises, which stops the other threads at their next image.
+    """
+    if not ids:
+        raise DataError("the list of images to evaluate is empty; give a list with at least one id.")
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers is {workers}; evaluation needs at least one thread.")
+    workers = min(workers or default_workers(), len(ids))
+    stop = threading.Event()
+
+    def count_share(share: Sequence[str]) -> npt.NDArray[np.int64]:
+        try:
+            total = count(share[0])
+            for identifier in share[1:]:
+                if stop.is_set():
+                    break
+                total = total + count(identifier)
+            return total
+        except BaseException:
+            # The sums of the other threads are of no use any more.
+            stop.set()
+            raise
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            shares = list(pool.map(count_share, [ids[start::workers] for start in range(workers)]))
+        except BaseException:
+            stop.set()
+            raise
+    total: npt.NDArray[np.int64] = np.sum(shares, axis=0, dtype=np.int64)
+    return total
+
+
+def default_workers() -> int:
+    """Two threads per usable core: while one waits for Python's lock the other decodes."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)

@@ -1,0 +1,125 @@
+"""Backbones by name: one config dataclass, one builder, one line of provenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.error import URLError
+
+import torchvision
+from torch import Tensor
+from torchvision.models import WeightsEnum
+
+from common.errors import CheckpointError, ConfigError
+from common.models.base import Backbone
+from common.models.mobilenet import MobileNetV2
+from common.models.resnet import ResNet
+from common.models.vgg import VGG16
+from common.models.weights import file_fingerprint, load_weights, read_state_dict
+
+# Prefixes of our own classifiers' and of distributed checkpoints.
+BODY_PREFIXES = ("module.", "backbone.")
+
+
+@dataclass
+class BackboneConfig:
+    """Feature extractor of a network.
+
+    Args:
+        name: the architecture.
+        output_stride: input size divided by feature size (4, 8, 16 or 32); smaller is finer, slower and needs more
+            memory.
+        width: factor on all channel numbers; 1.0 is the published network, less is for small data and quick tests.
+        weights: empty for random initialisation; "imagenet" for torchvision's recommended ImageNet weights, or
+            "IMAGENET1K_V1" / "IMAGENET1K_V2" for one by name (torchvision downloads them once); otherwise the path of
+            a .pth, .pt or .safetensors file.
+        frozen_stages: number of first stages (0 to 5) whose parameters and BatchNorm statistics stay as they are.
+        freeze_batchnorm: keep the running statistics of all BatchNorm layers, for small batches.
+        last_convolution: MobileNetV2 only: False stops at 320 channels, before the 1x1 convolution to 1280.
+    """
+
+    name: Literal["resnet18", "resnet34", "resnet50", "resnet101", "vgg16", "mobilenet_v2"] = "resnet50"
+    output_stride: int = 16
+    width: float = 1.0
+    weights: str = ""
+    frozen_stages: int = 0
+    freeze_batchnorm: bool = False
+    last_convolution: bool = True
+
+
+def build_backbone(config: BackboneConfig) -> Backbone:
+    """Build the network, load its weights, freeze what is to be frozen.
+
+    Raises:
+        ConfigError: a setting is unknown or contradicts another one.
+        CheckpointError: the weights are missing, unreadable or do not fit.
+    """
+    backbone = build_body(config)
+    if config.weights:
+        state, source = backbone_weights(config)
+        load_weights(backbone, state, source=source, strip_prefixes=BODY_PREFIXES)
+    backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
+    return backbone
+
+
+def build_body(config: BackboneConfig) -> Backbone:
+    """The network with random weights."""
+    if not config.last_convolution and config.name != "mobilenet_v2":
+        raise ConfigError(f"last_convolution=false is for mobilenet_v2, not for {config.name}; leave it out.")
+    if config.name == "mobilenet_v2":
+        return MobileNetV2(config.output_stride, config.width, config.last_convolution)
+    if config.name == "vgg16":
+        return VGG16(config.output_stride, config.width)
+    if config.name.startswith("resnet") and config.name.removeprefix("resnet").isdecimal():
+        return ResNet(int(config.name.removeprefix("resnet")), config.output_stride, config.width)
+    raise ConfigError(f"there is no backbone {config.name!r}; use resnet18/34/50/101, vgg16 or mobilenet_v2.")
+
+
+def backbone_weights(config: BackboneConfig) -> tuple[dict[str, Tensor], str]:
+    """The tensors that ``config.weights`` names, and where they come from."""
+    published = torchvision_weights(config)
+    if published is None:
+        return read_state_dict(config.weights), config.weights
+    if config.width != 1.0:
+        raise ConfigError(
+            f"torchvision has no weights for {config.name} with width {config.width}; use width 1.0 or weights ''."
+        )
+    try:
+        return dict(published.get_state_dict(check_hash=True, weights_only=True)), describe_weights(config)
+    except (URLError, OSError, RuntimeError) as error:
+        raise CheckpointError(
+            f"cannot download {published.url} ({error}); fetch it elsewhere and give the path of the file as weights."
+        ) from error
+
+
+def torchvision_weights(config: BackboneConfig) -> WeightsEnum | None:
+    """The torchvision weights that ``config.weights`` asks for, None where it is a path or empty."""
+    if config.weights != "imagenet" and not config.weights.startswith("IMAGENET1K_"):
+        return None
+    choices = torchvision.models.get_model_weights(config.name)
+    if config.weights == "imagenet":
+        return choices.DEFAULT
+    # VGG's IMAGENET1K_FEATURES wants another input scaling and has no classifier: not for this toolbox.
+    known = [name for name in choices.__members__ if name.startswith("IMAGENET1K_V")]
+    if config.weights not in known:
+        raise ConfigError(f"torchvision has no {config.weights} for {config.name}; there is {', '.join(known)}.")
+    return choices[config.weights]
+
+
+def describe_weights(config: BackboneConfig) -> str:
+    """Where the initial weights come from, for provenance: exact enough to find them again.
+
+    Raises:
+        ConfigError: torchvision has no weights of that name.
+        CheckpointError: there is no such file.
+    """
+    if not config.weights:
+        return "random"
+    published = torchvision_weights(config)
+    if published is not None:
+        return f"torchvision {published}"
+    path = Path(config.weights)
+    if not path.is_file():
+        raise CheckpointError(f"there is no weights file {path}; check the path.")
+    return f"file {path.name} sha256:{file_fingerprint(path)}"

@@ -1,0 +1,1 @@
+"""From class activation maps and saliency to label maps."""

@@ -1,0 +1,80 @@
+"""Reading ``metrics.jsonl``, the training log of a run folder, and the curves drawn from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from common.errors import DataError
+from common.report.curves import Curve
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """One dictionary per logged line, in file order.
+
+    A last line without its line end is what a killed run leaves and is dropped; any other broken line is an error.
+
+    Raises:
+        DataError: the file cannot be read, or a complete line is no JSON object.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    complete, _, _ = text.rpartition("\n")
+    return [_read_line(line, f"{path}, line {number}") for number, line in enumerate(complete.split("\n"), 1) if line]
+
+
+def _read_line(line: str, where: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where}: {error}; the log was edited or damaged, remove the line to go on") from error
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: is not a JSON object; the log was edited or damaged, remove the line to go on")
+    return record
+
+
+Line = tuple[list[float], list[float]]
+NOT_A_LOSS = frozenset({"step", "lr", "images_per_second", "time"})
+
+
+def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Curve]:
+    """Curves of each loss and of the learning rates against the step, one line per run (and parameter group).
+
+    Args:
+        runs: run name -> its records as the training loop writes them: ``step``, one number per loss, ``lr`` by group.
+    """
+    losses = dict.fromkeys(name for log in runs.values() for record in log for name in record if name not in NOT_A_LOSS)
+    groups = dict.fromkeys(group for log in runs.values() for record in log for group in record.get("lr", {}))
+    curves = [
+        Curve(f"Training loss: {loss.replace('_', ' ')}", "step", "loss", lines)
+        for loss in losses
+        if (lines := _lines(runs, (loss,)))
+    ]
+    rates: dict[str, Line] = {}
+    for group in groups:
+        lines = _lines(runs, ("lr", group))
+        if (
+            len(runs) > 1
+            and len(lines) == len(runs)
+            and all(line == next(iter(lines.values())) for line in lines.values())
+        ):
+            lines = {"all runs": next(iter(lines.values()))}
+        rates |= {f"{run}: {group}" if len(groups) > 1 else run: line for run, line in lines.items()}
+    return curves + ([Curve("Learning rate", "step", "learning rate", rates)] if rates else [])
+
+
+def _lines(runs: Mapping[str, Sequence[Mapping[str, Any]]], keys: tuple[str, ...]) -> dict[str, Line]:
+    """Per run, the steps and the values at ``record[keys[0]][keys[1]]...``; runs without any are left out."""
+    found = {run: [point for record in log if (point := _point(record, keys))] for run, log in runs.items()}
+    return {run: ([x for x, _ in points], [y for _, y in points]) for run, points in found.items() if points}
+
+
+def _point(record: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[float, float] | None:
+    value: Any = record
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return None if value is None else (float(record["step"]), float(value))

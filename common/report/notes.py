@@ -1,0 +1,57 @@
+"""The notes of a results table: provenance in words, said once for all numbers, else per column, else per number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from common.report.results import NONE, Result
+
+# Stage, split, saliency maps and given tags are in the table itself.
+DESCRIBED = ("list", "threshold", "crf", "initial_weights", "steps", "seed", "commit")
+
+
+def phrases(seeds: Sequence[Result]) -> dict[str, str]:
+    """The provenance of the results of one table cell in words, by name; what does not apply is left out."""
+    first = seeds[0]
+    said = {
+        "list": f"list {first.list} ({first.n_images} images)",
+        "threshold": _threshold_phrase(seeds),
+        "crf": "" if first.crf == NONE else f"CRF {first.crf}",
+        "initial_weights": f"initial weights {first.initial_weights}",
+        "steps": _steps_phrase(first),
+        "seed": ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(str(result.seed) for result in seeds),
+        "commit": "commit " + ", ".join(dict.fromkeys(short_commit(result.commit) for result in seeds)),
+    }
+    return {name: said[name] for name in DESCRIBED if said[name]}
+
+
+def shared_phrases(groups: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The phrases that every group says alike."""
+    return {name: text for name, text in groups[0].items() if all(group.get(name) == text for group in groups)}
+
+
+def without(group: Mapping[str, str], *said: Mapping[str, str]) -> dict[str, str]:
+    """The phrases of ``group`` that none of ``said`` holds."""
+    return {name: text for name, text in group.items() if not any(name in other for other in said)}
+
+
+def _steps_phrase(result: Result) -> str:
+    trained = {network: count for network, count in result.steps.items() if count}
+    return (
+        "steps " + ", ".join(f"{network} {count}" for network, count in trained.items())
+        if trained
+        else "nothing trained"
+    )
+
+
+def _threshold_phrase(seeds: Sequence[Result]) -> str:
+    if seeds[0].threshold is None:
+        return "no threshold"
+    values = dict.fromkeys(f"{result.threshold:g}" for result in seeds)
+    return f"threshold {', '.join(values)} ({seeds[0].threshold_choice})"
+
+
+def short_commit(commit: str) -> str:
+    """The first 10 digits of a commit with its ``+ uncommitted changes`` mark."""
+    digits, separator, mark = commit.partition(" ")
+    return digits[:10] + separator + mark

@@ -1,0 +1,62 @@
+"""Where a number comes from: the commit, the command line and the library versions of this process."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+UNKNOWN_COMMIT = "unknown"
+MODIFIED_MARK = " + uncommitted changes"
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python", "pydensecrf2")
+
+
+def current_commit(folder: Path | None = None) -> str:
+    """The git commit of the toolbox, ``+ uncommitted changes`` when tracked files differ from it.
+
+    ``folder`` (default: this file's) must itself be tracked: an installed copy that happens to lie inside somebody's
+    own repository must not borrow that repository's commit. Without git, a repository or a commit: ``unknown``.
+    """
+    folder = Path(__file__).parent if folder is None else Path(folder)
+    commit = _git(folder, "rev-parse", "HEAD")
+    tracked = _git(folder, "ls-files", ".")
+    if not commit or not tracked:
+        return UNKNOWN_COMMIT
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return commit + (MODIFIED_MARK if changes else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Output of one git command in ``folder``; empty when git is absent or refuses."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def current_command_line() -> str:
+    """The command that started this process, quoted for a shell, with the script's path relative to where it ran."""
+    main = sys.modules.get("__main__")
+    module = getattr(getattr(main, "__spec__", None), "name", None)
+    if module:
+        module = module.removesuffix(".__main__")
+        return shlex.join(["python", "-m", module, *sys.argv[1:]])
+    script = Path(sys.argv[0])
+    if script.is_absolute() and script.is_relative_to(Path.cwd()):
+        script = script.relative_to(Path.cwd())
+    return shlex.join(["python", script.as_posix(), *sys.argv[1:]])
+
+
+def current_versions() -> dict[str, str]:
+    """Versions of Python and of every library in :data:`LIBRARIES` that is installed."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

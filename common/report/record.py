@@ -1,0 +1,105 @@
+"""From a confusion matrix to a result with its provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.crf.presets import CrfSettings
+from common.data.layout import DatasetLayout
+from common.metrics.confusion import Matrix
+from common.metrics.scores import compute_scores, restrict_truth
+from common.metrics.selection import score_labels
+from common.report.provenance import current_command_line, current_commit, current_versions
+from common.report.results import NONE, Result
+from common.report.score_fields import score_fields
+
+FLOOR = "all background"
+
+
+def make_result(
+    matrix: Matrix,
+    layout: DatasetLayout,
+    *,
+    method: str,
+    stage: str,
+    split: str,
+    n_images: int,
+    run_folder: Path | str,
+    seed: int,
+    steps: Mapping[str, int],
+    score_classes: Sequence[str] = (),
+    threshold: float | None = None,
+    threshold_choice: str = "not used",
+    crf: str = NONE,
+    initial_weights: str = NONE,
+    saliency_source: str = NONE,
+    tags_given: bool = False,
+) -> Result:
+    """The record of one evaluation; see :class:`Result` for the fields.
+
+    Args:
+        matrix: over all labels of the dataset.
+        score_classes: names to score, empty for all; the others are ignored in the masks.
+    """
+    labels, names = score_labels(layout.classes, score_classes)
+    scores = compute_scores(restrict_truth(matrix, labels), names)
+    return Result(
+        method=method,
+        stage=stage,
+        dataset=layout.name,
+        list=layout.lists[split].name if split in layout.lists else f"all images of {layout.images.name}",
+        split=split,
+        n_images=n_images,
+        threshold=threshold,
+        threshold_choice=threshold_choice,
+        crf=crf,
+        initial_weights=initial_weights,
+        saliency_source=saliency_source,
+        tags_given=tags_given,
+        seed=seed,
+        steps=dict(steps) or {"none": 0},
+        commit=current_commit(),
+        run_folder=str(run_folder),
+        created_by=current_command_line(),
+        versions=current_versions(),
+        **score_fields(scores),
+    )
+
+
+def floor_result(
+    matrix: Matrix,
+    layout: DatasetLayout,
+    *,
+    stage: str,
+    split: str,
+    n_images: int,
+    run_folder: Path | str,
+    seed: int,
+    score_classes: Sequence[str] = (),
+) -> Result:
+    """What predicting background everywhere scores on the same masks."""
+    floor = np.zeros_like(matrix)
+    floor[:, 0] = matrix.sum(axis=1)
+    return make_result(
+        floor,
+        layout,
+        method=FLOOR,
+        stage=stage,
+        split=split,
+        n_images=n_images,
+        run_folder=run_folder,
+        seed=seed,
+        steps={},
+        score_classes=score_classes,
+    )
+
+
+def describe_crf(preset: str, settings: CrfSettings) -> str:
+    """One line: name and constants."""
+    return (
+        f"{preset}: position {settings.gaussian_sxy:g}/{settings.gaussian_compat:g}, colour {settings.bilateral_sxy:g}/"
+        f"{settings.bilateral_srgb:g}/{settings.bilateral_compat:g}, {settings.iterations} iterations"
+    )

@@ -1,0 +1,208 @@
+"""One measured number together with everything needed to know what was measured, and the ``results.json`` that holds it.
+
+Users compare train with val, CAMs with pseudo labels, and numbers before with numbers after the CRF. A :class:`Result`
+therefore cannot be made without saying which list, stage, threshold, CRF, initial weights and saliency maps it is of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import DataError
+from common.files import read_json, write_text
+
+FORMAT_VERSION = 1
+STAGES = ("seed", "pseudo label", "pseudo label + CRF", "DeepLab-v2", "DeepLab-v2 + CRF")
+NONE = "none"
+THRESHOLD_CHOICE = re.compile(r"fixed|not used|best on .+ against its masks")
+# A recorded mean and the mean of recorded class values may differ by rounding, never by more.
+MEAN_TOLERANCE = 0.01
+SCORE_FIELDS = ("miou", "pixel_accuracy", "mean_accuracy", "false_positive_rate", "false_negative_rate")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One evaluation. All scores are percent, 0..100; ``nan`` in ``class_iou`` marks a class that is in no mask.
+
+    Raises:
+        DataError: a field is empty, of the wrong type or out of range, or two fields contradict each other.
+    """
+
+    method: str  # row of the table: 'plain CAM', 'CAM x saliency', 'all background', 'fully supervised', 'SGAN', ...
+    stage: str  # one of STAGES
+    dataset: str
+    list: str  # file name of the image list
+    split: str  # 'train', 'train_aug', 'val', 'test'
+    n_images: int
+    miou: float  # mean of class_iou over the classes that occur
+    class_iou: dict[str, float]  # in label order, background first
+    pixel_accuracy: float
+    mean_accuracy: float
+    false_positive_rate: float
+    false_negative_rate: float
+    threshold: float | None  # background threshold, None where none is used
+    threshold_choice: str  # 'fixed', 'best on <list> against its masks' or 'not used'
+    crf: str  # settings of the CRF this very output went through, or 'none'
+    initial_weights: str
+    saliency_source: str  # what made the saliency maps, or 'none'
+    tags_given: bool  # the true tags were known when this output was made
+    seed: int
+    steps: dict[str, int]  # optimiser steps per trained network, {'none': 0} where nothing was trained
+    commit: str
+    run_folder: str
+    created_by: str  # command line
+    versions: dict[str, str]
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_field(field.name, str(field.type), getattr(self, field.name))
+        self._check_scores()
+        self._check_agreement()
+
+    def _check_scores(self) -> None:
+        scores = {name: getattr(self, name) for name in SCORE_FIELDS} | self.present_iou()
+        for name, value in scores.items():
+            if not (math.isfinite(value) and 0 <= value <= 100):
+                raise DataError(f"result field {name!r} is {value}; give percent between 0 and 100")
+        present = list(self.present_iou().values())
+        if not present:
+            raise DataError(
+                "result field 'class_iou' has no class that occurs; evaluate on a list with labelled pixels"
+            )
+        mean = sum(present) / len(present)
+        if abs(mean - self.miou) > MEAN_TOLERANCE:
+            raise DataError(
+                f"result field 'miou' is {self.miou:.4f} but the mean of 'class_iou' is {mean:.4f}; "
+                "give both in percent and nan for each class that does not enter the mean"
+            )
+
+    def _check_agreement(self) -> None:
+        if self.stage not in STAGES:
+            raise DataError(f"result field 'stage' is {self.stage!r}; use one of {', '.join(STAGES)}")
+        if self.stage.endswith("+ CRF") == (self.crf == NONE):
+            raise DataError(
+                f"result stage {self.stage!r} contradicts crf {self.crf!r}; the stage says '+ CRF' iff one ran"
+            )
+        if self.n_images < 1:
+            raise DataError(f"result field 'n_images' is {self.n_images}; a number needs at least one image")
+        if not THRESHOLD_CHOICE.fullmatch(self.threshold_choice):
+            raise DataError(
+                f"result field 'threshold_choice' is {self.threshold_choice!r}; "
+                "use 'fixed', 'best on <list> against its masks' or 'not used'"
+            )
+        if (self.threshold is None) != (self.threshold_choice == "not used"):
+            raise DataError(f"result threshold {self.threshold} contradicts threshold_choice {self.threshold_choice!r}")
+
+    def present_iou(self) -> dict[str, float]:
+        """IoU of the classes that occur in the masks, percent."""
+        return {name: value for name, value in self.class_iou.items() if not math.isnan(value)}
+
+    def absent_classes(self) -> tuple[str, ...]:
+        """Names of the classes that occur in no mask of the list."""
+        return tuple(name for name, value in self.class_iou.items() if math.isnan(value))
+
+    def identity(self) -> tuple[str, str, str, str, int]:
+        """What makes two records the same measurement, so that the newer replaces the older."""
+        return (self.method, self.stage, self.dataset, self.split, self.seed)
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values; an absent class is ``None``."""
+        record = dataclasses.asdict(self)
+        record["class_iou"] = {name: None if math.isnan(value) else value for name, value in self.class_iou.items()}
+        return record
+
+
+FIELD_NAMES = tuple(field.name for field in dataclasses.fields(Result))
+
+
+def write_results(path: Path, results: Iterable[Result]) -> None:
+    """Write ``results.json`` atomically: ``{"format_version": 1, "results": [record, ...]}``, in the order given."""
+    document = {"format_version": FORMAT_VERSION, "results": [result.to_record() for result in results]}
+    # Not write_json: its sorted keys would lose the order of the classes.
+    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def read_results(path: Path) -> list[Result]:
+    """Read a file of :func:`write_results`.
+
+    Raises:
+        DataError: the file is missing, of another format version, or a record misses a field, has an unknown one or
+            holds a value that :class:`Result` refuses.
+    """
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
+        raise DataError(f"{path} is not a results file of format version {FORMAT_VERSION}; evaluate again to make one")
+    records = document.get("results")
+    if set(document) != {"format_version", "results"} or not isinstance(records, list):
+        raise DataError(f"{path} must hold 'format_version' and a list 'results' and nothing else; evaluate again")
+    return [_read_record(record, f"{path}, record {number}") for number, record in enumerate(records, start=1)]
+
+
+def add_results(path: Path, results: Sequence[Result]) -> None:
+    """Add to ``results.json`` (made when absent); a record of the same measurement is replaced where it stands.
+
+    The same measurement is the same method, stage, dataset, split and seed.
+    """
+    path = Path(path)
+    kept = {result.identity(): result for result in (read_results(path) if path.exists() else [])}
+    write_results(path, (kept | {result.identity(): result for result in results}).values())
+
+
+def _read_record(record: object, where: str) -> Result:
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: is not an object; evaluate again")
+    missing = [name for name in FIELD_NAMES if name not in record]
+    unknown = sorted(set(record) - set(FIELD_NAMES))
+    if missing or unknown:
+        raise DataError(f"{where}: missing fields {missing}, unknown fields {unknown}; evaluate again")
+    iou = record["class_iou"]
+    if isinstance(iou, dict):
+        record = record | {"class_iou": {name: math.nan if value is None else value for name, value in iou.items()}}
+    try:
+        return Result(**record)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or _is_integer(value)
+
+
+def _is_dict_of(is_item: Callable[[object], bool]) -> Callable[[object], bool]:
+    def check(value: object) -> bool:
+        return isinstance(value, Mapping) and bool(value) and all(_is_text(k) and is_item(v) for k, v in value.items())
+
+    return check
+
+
+FIELD_CHECKS: dict[str, Callable[[object], bool]] = {
+    "str": _is_text,
+    "bool": lambda value: isinstance(value, bool),
+    "int": _is_integer,
+    "float": _is_number,
+    "float | None": lambda value: value is None or (_is_number(value) and math.isfinite(value)),  # type: ignore[arg-type]
+    "dict[str, float]": _is_dict_of(_is_number),
+    "dict[str, int]": _is_dict_of(_is_integer),
+    "dict[str, str]": _is_dict_of(_is_text),
+}
+
+
+def _check_field(name: str, kind: str, value: object) -> None:
+    """Check ``value`` against the annotation ``kind`` of its field; empty text and empty dictionaries are refused."""
+    if not FIELD_CHECKS[kind](value):
+        raise DataError(f"result field {name!r} is {value!r}; give a non-empty value of type {kind}")

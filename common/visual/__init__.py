@@ -1,0 +1,1 @@
+"""Pictures: overlays of CAMs and label maps, and images side by side."""

@@ -1,0 +1,1 @@
+"""Segmentation networks: body, atrous head, multi-scale pyramid."""

@@ -1,0 +1,69 @@
+"""The command that scores a folder."""
+
+import json
+
+import numpy as np
+import pytest
+
+from common.data.palette import write_label_map
+from common.errors import ConfigError, DataError
+from common.metrics.__main__ import main
+
+
+@pytest.fixture
+def folders(tmp_path):
+    write_label_map(tmp_path / "truth" / "x.png", np.array([[0, 0, 1, 1, 2, 255]], np.uint8))
+    write_label_map(tmp_path / "prediction" / "x.png", np.array([[0, 0, 1, 2, 2, 0]], np.uint8))
+    (tmp_path / "list.txt").write_text("x\n")
+    (tmp_path / "names.txt").write_text("cat\ndog\nbird\n")
+    return tmp_path
+
+
+def run(root, *options):
+    main([str(root / "prediction"), str(root / "truth"), "--list", str(root / "list.txt"), *options])
+
+
+def test_table_shows_names_scores_and_absent_classes(folders, capsys):
+    run(folders, "--classes", str(folders / "names.txt"))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["1", "images"] in lines
+    assert ["cat", "50.00", "0.00", "50.00"] in lines
+    assert ["bird", "-", "-", "-"] in lines
+    assert ["mean", "66.67", "16.67", "16.67"] in lines
+    assert ["not", "in", "the", "truth:", "bird"] in lines
+
+
+def test_json_has_the_published_keys(folders):
+    run(folders, "--classes", "2", "--json", str(folders / "scores.json"))
+    scores = json.loads((folders / "scores.json").read_text())
+    assert scores["Mean IoU"] == pytest.approx((1 + 0.5 + 0.5) / 3)
+    assert scores["Class IoU"] == {"0": 1.0, "1": 0.5, "2": 0.5}
+
+
+def test_only_the_named_classes_are_scored(folders, capsys):
+    run(folders, "--classes", str(folders / "names.txt"), "--only", "background", "dog")
+    output = capsys.readouterr().out
+    assert "cat" not in output
+    assert ["dog", "100.00", "0.00", "0.00"] in [line.split() for line in output.splitlines()]
+
+
+def test_json_of_some_classes_keeps_their_numbers(folders):
+    options = ("--only", "background", "dog", "--json", str(folders / "scores.json"))
+    run(folders, "--classes", str(folders / "names.txt"), *options)
+    assert json.loads((folders / "scores.json").read_text())["Class IoU"] == {"0": 1.0, "2": 1.0}
+
+
+def test_an_unknown_name_is_an_error(folders):
+    with pytest.raises(DataError, match="fish"):
+        run(folders, "--classes", "2", "--only", "fish")
+
+
+def test_zero_classes_is_an_error(folders):
+    with pytest.raises(ConfigError, match="--classes 0"):
+        run(folders, "--classes", "0")
+
+
+def test_an_id_cannot_leave_the_folder(folders):
+    (folders / "list.txt").write_text("../truth/x\n")
+    with pytest.raises(DataError, match="leaves its root"):
+        run(folders, "--classes", "2")
