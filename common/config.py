@@ -1,8 +1,9 @@
 """One configuration from a dataclass, YAML files and flags; unknown keys are errors.
 
 A command describes its settings as a (nested) dataclass. Values come, later ones winning, from the dataclass defaults,
-any number of ``-c FILE.yaml``, and flags spelled like the keys (``--engine.max_steps 100``). The short spellings in
-:data:`SHORTCUTS` (``--max-steps 100``) are the same for every command that trains.
+any number of ``-c FILE.yaml`` in their order, and flags spelled like the keys (``--engine.max_steps 100``), wherever they
+stand. The short spellings in :data:`SHORTCUTS` (``--max-steps 100``) are the same for every command that trains; a flag of
+a setting that is true or false may stand alone (``--force``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import inspect
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -49,20 +51,28 @@ def parse_config(
         shortcuts: short flag -> full flag; default :data:`SHORTCUTS`.
 
     Raises:
-        ConfigError: an unknown key, a value of the wrong type, a missing file.
+        ConfigError: an unknown key, a value of the wrong type, a missing or broken file.
         SystemExit: ``--help`` was asked for.
     """
-    parser = ArgumentParser(prog=program, description=description or config_class.__doc__, exit_on_error=False)
+    # Abbreviations would take a misspelled flag for another one.
+    description = description or (inspect.getdoc(config_class) or "").split("\n\nArgs:")[0]
+    parser = ArgumentParser(prog=program, description=description, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("-c", "--config", action="config", help="YAML file with settings; may be repeated, later wins")
     parser.add_class_arguments(config_class)
     arguments = expand_shortcuts(
         list(sys.argv[1:] if argv is None else argv), SHORTCUTS if shortcuts is None else shortcuts
     )
+    files, flags = split_off_files(expand_switches(arguments, config_class))
+    for file in files:
+        require_sections(read_yaml(Path(file)), config_class, file)
     try:
-        namespace = parser.parse_args(arguments)
+        namespace = parser.parse_args([*(f"--config={file}" for file in files), *flags])
     except argparse.ArgumentError as error:
         raise ConfigError(f"{program}: {explain(str(error), config_class)}") from error
     namespace.pop("config", None)
+    for name, default in default_settings(config_class).items():
+        if default is not None and namespace[name] is None:
+            raise ConfigError(f"{program}: {name} has no value (null); give one or leave the key out")
     values = parser.instantiate(namespace)
     return config_class(**{field.name: values[field.name] for field in dataclasses.fields(config_class)})  # type: ignore[arg-type]
 
@@ -76,29 +86,66 @@ def expand_shortcuts(arguments: list[str], shortcuts: Mapping[str, str]) -> list
     return expanded
 
 
+def expand_switches(arguments: list[str], config_class: type[Any]) -> list[str]:
+    """Replace ``--force`` without a value by ``--force=true``, for every setting that is true or false."""
+    switches = {f"--{name}" for name, default in default_settings(config_class).items() if isinstance(default, bool)}
+    following = [*arguments[1:], "-"]
+    return [
+        f"{argument}=true" if argument in switches and after.startswith("-") else argument
+        for argument, after in zip(arguments, following, strict=True)
+    ]
+
+
+def split_off_files(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The files of ``-c FILE`` and ``--config=FILE``, and the other arguments, both in their order."""
+    files, others, rest = [], [], list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument in ("-c", "--config") and rest:
+            files.append(rest.pop(0))
+        elif argument.startswith("--config="):
+            files.append(argument.partition("=")[2])
+        else:
+            others.append(argument)
+    return files, others
+
+
+def require_sections(values: Mapping[str, Any], config_class: type[Any], file: str) -> None:
+    """Raise :class:`ConfigError` when a section of a YAML file is a single value or empty."""
+    sections = {name.rpartition(".")[0] for name in default_settings(config_class)} - {""}
+    for name, value in values.items():
+        if name in sections and not isinstance(value, Mapping):
+            raise ConfigError(
+                f"{file}: {name} is a section with settings of its own, not {value!r}; correct or remove it"
+            )
+
+
 def explain(message: str, config_class: type[Any]) -> str:
     """One line from the parser's message, with the nearest known key where a key is unknown."""
     line = " ".join(message.split())
-    unknown = re.search(r"does not accept option '([^']+)'|[Uu]nrecognized arguments: (?:--)?([\w.\-]+)", line)
+    unknown = re.search(
+        r"does not accept option '([^']+)'|Option '([^']+)' is not accepted|[Uu]nrecognized arguments: (?:--)?([\w.\-]+)",
+        line,
+    )
     if unknown is None:
         return line
-    key = (unknown.group(1) or unknown.group(2)).split(".")[-1]
-    known = setting_names(config_class)
+    key = next(filter(None, unknown.groups())).split(".")[-1]
+    known = list(default_settings(config_class))
     near = difflib.get_close_matches(key, [name.split(".")[-1] for name in known], n=1)
     hint = [name for name in known if near and name.split(".")[-1] == near[0]]
     return line + (f". Did you mean {hint[0]!r}?" if hint else f". Known keys: {', '.join(known)}.")
 
 
-def setting_names(config_class: type[Any], prefix: str = "") -> list[str]:
-    """Dotted names of all settings of a nested dataclass."""
-    names: list[str] = []
+def default_settings(config_class: type[Any]) -> dict[str, Any]:
+    """Dotted name -> default of all settings of a nested dataclass."""
+    settings: dict[str, Any] = {}
     for field in dataclasses.fields(config_class):
         default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
         if dataclasses.is_dataclass(default):
-            names += setting_names(type(default), f"{prefix}{field.name}.")  # type: ignore[arg-type]
+            settings |= {f"{field.name}.{name}": value for name, value in default_settings(type(default)).items()}
         else:
-            names.append(prefix + field.name)
-    return names
+            settings[field.name] = default
+    return settings
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:

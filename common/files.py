@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +21,11 @@ import torch
 
 from common.errors import DataError, DiskFullError
 
-DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+# Ending of the temporary files; those of killed processes may lie around.
+PARTIAL = ".partial"
+
+# EFBIG: a limit on the size of one file (ulimit -f, FAT32) is full.
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -30,21 +35,37 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         DiskFullError: the disk or quota is full; an earlier file at ``path`` is untouched.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    temporary = Path(name)
+    with disk_full_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~current_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def disk_full_named(path: Path) -> Iterator[None]:
+    """Turns the system's "disk full" while writing ``path`` into a :class:`DiskFullError`."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~current_umask())
-        os.replace(temporary, path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        yield
+    except Exception as error:
         if is_disk_full(error):
             raise DiskFullError(disk_full_message(path)) from error
         raise
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Delete the temporary files that killed processes left in ``folder``, which must have no other writer."""
+    for partial in folder.glob(f".*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -57,7 +78,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def disk_full_message(path: Path) -> str:
-    free = shutil.disk_usage(path.parent).free
+    free = shutil.disk_usage(nearest_existing(path.parent)).free
     return (
         f"no space left to write {path} ({free / 1e6:.1f} MB free there). What was written before is intact: "
         "free some space or point the output elsewhere, then run the same command again; it continues."
@@ -73,13 +94,17 @@ def current_umask() -> int:
 
 def require_free_space(folder: Path, n_bytes: int) -> None:
     """Raise :class:`DiskFullError` unless ``folder`` (existing or not) has room for ``n_bytes``."""
-    existing = next(parent for parent in (Path(folder), *Path(folder).absolute().parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(nearest_existing(Path(folder))).free
     if free < n_bytes:
         raise DiskFullError(
             f"{folder} has {free / 1e6:.1f} MB free but {n_bytes / 1e6:.1f} MB are needed. Nothing was overwritten: "
             "free some space or point the output elsewhere, then run the same command again; it continues."
         )
+
+
+def nearest_existing(folder: Path) -> Path:
+    """``folder``, or the closest folder above it that exists."""
+    return next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -100,7 +125,8 @@ def read_json(path: Path) -> Any:
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
-    atomic_write(path, lambda file: np.savez(file, **arrays))
+    contents: dict[str, Any] = arrays
+    atomic_write(path, lambda file: np.savez(file, **contents))
 
 
 def write_torch(path: Path, value: Mapping[str, Any]) -> None:
@@ -111,13 +137,15 @@ def write_torch(path: Path, value: Mapping[str, Any]) -> None:
 def resolve_inside(root: Path, relative: str) -> Path:
     """``root / relative`` for a path that came from a data file; a leading slash is dropped (VOC list style).
 
+    The path is judged by its spelling, with every ``..`` resolved: symbolic links inside ``root`` may lead anywhere, as
+    whoever made them has decided (images on another disk).
+
     Raises:
         DataError: the result lies outside ``root``.
     """
-    base = Path(root).resolve()
-    path = (base / relative.lstrip("/\\")).resolve()
-    if not path.is_relative_to(base):
+    normal = Path(os.path.normpath(relative.lstrip("/\\")))
+    if normal.is_absolute() or os.pardir in normal.parts:
         raise DataError(
             f"path {relative!r} leaves its root {root}; refused. Correct the list or data file it came from."
         )
-    return Path(root) / relative.lstrip("/\\")
+    return Path(root) / normal

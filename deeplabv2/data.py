@@ -8,7 +8,7 @@ from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import Sample, SeededDataset
 from common.data.transforms import (
-    IMAGENET_MEAN,
+    MEAN_COLOUR,
     Compose,
     PadToSize,
     RandomCrop,
@@ -61,12 +61,11 @@ def training_data(config: DeepLabConfig, layout: DatasetLayout) -> SeededDataset
     images.n_labels, images.ignore_label = config.DATASET.N_CLASSES, config.DATASET.IGNORE_LABEL
     size = config.IMAGE.SIZE
     base = [ResizeLongSide(size.BASE)] if size.BASE else []
-    mean_colour = [round(255 * channel) for channel in IMAGENET_MEAN]
     transform = Compose(
         [
             *base,
             RandomScale(config.DATASET.SCALES),
-            PadToSize(size.TRAIN, mean_colour, config.DATASET.IGNORE_LABEL),
+            PadToSize(size.TRAIN, MEAN_COLOUR, config.DATASET.IGNORE_LABEL),
             RandomCrop(size.TRAIN),
             RandomFlip(),
             ToTensors(),

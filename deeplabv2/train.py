@@ -12,7 +12,7 @@ from common.engine.checkpoint import load_model_state
 from common.engine.losses import Mean
 from common.engine.optimizer import OptimizerConfig, body_and_head_rules, build_optimizer, parameter_groups
 from common.engine.randomness import seed_everything
-from common.engine.schedules import poly
+from common.engine.schedules import ScheduleConfig, build_schedule
 from common.engine.session import start_session
 from common.engine.settings import EngineConfig
 from common.engine.train import train
@@ -76,18 +76,20 @@ def train_network(config: DeepLabConfig) -> None:
         seed_everything(engine.seed)
         network = build_network(config)
         solver = config.SOLVER
-        groups = parameter_groups(
-            network, body_and_head_rules("aspp", solver.HEAD_LR_MULTIPLIER), solver.LR, solver.WEIGHT_DECAY
-        )
+        rules = body_and_head_rules("aspp", solver.HEAD_LR_MULTIPLIER)
+        groups = parameter_groups(network, rules, solver.LR, solver.WEIGHT_DECAY, solver.DECAY_VECTORS)
         optimizer = OptimizerConfig(
             name="sgd" if solver.OPTIMIZER == "SGD" else "adamw", lr=solver.LR, momentum=solver.MOMENTUM
+        )
+        schedule = ScheduleConfig(
+            "poly", power=solver.POLY_POWER, every=solver.LR_DECAY, warmup_steps=solver.WARMUP
         )
         train(
             network,
             SegmentationStep(config.DATASET.IGNORE_LABEL, config.MODEL.LOSS_SIZE),
             training_data(config, layout),
             build_optimizer(optimizer, groups),
-            poly(solver.ITER_MAX, solver.POLY_POWER, solver.LR_DECAY),
+            build_schedule(schedule, solver.ITER_MAX),
             engine,
             run,
             session,

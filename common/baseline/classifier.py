@@ -14,7 +14,17 @@ from common.config import config_to_dict
 from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout, open_layout
 from common.data.sampling import SeededDataset, Transform
-from common.data.transforms import ColorJitter, Compose, RandomFlip, RandomResizedCrop, ToTensors
+from common.data.transforms import (
+    MEAN_COLOUR,
+    ColorJitter,
+    Compose,
+    PadToSize,
+    RandomCrop,
+    RandomFlip,
+    RandomResizedCrop,
+    RandomScale,
+    ToTensors,
+)
 from common.engine.checkpoint import load_model_state
 from common.engine.optimizer import body_and_head_rules, build_optimizer, parameter_groups
 from common.engine.randomness import seed_everything
@@ -43,9 +53,13 @@ def classification_step(network: nn.Module, batch: dict[str, Any]) -> dict[str, 
 
 
 def training_transform(config: ClassifierAugmentation) -> Transform:
-    """Random resized crop, flip, colour jitter, normalisation."""
+    """Random crop, flip, colour jitter, normalisation."""
+    crop: list[Transform] = [RandomResizedCrop(config.crop_size, config.area)]
+    if config.scales:
+        pad = PadToSize(config.crop_size, MEAN_COLOUR)
+        crop = [RandomScale(config.scales), pad, RandomCrop(config.crop_size)]
     jitter = [ColorJitter(config.color_jitter)] if config.color_jitter else []
-    return Compose([RandomResizedCrop(config.crop_size, config.area), RandomFlip(), *jitter, ToTensors()])
+    return Compose([*crop, RandomFlip(), *jitter, ToTensors()])
 
 
 def training_settings(config: BaselineConfig) -> dict[str, Any]:
@@ -65,12 +79,13 @@ def train_classifier(config: BaselineConfig) -> None:
         seed_everything(config.engine.seed)
         model = CamClassifier(build_backbone(config.backbone), layout.n_classes)
         rules = body_and_head_rules("head", config.optimizer.head_lr_multiplier)
-        groups = parameter_groups(model, rules, config.optimizer.lr, config.optimizer.weight_decay)
+        optimizer = config.optimizer
+        groups = parameter_groups(model, rules, optimizer.lr, optimizer.weight_decay, optimizer.decay_vectors)
         train(
             model,
             classification_step,
             SeededDataset(images, training_transform(config.augmentation), config.engine.seed),
-            build_optimizer(config.optimizer, groups),
+            build_optimizer(optimizer, groups),
             build_schedule(config.schedule, config.engine.max_steps),
             config.engine,
             config.folder,

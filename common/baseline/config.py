@@ -23,11 +23,14 @@ class ClassifierAugmentation:
     Args:
         crop_size: side of the square that is cut out, in pixels.
         area: least and greatest share of the image's area in the square.
+        scales: when given, the image is scaled by one of these factors and cut without distortion (padded where it is
+            smaller than the square), and ``area`` is not used.
         color_jitter: strength of brightness, contrast and saturation changes; 0 for none.
     """
 
     crop_size: int = 224
     area: tuple[float, float] = (0.35, 1.0)
+    scales: list[float] = field(default_factory=list)
     color_jitter: float = 0.2
 
 

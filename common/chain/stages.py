@@ -1,29 +1,24 @@
-"""The stages of a chain, each one a command in its own process."""
+"""The stages of a chain: the commands a user could type one by one."""
 
 from __future__ import annotations
 
+import importlib
 import shlex
-import signal
-import subprocess
-import sys
 import time
-from types import FrameType
 
 from common.baseline.config import BaselineConfig
 from common.chain.config import ChainConfig
 from common.config import parse_config
 from common.errors import ToolboxError
 
+# Where ``python -m`` finds the code of a package that is run as a command.
+ENTRY_MODULES = {"common.baseline": "common.baseline.__main__"}
+
 
 class StageError(ToolboxError):
-    """A stage ended with an error, which it has printed itself."""
+    """Images of a stage failed."""
 
-    def __init__(self, command: str, status: int) -> None:
-        super().__init__(
-            f"the stage `{command}` ended with status {status}; mend what it says, then run the chain again: it continues"
-        )
-        # A stage that was stopped (143) makes the chain end the same way.
-        self.exit_status = status if status > 0 else 128 - status
+    exit_status = 1
 
 
 def baseline_config(config: ChainConfig) -> BaselineConfig:
@@ -47,27 +42,19 @@ def chain_commands(config: ChainConfig) -> list[list[str]]:
 
 
 def run_stage(arguments: list[str]) -> None:
-    """Run ``python -m arguments`` and pass stop signals on to it.
+    """Run what ``python -m arguments`` would run, in this process: a start of its own would cost it seconds.
 
     Raises:
-        StageError: it ended with another status than 0.
+        StageError: some of its images failed; it has named them.
+        ToolboxError, SystemExit: as the stage raises them (a stop signal ends it with a checkpoint).
     """
     shown = shlex.join(["python", "-m", *arguments])
     print(f"\n$ {shown}", flush=True)
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", *arguments])
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        process.send_signal(number)
-
-    previous = signal.signal(signal.SIGTERM, pass_on)
-    try:
-        status = process.wait()
-    except KeyboardInterrupt:
-        # The terminal has sent the interrupt to the stage too; it writes its checkpoint and ends.
-        status = process.wait()
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-    if status != 0:
-        raise StageError(shown, status)
+    module, *rest = arguments
+    status = importlib.import_module(ENTRY_MODULES.get(module, module)).main(rest)
+    if status:
+        raise StageError(
+            f"the stage `{shown}` ended with status {status}; mend what it says, then run the chain again: it continues"
+        )
     print(f"({time.perf_counter() - started:.0f} s)", flush=True)

@@ -8,18 +8,22 @@ from pathlib import Path
 from common.baseline.config import BaselineConfig
 from common.chain.config import ChainConfig
 from common.chain.examples import chain_examples
+from common.chain.picture import chain_picture
 from common.chain.stages import baseline_config
 from common.data.layout import open_layout
+from common.engine.metric_file import read_metrics
 from common.errors import DataError
-from common.files import read_json
+from common.files import atomic_write, read_json
 from common.report.curves import Curve
 from common.report.html import ReportInput, write_report
-from common.report.metrics import read_metrics, training_curves
+from common.report.metrics import training_curves
 from common.report.results import Result, read_results
 from common.report.table import build_tables
 from common.report.table_text import format_text
+from common.visual.panels import png_bytes
 
 REPORT = "report.html"
+PICTURE = "picture.png"
 
 
 def summarise(config: ChainConfig, folders: Sequence[Path]) -> Path:
@@ -28,17 +32,20 @@ def summarise(config: ChainConfig, folders: Sequence[Path]) -> Path:
     for table in build_tables(results, config.method_order):
         print("\n" + format_text(table))
     baseline = baseline_config(config)
+    examples = chain_examples(config, baseline)
     report = ReportInput(
         title=config.title,
         description=config.description,
         results=results,
-        examples=chain_examples(config, baseline),
+        examples=examples,
         curves=chain_curves(config, baseline),
         class_names=open_layout(baseline.data).classes,
         methods=config.method_order,
     )
-    path = Path(folders[0]).parent / REPORT if len(folders) > 1 else Path(folders[0]) / REPORT
+    folder = Path(folders[0]).parent if len(folders) > 1 else Path(folders[0])
+    path = folder / REPORT
     write_report(path, report)
+    atomic_write(folder / PICTURE, lambda file: file.write(png_bytes(chain_picture(examples))))
     print(f"\nreport: {path}")
     return path
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
@@ -20,14 +21,16 @@ Sample = dict[str, Any]
 Transform = Callable[[Sample, random.Random], Sample]
 
 
-class SampleKey(NamedTuple):
+@dataclass(frozen=True)
+class SampleKey:
     """One sample of one epoch."""
 
     epoch: int
     index: int
 
 
-class SampleFailure(NamedTuple):
+@dataclass(frozen=True)
+class SampleFailure:
     """Stands for a sample that could not be read; carries the one-line reason out of the worker process."""
 
     message: str

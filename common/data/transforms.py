@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
-from PIL import Image
-from torchvision.transforms import functional
+from PIL import Image, ImageEnhance
 
 from common.data.palette import IGNORE_LABEL
 from common.data.sampling import Sample, Transform
@@ -22,6 +21,8 @@ SPATIAL = ("image", "mask", "saliency", "dense")
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# The mean in the images' own units: padding with it becomes (nearly) zero once normalised.
+MEAN_COLOUR = tuple(round(255 * channel) for channel in IMAGENET_MEAN)
 
 
 class Compose:
@@ -59,8 +60,8 @@ class ResizeLongSide:
     def to_size(self, sample: Sample) -> Sample:
         """The resized sample; nothing here is random."""
         height, width = sample["image"].shape[:2]
-        scale = self.size / max(height, width)
-        return resize_sample(sample, max(1, int(height * scale)), max(1, int(width * scale)))
+        longer = max(height, width)
+        return resize_sample(sample, max(1, self.size * height // longer), max(1, self.size * width // longer))
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         return self.to_size(sample)
@@ -170,8 +171,8 @@ class ColorJitter:
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         image = Image.fromarray(np.ascontiguousarray(sample["image"]))
-        for adjust in (functional.adjust_brightness, functional.adjust_contrast, functional.adjust_saturation):
-            image = adjust(image, rng.uniform(1 - self.strength, 1 + self.strength))
+        for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+            image = enhance(image).enhance(rng.uniform(1 - self.strength, 1 + self.strength))
         return {**sample, "image": np.asarray(image)}
 
 

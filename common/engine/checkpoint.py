@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import sys
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from common.errors import CheckpointError
-from common.files import require_free_space, write_torch
+from common.files import remove_partial_files, require_free_space, write_torch
 
 FORMAT = 1
+PARTS = frozenset(("format", "step", "config", "model", "optimizer", "scaler", "history", "pending"))
 NAME = re.compile(r"checkpoint_(\d+)\.pth")
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
     return folder / f"checkpoint_{step}.pth"
+
+
+def checkpoint_step(path: Path) -> int:
+    """The step in the name of a checkpoint."""
+    return int(path.stem.removeprefix("checkpoint_"))
 
 
 def checkpoint_steps(folder: Path) -> list[int]:
@@ -43,6 +52,7 @@ def save_checkpoint(folder: Path, step: int, content: dict[str, Any], keep_last:
     """
     content = canonical({"format": FORMAT, "step": step, **content})
     folder.mkdir(parents=True, exist_ok=True)
+    remove_partial_files(folder)
     require_free_space(folder, int(1.05 * size_in_bytes(content)) + 1_000_000)
     path = checkpoint_path(folder, step)
     write_torch(path, content)
@@ -58,14 +68,31 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing, damaged, holds anything but tensors and plain values, or is not ours.
     """
     try:
+        require_intact(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"checkpoint {path} does not exist") from error
-    except Exception as error:  # torch raises many types for damaged or refused files
-        raise CheckpointError(f"cannot read checkpoint {path}: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or "model" not in content:
+    except pickle.UnpicklingError as error:
+        # torch's own message recommends to switch the protection off.
+        raise CheckpointError(
+            f"{path} holds more than tensors and plain values; refused, as it could run code"
+        ) from error
+    except Exception as error:  # torch raises many types for damaged files
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise CheckpointError(
+            f"cannot read checkpoint {path}: {reason}. Delete it to continue from the one before."
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not content.keys() >= PARTS:
         raise CheckpointError(f"{path} is not a training checkpoint of this toolbox (format {FORMAT})")
     return content
+
+
+def require_intact(path: Path) -> None:
+    """Raise unless every checksum in the file is right; ``torch.load`` itself does not look at them."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
 
 
 def load_model_state(path: Path) -> dict[str, torch.Tensor]:
@@ -91,13 +118,21 @@ def canonical(value: Any) -> Any:
     Pickle writes an object once and refers back to it; whether two equal strings or tuples are one object depends on
     the history of the process (a resumed one differs). Interned strings, fresh containers and compact CPU tensors
     take that history out, so equal trainings have byte-identical checkpoints.
+
+    Raises:
+        TypeError: something else than tensors and plain values, which :func:`load_checkpoint` would refuse.
     """
     if isinstance(value, torch.Tensor):
         return value.detach().to("cpu", copy=True).contiguous()
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {canonical(key): canonical(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [canonical(item) for item in value]
     if isinstance(value, str):
         return sys.intern(str(value))
-    return value
+    if isinstance(value, float):
+        # numpy's float64 is a float, too, and would make the file unreadable.
+        return float(value)
+    if value is None or isinstance(value, int):
+        return value
+    raise TypeError(f"a checkpoint cannot hold {value!r} ({type(value).__name__}); only tensors and plain values")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from common.data.sampling import SampleFailure
-from common.engine.loading import start_worker
+from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session
 from common.errors import ConfigError, DataError
-from common.files import read_json, write_json
+from common.files import read_json, resolve_inside, write_json
 
 STAGE_FILE = "stage.json"
 
@@ -61,21 +61,34 @@ class OutputFolder:
     force: bool = False
 
     def file(self, image_id: str) -> Path:
-        return self.path / f"{image_id}{self.suffix}"
+        return resolve_inside(self.path, f"{image_id}{self.suffix}")
 
-    def begin(self) -> None:
+    def begin(self, ids: Sequence[str]) -> None:
         """Record the settings, or check that the files already there were made with the same.
 
+        With ``force``, files made with other settings go before the new settings are recorded: whenever the command is
+        killed, what lies in the folder was made with the settings that it names.
+
         Raises:
-            ConfigError: they were made with others; the message names them.
+            ConfigError: they were made with others (the message names them), or nobody knows how.
         """
         record = self.path / STAGE_FILE
-        if record.exists() and not self.force:
-            changes = describe_differences(read_json(record), self.settings)
-            if changes:
+        changes = describe_differences(read_json(record), self.settings) if record.exists() else ""
+        if changes and not self.force:
+            raise ConfigError(
+                f"the files in {self.path} were made with other settings ({changes}); use --force to redo them or another folder"
+            )
+        if changes or not record.exists():
+            redone = {self.file(image_id) for image_id in ids} if record.exists() else set()
+            kept = next((path for path in self.path.rglob(f"*{self.suffix}") if path not in redone), None)
+            if kept:
+                how = f"with other settings ({changes})" if changes else f"by something else (there is no {STAGE_FILE})"
                 raise ConfigError(
-                    f"the files in {self.path} were made with other settings ({changes}); use --force to redo them or another folder"
+                    f"{self.path} holds files, e.g. {kept.name}, that were made {how} and are not to be redone now; "
+                    "use another folder or move them away"
                 )
+            for path in redone:
+                path.unlink(missing_ok=True)
         write_json(record, dict(self.settings))
 
     def missing(self, ids: Sequence[str]) -> list[str]:
@@ -149,14 +162,12 @@ def images_to_files(
         What was done; unreadable images are counted and named, they do not stop the others.
 
     Raises:
-        ConfigError: the folder holds files made with other settings.
-        DataError: there is no image at all.
+        ConfigError: the folder holds files made with other settings, or by something else.
+        DataError: there is no image at all, or a worker process died.
     """
     if not ids:
         raise DataError(f"{title}: the list of images is empty")
-    if session.is_main:
-        output.begin()
-    session.barrier()
+    session.on_main(lambda: output.begin(ids))
     mine = ids[session.rank :: session.world_size]
     todo = output.missing(mine)
     report = StageReport(skipped=len(mine) - len(todo))
@@ -167,8 +178,9 @@ def images_to_files(
         collate_fn=keep_list,
         worker_init_fn=start_worker,
     )
-    with tqdm(total=len(todo), disable=None if session.is_main else True, desc=title, unit="image") as progress:
-        for batch in loaded(loader, title):
+    progress = tqdm(total=len(todo), disable=None if session.is_main else True, desc=title, unit="image")
+    with progress, dead_workers_named(title):
+        for batch in loader:
             samples = {image_id: sample for image_id, sample in batch if not isinstance(sample, SampleFailure)}
             report.failed |= {
                 image_id: sample.message for image_id, sample in batch if isinstance(sample, SampleFailure)
@@ -180,15 +192,3 @@ def images_to_files(
             progress.update(len(batch))
     session.barrier()
     return report
-
-
-def loaded(loader: DataLoader[Any], title: str) -> Iterator[Any]:
-    """The loader's batches; a dead worker process becomes a clear error."""
-    try:
-        yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise DataError(
-            f"{title}: a worker process died (usually out of memory); run the same command again with fewer --workers, it continues"
-        ) from error

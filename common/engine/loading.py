@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, default_collate
 from common.data.sampling import Sample, SampleFailure, SeededDataset, StepBatchSampler
 from common.engine.session import Session
 from common.engine.settings import EngineConfig
+from common.engine.stop_signal import outlive_first_signal
 from common.errors import DataError
 
 Collate = Callable[[list[Any]], dict[str, Any]]
@@ -29,7 +31,9 @@ class CollateOrFail:
 
 
 def start_worker(worker: int) -> None:
-    """One thread per worker process: the processes themselves are the parallelism."""
+    """One thread per worker process, as the processes themselves are the parallelism; stop signals are left to the main
+    process."""
+    outlive_first_signal()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
@@ -40,7 +44,7 @@ def step_batches(
     session: Session,
     first_step: int,
     collate: Collate = default_collate,
-) -> Iterator[list[dict[str, Any]]]:
+) -> Generator[list[dict[str, Any]], None, None]:
     """For every step from ``first_step`` on: its ``config.accumulate`` batches, this process's share.
 
     Raises:
@@ -71,22 +75,41 @@ def step_batches(
     while True:
         batches = []
         for _ in range(config.accumulate):
-            try:
-                batch = next(loader)
-            except StopIteration:
+            batch = next_batch(loader)
+            if batch is None:
                 return
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
-                    raise
-                raise DataError(
-                    "a process that loads images died (usually out of memory or shared memory); "
-                    "run the same command again with fewer --workers, it continues"
-                ) from error
             failed = isinstance(batch, SampleFailure)
             if session.any(failed):
                 raise DataError(batch.message if failed else "another process could not read an image; see its message")
             batches.append(batch)
         yield batches
+
+
+def next_batch(loader: Iterator[Any]) -> Any:
+    """The next batch, a :class:`SampleFailure` when there should be one but is none, None at the end."""
+    try:
+        with dead_workers_named("training"):
+            return next(loader, None)
+    except DataError as error:
+        return SampleFailure(str(error))
+
+
+@contextmanager
+def dead_workers_named(task: str) -> Iterator[None]:
+    """Turns the loader's report of a killed worker into a :class:`DataError`.
+
+    torch raises it from a signal handler: anywhere in the main process, not only where a batch is asked for.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # An exception inside a living worker also says "DataLoader worker", without a process id.
+        if "DataLoader worker (pid" not in str(error):
+            raise
+        raise DataError(
+            f"{task}: a process that loads images died (usually out of memory or shared memory); "
+            "run the same command again with fewer --workers, it continues"
+        ) from error
 
 
 def move_batch(batch: dict[str, Any], device: torch.device, channels_last: bool) -> dict[str, Any]:

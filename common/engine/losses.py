@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 
-class Mean(NamedTuple):
+@dataclass(frozen=True)
+class Mean:
     """A loss as sum and count, so that its mean is exact over all processes of a batch.
 
     The mean over valid pixels differs from the mean of the processes' means whenever the processes hold different

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from common.engine.run_folder import RunFolder, keep_records_until
+from common.engine.metric_file import keep_metrics_until
+from common.engine.run_folder import RunFolder
+from common.files import disk_full_named
 
 
 class MetricLog:
-    """Averages the losses of the steps since the last record and writes one record.
+    """Writes one record of mean losses and learning rates at a time.
 
     Args:
         run: where to write.
@@ -22,16 +23,22 @@ class MetricLog:
         step: the step the training starts at.
         end_step: the last step, for the progress bar.
         images_per_step: for the speed.
+
+    Raises:
+        DiskFullError: from every method, when there is no space for metrics.jsonl or the TensorBoard events.
     """
 
     def __init__(
         self, run: RunFolder, history: list[dict[str, Any]], step: int, end_step: int, images_per_step: int
     ) -> None:
-        keep_records_until(run.metrics, step)
+        keep_metrics_until(run.metrics, step)
+        self.run = run
         self.history = history
         self.images_per_step = images_per_step
         self.file = run.metrics.open("a", encoding="utf-8")
-        self.tensorboard = SummaryWriter(str(run.tensorboard), purge_step=step + 1 if step else None)
+        with disk_full_named(run.tensorboard):
+            # A killed run may have logged later steps, even before its first checkpoint.
+            self.tensorboard = SummaryWriter(str(run.tensorboard), purge_step=step + 1)
         self.progress = tqdm(total=end_step, initial=step, disable=None, unit="step", dynamic_ncols=True)
         self.started, self.timed_step = time.perf_counter(), step
 
@@ -46,20 +53,19 @@ class MetricLog:
         self.started, self.timed_step = now, step
         record = {"step": step, **values, "lr": rates}
         self.history.append(record)
-        self.file.write(
-            json.dumps({**record, "images_per_second": round(speed, 2), "time": round(time.time(), 2)}) + "\n"
-        )
-        self.file.flush()
-        for name, value in values.items():
-            if math.isfinite(value):
-                self.tensorboard.add_scalar(f"loss/{name}", value, step)
-        for name, rate in rates.items():
-            self.tensorboard.add_scalar(f"lr/{name}", rate, step)
-        self.tensorboard.add_scalar("speed/images_per_second", speed, step)
+        line = json.dumps({**record, "images_per_second": round(speed, 2), "time": round(time.time(), 2)})
+        with disk_full_named(self.run.metrics):
+            self.file.write(line + "\n")
+            self.file.flush()
+        scalars = {f"loss/{name}": value for name, value in values.items()}
+        scalars |= {f"lr/{name}": rate for name, rate in rates.items()} | {"speed/images_per_second": speed}
+        with disk_full_named(self.run.tensorboard):
+            for name, value in scalars.items():
+                self.tensorboard.add_scalar(name, value, step)
         losses = " ".join(f"{name} {value:.4f}" for name, value in values.items())
         self.progress.write(f"step {step}/{self.progress.total}  {losses}  {speed:.1f} images/s")
 
     def close(self) -> None:
         self.progress.close()
-        self.tensorboard.close()
-        self.file.close()
+        with disk_full_named(self.run.metrics), self.file, disk_full_named(self.run.tensorboard):
+            self.tensorboard.close()

@@ -12,6 +12,9 @@ from torch import nn
 
 from common.errors import ConfigError
 
+# Ending of the name of a group whose parameters are spared from weight decay because they are vectors.
+VECTORS = "_vectors"
+
 
 @dataclass
 class OptimizerConfig:
@@ -22,6 +25,7 @@ class OptimizerConfig:
         lr: learning rate of the groups with multiplier 1.
         momentum: momentum of sgd.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw) of the groups that decay.
+        decay_vectors: whether biases and BatchNorm parameters decay like the others (the papers' recipes) or not at all.
         head_lr_multiplier: learning rate of the head relative to the body (the field uses 10).
     """
 
@@ -29,6 +33,7 @@ class OptimizerConfig:
     lr: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    decay_vectors: bool = True
     head_lr_multiplier: float = 10.0
 
 
@@ -64,36 +69,44 @@ def body_and_head_rules(head: str, head_lr_multiplier: float = 10.0) -> list[Gro
 
 
 def parameter_groups(
-    model: nn.Module, rules: Sequence[GroupRule], lr: float, weight_decay: float
+    model: nn.Module, rules: Sequence[GroupRule], lr: float, weight_decay: float, decay_vectors: bool = True
 ) -> list[dict[str, Any]]:
     """Optimiser groups: each trainable parameter joins the first rule that matches its name.
 
     Frozen parameters (requires_grad False) are left out. ``initial_lr`` of a group is what schedules multiply.
 
+    Args:
+        decay_vectors: False moves parameters with fewer than two dimensions (biases, BatchNorm) of a rule that decays
+            into a group ``<rule>_vectors`` of the same rate without decay.
+
     Raises:
-        ConfigError: a trainable parameter matches no rule (it would silently never learn), or nothing is trainable.
+        ConfigError: a trainable parameter matches no rule (it would silently never learn), nothing is trainable, or two
+            rules have one name.
     """
-    groups: dict[str, dict[str, Any]] = {
-        rule.name: {
-            "name": rule.name,
-            "params": [],
-            "lr": lr * rule.lr_multiplier,
-            "initial_lr": lr * rule.lr_multiplier,
-            "weight_decay": weight_decay if rule.decays else 0.0,
-        }
-        for rule in rules
-    }
+    if len({rule.name for rule in rules}) < len(rules):
+        raise ConfigError(f"two group rules have one name: {', '.join(rule.name for rule in rules)}")
+    groups = {group["name"]: group for rule in rules for group in empty_groups(rule, lr, weight_decay)}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         rule = next((rule for rule in rules if re.search(rule.pattern, name)), None)
         if rule is None:
             raise ConfigError(f"parameter {name} matches no group rule ({', '.join(rule.name for rule in rules)})")
-        groups[rule.name]["params"].append(parameter)
+        spared = rule.decays and not decay_vectors and parameter.dim() < 2
+        groups[rule.name + VECTORS if spared else rule.name]["params"].append(parameter)
     filled = [group for group in groups.values() if group["params"]]
     if not filled:
         raise ConfigError("no parameter is trainable: everything is frozen")
     return filled
+
+
+def empty_groups(rule: GroupRule, lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    """The rule's group and the one of its vectors."""
+    rate = lr * rule.lr_multiplier
+    return [
+        {"name": name, "params": [], "lr": rate, "initial_lr": rate, "weight_decay": decay}
+        for name, decay in ((rule.name, weight_decay if rule.decays else 0.0), (rule.name + VECTORS, 0.0))
+    ]
 
 
 def build_optimizer(config: OptimizerConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -13,8 +13,10 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     """Autocast context; fp32 disables it.
 
     Raises:
-        ConfigError: fp16 on the CPU, where most layers have no half-precision kernels.
+        ConfigError: an unknown precision, or fp16 on the CPU, where most layers have no half-precision kernels.
     """
+    if precision != "fp32" and precision not in AUTOCAST_TYPES:
+        raise ConfigError(f"unknown precision {precision!r}; use fp32, {' or '.join(AUTOCAST_TYPES)}")
     if precision == "fp16" and device.type == "cpu":
         raise ConfigError("precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
     return torch.autocast(device.type, AUTOCAST_TYPES.get(precision, torch.bfloat16), enabled=precision != "fp32")

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
-import subprocess
-import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-import torchvision
-
 from common.config import flatten, read_yaml, write_yaml
-from common.engine.checkpoint import latest_checkpoint
+from common.engine.checkpoint import checkpoint_step, latest_checkpoint
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError
-from common.files import write_json, write_text
+from common.files import write_json
+from common.provenance import environment
 
 
 class RunFolder:
@@ -51,24 +46,47 @@ class RunFolder:
     def config(self) -> Path:
         return self.path / "config.yaml"
 
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
     def begin(self, config: Mapping[str, Any], *, force: bool = False, free: Collection[str] = FREE_TO_CHANGE) -> None:
         """Write configuration and environment, or check that the folder's run has the same configuration.
 
         Args:
             config: resolved nested settings.
-            force: delete what is there and start again.
+            force: delete the run that is there and start again.
             free: dotted settings that may differ.
 
         Raises:
-            ConfigError: the folder holds a run with other settings; the message names them.
+            ConfigError: the folder holds a run with other settings (the message names them), or something that is not a
+                run and must not be deleted or continued.
         """
-        if force and self.path.exists():
-            shutil.rmtree(self.path)
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"the run folder {self.path} is a file; give another one")
+        if force:
+            self._clear()
         if self.config.exists():
             self._require_same(config, free)
-        self.path.mkdir(parents=True, exist_ok=True)
+        elif latest_checkpoint(self.checkpoints):
+            raise ConfigError(f"{self.path} has checkpoints but no {self.config.name}; give another run folder")
+        write_json(self.environment, environment())
         write_yaml(self.config, config)
-        write_json(self.path / "environment.json", environment())
+
+    def _clear(self) -> None:
+        """Delete the run's files, those that mark the folder as a run last."""
+        marks = (self.environment, self.config)
+        items = sorted(self.path.iterdir(), key=lambda item: item in marks) if self.path.exists() else []
+        if items and not all(mark.is_file() for mark in marks):
+            raise ConfigError(
+                f"{self.path} is not empty and not the folder of a run (no {self.config.name} and {self.environment.name}); "
+                "--force does not delete it. Give another run folder, or empty it yourself."
+            )
+        for item in items:
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            else:
+                item.unlink()
 
     def _require_same(self, config: Mapping[str, Any], free: Collection[str]) -> None:
         changes = describe_differences(read_yaml(self.config), config, free)
@@ -87,7 +105,7 @@ class RunFolder:
         latest = latest_checkpoint(self.checkpoints)
         if latest is None:
             raise CheckpointError(f"{self.checkpoints} has no checkpoint; run the training first")
-        step = int(latest.stem.split("_")[1])
+        step = checkpoint_step(latest)
         if step < max_steps:
             raise CheckpointError(
                 f"the training in {self.path} stopped at step {step} of {max_steps}; run it again to continue"
@@ -97,7 +115,7 @@ class RunFolder:
 
 def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any], free: Collection[str] = ()) -> str:
     """``"a.b: 1 -> 2"`` for every setting that differs, empty when none does."""
-    before, after = flatten(old), flatten(new)
+    before, after = flatten(as_read_back(old)), flatten(as_read_back(new))
     changed = [
         f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}"
         for key in sorted(before.keys() | after.keys())
@@ -106,55 +124,7 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any], free: C
     return ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
 
 
-def environment() -> dict[str, Any]:
-    """What a number may depend on besides the settings."""
-    return {
-        "command": sys.argv,
-        "commit": git_commit(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "gpu": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
-        "threads": torch.get_num_threads(),
-    }
-
-
-def git_commit() -> str:
-    """Commit of the source tree, with ``+changes`` when files differ from it; ``unknown`` outside a checkout."""
-    source = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(source), *arguments], capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
-    try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-
-
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """Records of a ``metrics.jsonl``; the unfinished last line of a killed run is left out.
-
-    Raises:
-        ConfigError: a line other than the last is broken.
-    """
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number < len(lines):
-                raise ConfigError(f"{path}, line {number} is not a record: {error}") from error
-    return records
-
-
-def keep_records_until(path: Path, step: int) -> None:
-    """Drop the records after ``step``: a resumed run writes them again."""
-    records = [record for record in read_records(path) if record["step"] <= step]
-    write_text(path, "".join(json.dumps(record) + "\n" for record in records))
+def as_read_back(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as a file returns them: tuples are lists."""
+    values: dict[str, Any] = json.loads(json.dumps(settings))
+    return values

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import distributed
 
-from common.errors import ConfigError
+from common.errors import ConfigError, ToolboxError
+
+Value = TypeVar("Value")
+
+# A process that finds its part of the work already done waits for the others, for hours if need be. A process that
+# dies is noticed by torchrun at once, whatever the limit.
+LONGEST_WAIT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,23 @@ class Session:
         if self.is_distributed:
             distributed.barrier()
 
+    def on_main(self, action: Callable[[], Value]) -> Value | None:
+        """Run ``action`` in the main process while the others wait for it; its error ends all of them.
+
+        Returns:
+            What ``action`` returned in the main process, None in the others.
+        """
+        value: Value | None = None
+        failure: Exception | None = None
+        if self.is_main:
+            try:
+                value = action()
+            except Exception as error:
+                failure = error
+        if self.any(failure is not None):
+            raise failure or ToolboxError("stopped because of an error in the main process; see its message")
+        return value
+
 
 def choose_device(name: str, local_rank: int) -> torch.device:
     """The device of this process.
@@ -55,12 +80,15 @@ def choose_device(name: str, local_rank: int) -> torch.device:
     Raises:
         ConfigError: the name is unknown or the device is not there.
     """
+    unknown = f"unknown device {name!r}; use auto, cpu, cuda or cuda:N"
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
+        raise ConfigError(unknown) from error
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(unknown)
     if device.type == "cuda":
         index = device.index if device.index is not None else local_rank
         if index >= torch.cuda.device_count():
@@ -74,12 +102,18 @@ def choose_device(name: str, local_rank: int) -> torch.device:
 
 @contextmanager
 def start_session(device: str) -> Iterator[Session]:
-    """Join the process group when torchrun started this process (gloo on CPU, nccl on GPUs), and leave it at the end."""
+    """Join the process group when torchrun started this process (gloo on CPU, nccl on GPUs), and leave it at the end.
+
+    Raises:
+        ConfigError: see :func:`choose_device`; also cuda:N with several processes.
+    """
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
     if world_size > 1:
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        if device.startswith("cuda:"):
+            raise ConfigError(f"device {device} would put all {world_size} processes on one GPU; use --device cuda")
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     try:
         yield Session(rank, world_size, chosen)
     finally:

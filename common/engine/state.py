@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from common.engine.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from common.engine.checkpoint import checkpoint_step, latest_checkpoint, load_checkpoint, save_checkpoint
 from common.engine.run_folder import RunFolder
 from common.engine.session import Session
 from common.engine.settings import EngineConfig
@@ -49,10 +50,11 @@ class TrainingState:
         """The state of the run folder's newest checkpoint, or a fresh one.
 
         Raises:
-            CheckpointError: the checkpoint belongs to another network or optimiser.
+            CheckpointError: the checkpoint belongs to another network or optimiser, or the processes see different ones.
         """
         state = cls(run, model, optimizer, scaler, config, session, settings)
         newest = latest_checkpoint(run.checkpoints)
+        require_same_everywhere(newest, session)
         if newest is None:
             return state
         content = load_checkpoint(newest)
@@ -83,22 +85,38 @@ class TrainingState:
         return means
 
     def save(self) -> None:
-        """Write a checkpoint of the current step (main process), unless it is already there."""
-        if self.session.is_main and self.saved_step != self.step:
-            content = {
-                "seed": self.config.seed,
-                "config": dict(self.settings),
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "scaler": self.scaler.state_dict(),
-                "history": self.history,
-                "pending": self.pending,
-            }
-            save_checkpoint(self.run.checkpoints, self.step, content, self.config.keep_last)
+        """Write a checkpoint of the current step, unless it is already there.
+
+        The main process writes while the others wait, so that none runs ahead of a checkpoint that fails.
+        """
+        if self.saved_step != self.step:
+            self.session.on_main(self._write)
         self.saved_step = self.step
+
+    def _write(self) -> None:
+        content = {
+            "seed": self.config.seed,
+            "config": dict(self.settings),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "history": self.history,
+            "pending": self.pending,
+        }
+        save_checkpoint(self.run.checkpoints, self.step, content, self.config.keep_last)
 
     def last_saved(self) -> str:
         """A sentence for error messages."""
         if self.saved_step < 0:
             return "No checkpoint was written yet."
         return f"The last checkpoint is that of step {self.saved_step} in {self.run.checkpoints}."
+
+
+def require_same_everywhere(checkpoint: Path | None, session: Session) -> None:
+    """Raise :class:`CheckpointError` unless all processes found the checkpoint that the main process found."""
+    step = checkpoint_step(checkpoint) if checkpoint else -1
+    mains = int(session.sum(torch.tensor(float(step) if session.is_main else 0.0)))
+    if session.any(step != mains):
+        raise CheckpointError(
+            "the processes do not see the same checkpoints; the run folder must lie on storage that all machines share"
+        )

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import Any
 
 
 class StopSignal:
-    """Context manager that remembers the first stop signal; a second one takes its usual effect.
+    """Context manager that remembers the first stop signal.
 
-    Worker processes started inside inherit the handler, so a signal sent to the whole process group does not kill
-    them before the checkpoint is written.
+    A second interrupt (Ctrl-C from someone who does not want to wait) takes its usual effect. A second SIGTERM does not:
+    torchrun, ``timeout`` and job schedulers send one to the process group and pass on another.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
     def __init__(self) -> None:
         self.received = 0
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignal:
         for number in self.SIGNALS:
@@ -25,17 +26,28 @@ class StopSignal:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._restore()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        self.received = self.received or number
+        signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
 
     @property
     def exit_status(self) -> int:
         """128 + signal number: 143 after SIGTERM, 130 after SIGINT."""
         return 128 + self.received
+
+
+def outlive_first_signal() -> None:
+    """Called in a worker process: the first stop signal has no effect, a second one ends it.
+
+    A signal sent to the whole process group must leave the workers running until the main process, which finishes its
+    step and writes a checkpoint, has stopped them.
+    """
+    for number in StopSignal.SIGNALS:
+        signal.signal(number, _end_at_next_signal)
+
+
+def _end_at_next_signal(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import default_collate
 
 from common.data.sampling import SeededDataset
-from common.engine.loading import Collate, move_batch, step_batches
+from common.engine.loading import Collate, dead_workers_named, move_batch, step_batches
 from common.engine.losses import StepFunction, as_means
 from common.engine.metric_log import MetricLog
 from common.engine.optimizer import set_learning_rates
@@ -58,23 +58,23 @@ def train(
 
     Raises:
         NonFiniteError: a loss or the gradient became NaN or infinite in any process.
-        DataError: a sample cannot be read; everything up to the last complete step is saved first.
+        DataError: a sample cannot be read; everything up to the last complete step is saved first. Also a killed worker
+            process, which may strike in the middle of a step.
+        DiskFullError: a checkpoint or the log cannot be written; the checkpoints before are intact.
         SystemExit: after SIGTERM (143) or SIGINT (130), with a checkpoint.
     """
     model.to(session.device)
     if config.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)
     scaler = gradient_scaler(config.precision, session.device)
     state = TrainingState.restore(run, model, optimizer, scaler, config, session, settings)
     if state.step >= config.end_step:
         return
     network = wrap(model, config, session).train()
-    log = (
-        MetricLog(run, state.history, state.step, config.end_step, config.batch_size * config.accumulate)
-        if session.is_main
-        else None
-    )
-    with StopSignal() as stop, contextlib.closing(step_batches(dataset, config, session, state.step, collate)) as steps:
+    images_per_step = config.batch_size * config.accumulate
+    log = session.on_main(lambda: MetricLog(run, state.history, state.step, config.end_step, images_per_step))
+    steps = step_batches(dataset, config, session, state.step, collate)
+    with dead_workers_named("training"), StopSignal() as stop, contextlib.closing(steps):
         try:
             for batches in steps:
                 seed_everything(config.seed, state.step, session.rank)
@@ -88,14 +88,16 @@ def train(
                 at_end = state.step == config.end_step
                 if log:
                     log.advance()
-                if at_end or state.step % config.log_every == 0:
-                    means = state.take_means()
-                    if log:
-                        log.record(state.step, means, rates)
+                # Not at a step where this run merely stops: the log must not depend on where it was interrupted.
+                if state.step % config.log_every == 0 or state.step == config.max_steps:
+                    write_record(log, state, rates)
                 if stopped or at_end or state.step % config.save_every == 0:
                     state.save()
                 if stopped:
-                    print(f"stopped after step {state.step}; run the same command again to continue", file=sys.stderr)
+                    if session.is_main:
+                        print(
+                            f"stopped after step {state.step}; run the same command again to continue", file=sys.stderr
+                        )
                     sys.exit(stop.exit_status if stop.received else 143)
         except DataError:
             state.save()
@@ -103,6 +105,12 @@ def train(
         finally:
             if log:
                 log.close()
+
+
+def write_record(log: MetricLog | None, state: TrainingState, rates: dict[str, float]) -> None:
+    """Log the mean losses since the last record (main process)."""
+    means = state.take_means()
+    state.session.on_main(lambda: log.record(state.step, means, rates) if log else None)
 
 
 def wrap(model: nn.Module, config: EngineConfig, session: Session) -> nn.Module:
@@ -148,15 +156,15 @@ def accumulate_gradients(
                 )
             )
             divisors = torch.where(counts > 0, counts, torch.ones_like(counts)).float()
-            means = [loss.total.float() / divisor for loss, divisor in zip(losses.values(), divisors)]
+            means = [loss.total.float() / divisor for loss, divisor in zip(losses.values(), divisors, strict=True)]
             # The processes' gradients are averaged: the factor turns that into the sum which `means` calls for.
             total = torch.stack(means).sum() * (session.world_size / len(batches))
             scaler.scale(total).backward()
-        for name, mean in zip(losses, means):
+        for name, mean in zip(losses, means, strict=True):
             sums[name] = sums.get(name, torch.zeros((), device=session.device)) + mean.detach() / len(batches)
     local = torch.stack(list(sums.values())).double()
     values = session.sum(local).tolist()
-    return dict(zip(sums, values)), not bool(torch.isfinite(local).all())
+    return dict(zip(sums, values, strict=True)), not bool(torch.isfinite(local).all())
 
 
 def update_parameters(

@@ -36,6 +36,8 @@ class BackboneConfig:
             a .pth, .pt or .safetensors file.
         frozen_stages: number of first stages (0 to 5) whose parameters and BatchNorm statistics stay as they are.
         freeze_batchnorm: keep the running statistics of all BatchNorm layers, for small batches.
+        dilate: ResNets only: False drops the strides beyond output_stride without dilation, for training from scratch on
+            small images; pretrained weights do not suit it.
         last_convolution: MobileNetV2 only: False stops at 320 channels, before the 1x1 convolution to 1280.
     """
 
@@ -45,6 +47,7 @@ class BackboneConfig:
     weights: str = ""
     frozen_stages: int = 0
     freeze_batchnorm: bool = False
+    dilate: bool = True
     last_convolution: bool = True
 
 
@@ -67,12 +70,14 @@ def build_body(config: BackboneConfig) -> Backbone:
     """The network with random weights."""
     if not config.last_convolution and config.name != "mobilenet_v2":
         raise ConfigError(f"last_convolution=false is for mobilenet_v2, not for {config.name}; leave it out.")
+    if not config.dilate and (config.weights or not config.name.startswith("resnet")):
+        raise ConfigError("dilate=false is for ResNets trained from scratch; leave it out, or leave out the weights.")
     if config.name == "mobilenet_v2":
         return MobileNetV2(config.output_stride, config.width, config.last_convolution)
     if config.name == "vgg16":
         return VGG16(config.output_stride, config.width)
     if config.name.startswith("resnet") and config.name.removeprefix("resnet").isdecimal():
-        return ResNet(int(config.name.removeprefix("resnet")), config.output_stride, config.width)
+        return ResNet(int(config.name.removeprefix("resnet")), config.output_stride, config.width, config.dilate)
     raise ConfigError(f"there is no backbone {config.name!r}; use resnet18/34/50/101, vgg16 or mobilenet_v2.")
 
 

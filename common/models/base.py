@@ -85,7 +85,7 @@ class LayerStride(NamedTuple):
     """Dilation of all other convolutions of the layer."""
 
 
-def plan_strides(strides: Sequence[int], output_stride: int) -> list[LayerStride]:
+def plan_strides(strides: Sequence[int], output_stride: int, dilate: bool = True) -> list[LayerStride]:
     """Replace the strides beyond ``output_stride`` by dilation.
 
     The dilated network computes what the strided one computes, at more positions: its output subsampled equals the
@@ -94,6 +94,8 @@ def plan_strides(strides: Sequence[int], output_stride: int) -> list[LayerStride
     Args:
         strides: the strides of the network's layers in order, each 1 or 2, product at least ``output_stride``.
         output_stride: input size divided by feature size, one of 4, 8, 16, 32.
+        dilate: False drops those strides without dilation. Such a network no longer equals the strided one, so weights of
+            that one do not suit it, but it sees fine detail when it is trained from scratch on small images.
 
     Raises:
         ConfigError: another output stride.
@@ -107,8 +109,9 @@ def plan_strides(strides: Sequence[int], output_stride: int) -> list[LayerStride
             reached *= stride
             plan.append(LayerStride(stride, dilation, dilation))
         else:
-            plan.append(LayerStride(1, dilation, dilation * stride))
-            dilation *= stride
+            next_dilation = dilation * stride if dilate else 1
+            plan.append(LayerStride(1, dilation, next_dilation))
+            dilation = next_dilation
     return plan
 
 

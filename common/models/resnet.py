@@ -80,6 +80,7 @@ class ResNet(Backbone):
         depth: 18, 34, 50 or 101.
         output_stride: 4, 8, 16 or 32; strides beyond it become dilation.
         width: factor on all channels; 1.0 fits torchvision's weights.
+        dilate: False drops the strides beyond the output stride without dilation (see :func:`plan_strides`).
 
     Raises:
         ConfigError: an unknown depth, output stride or width.
@@ -91,14 +92,14 @@ class ResNet(Backbone):
     layer3: nn.Sequential
     layer4: nn.Sequential
 
-    def __init__(self, depth: int, output_stride: int = 32, width: float = 1.0) -> None:
+    def __init__(self, depth: int, output_stride: int = 32, width: float = 1.0, dilate: bool = True) -> None:
         super().__init__()
         if depth not in BLOCKS:
             raise ConfigError(f"ResNet-{depth} is not known; depths are {', '.join(map(str, BLOCKS))}.")
         block, counts = BLOCKS[depth]
         self.output_stride = output_stride
         # The first two strides are those of conv1 and the max pool, which no output stride touches.
-        plan = plan_strides((2, 2, 1, 2, 2, 2), output_stride)[2:]
+        plan = plan_strides((2, 2, 1, 2, 2, 2), output_stride, dilate)[2:]
         channels = scaled_channels(64, width)
         self.conv1 = nn.Conv2d(3, channels, 7, 2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)

@@ -9,9 +9,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.engine.metric_file import read_metrics
 from common.errors import DataError, run_command
 from common.report.html import ReportInput, write_report
-from common.report.metrics import read_metrics, training_curves
+from common.report.metrics import training_curves
 from common.report.results import Result, read_results
 from common.report.table import build_tables
 from common.report.table_text import format_markdown, format_text

@@ -1,41 +1,11 @@
-"""Reading ``metrics.jsonl``, the training log of a run folder, and the curves drawn from it."""
+"""The curves drawn from training logs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from common.errors import DataError
 from common.report.curves import Curve
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """One dictionary per logged line, in file order.
-
-    A last line without its line end is what a killed run leaves and is dropped; any other broken line is an error.
-
-    Raises:
-        DataError: the file cannot be read, or a complete line is no JSON object.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    complete, _, _ = text.rpartition("\n")
-    return [_read_line(line, f"{path}, line {number}") for number, line in enumerate(complete.split("\n"), 1) if line]
-
-
-def _read_line(line: str, where: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: {error}; the log was edited or damaged, remove the line to go on") from error
-    if not isinstance(record, dict):
-        raise DataError(f"{where}: is not a JSON object; the log was edited or damaged, remove the line to go on")
-    return record
-
 
 Line = tuple[list[float], list[float]]
 NOT_A_LOSS = frozenset({"step", "lr", "images_per_second", "time"})

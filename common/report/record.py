@@ -12,7 +12,7 @@ from common.data.layout import DatasetLayout
 from common.metrics.confusion import Matrix
 from common.metrics.scores import compute_scores, restrict_truth
 from common.metrics.selection import score_labels
-from common.report.provenance import current_command_line, current_commit, current_versions
+from common.provenance import current_command_line, current_commit, current_versions
 from common.report.results import NONE, Result
 from common.report.score_fields import score_fields
 

@@ -1,4 +1,4 @@
-"""Where a number comes from: the commit, the command line and the library versions of this process."""
+"""Where a number comes from: the commit, the command line, the library versions and the machine of this process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import torch
 
 UNKNOWN_COMMIT = "unknown"
 MODIFIED_MARK = " + uncommitted changes"
@@ -60,3 +63,15 @@ def current_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def environment() -> dict[str, Any]:
+    """What a number may depend on besides the settings."""
+    return {
+        "command": current_command_line(),
+        "commit": current_commit(),
+        "versions": current_versions(),
+        "platform": platform.platform(),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "threads": torch.get_num_threads(),
+    }

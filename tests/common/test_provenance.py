@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from common.report.provenance import (
+from common.provenance import (
     MODIFIED_MARK,
     UNKNOWN_COMMIT,
     current_command_line,

@@ -1,0 +1,63 @@
+"""How pixel values become a network's input: a property of the network, the same wherever it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from common.data.transforms import IMAGENET_MEAN, IMAGENET_STD, ToTensors
+
+RGB_RANGE = 255
+
+
+@dataclass(frozen=True)
+class InputConvention:
+    """Channel order and normalisation that a network's weights expect.
+
+    Attributes:
+        order: order of the colour channels.
+        mean: subtracted, in the channel order of ``order``, grey levels 0..255.
+        std: what the difference is divided by.
+        resize_in_float: whether training images are resized as float32 (as published) or as uint8 (four times less
+            memory to move, rounded to whole grey levels).
+    """
+
+    order: Literal["RGB", "BGR"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    resize_in_float: bool = False
+
+    @property
+    def fill(self) -> tuple[float, float, float]:
+        """The RGB colour that becomes 0 (on uint8 images: nearly): what images are padded with."""
+        colour = self.mean if self.order == "RGB" else self.mean[::-1]
+        return colour if self.resize_in_float else tuple(round(channel) for channel in colour)  # type: ignore[return-value]
+
+    def image(self, image: np.ndarray) -> torch.Tensor:
+        """RGB image H x W x 3 in 0..255 -> network input, float32 3 x H x W."""
+        return InputTensors(self).image(image)
+
+
+def caffe_input(mean_bgr: tuple[float, float, float]) -> InputConvention:
+    """BGR minus the mean, as the Caffe networks and I2CRC take it (deeplabv2 spec, section 4.2)."""
+    return InputConvention("BGR", mean_bgr, resize_in_float=True)
+
+
+def imagenet_input() -> InputConvention:
+    """RGB, normalised as torchvision's and timm's ImageNet weights expect it."""
+    mean, std = ([RGB_RANGE * channel for channel in values] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return InputConvention("RGB", (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+
+
+class InputTensors(ToTensors):
+    """The last transform of a sample: normalisation in a network's convention, and conversion to tensors."""
+
+    def __init__(self, convention: InputConvention) -> None:
+        super().__init__(np.divide(convention.mean, RGB_RANGE), np.divide(convention.std, RGB_RANGE))
+        self.reverses = convention.order == "BGR"
+
+    def image(self, image: np.ndarray) -> torch.Tensor:
+        return super().image(image[..., ::-1] if self.reverses else image)
