@@ -89,7 +89,7 @@ def expand_shortcuts(arguments: list[str], shortcuts: Mapping[str, str]) -> list
 def expand_switches(arguments: list[str], config_class: type[Any]) -> list[str]:
     """Replace ``--force`` without a value by ``--force=true``, for every setting that is true or false."""
     switches = {f"--{name}" for name, default in default_settings(config_class).items() if isinstance(default, bool)}
-    following = [*arguments[1:], "-"]
+    following = [*arguments, "-"][1:]
     return [
         f"{argument}=true" if argument in switches and after.startswith("-") else argument
         for argument, after in zip(arguments, following, strict=True)
@@ -176,7 +176,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} does not hold settings (a mapping of keys to values)")

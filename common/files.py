@@ -56,6 +56,8 @@ def disk_full_named(path: Path) -> Iterator[None]:
     """Turns the system's "disk full" while writing ``path`` into a :class:`DiskFullError`."""
     try:
         yield
+    except DiskFullError:
+        raise
     except Exception as error:
         if is_disk_full(error):
             raise DiskFullError(disk_full_message(path)) from error
@@ -120,7 +122,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; a broken one is a :class:`DataError` that names it."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from common.config import config_to_dict
 from common.crf.inference import dense_crf
@@ -16,6 +15,7 @@ from common.engine.inference import STAGE_FILE, OutputFolder, StageReport, image
 from common.engine.session import start_session
 from common.errors import DataError
 from common.files import read_json
+from deeplabv2.networks.msc import enlarge
 from deeplabv2.scores import score_folder
 from deeplabv2.settings import DeepLabConfig
 
@@ -38,8 +38,7 @@ class CrfOnLogits:
         if not path.exists():
             raise DataError(f"no logits {path}; run test first")
         logits = torch.from_numpy(np.load(path))[None]
-        enlarged = functional.interpolate(logits, image.shape[:2], mode="bilinear", align_corners=False)
-        probabilities = enlarged.softmax(1)[0].numpy()
+        probabilities = enlarge(logits, image.shape[:2]).softmax(1)[0].numpy()
         q = dense_crf(np.ascontiguousarray(image[..., ::-1]), unary_from_probabilities(probabilities), self.settings)
         return q.argmax(0).astype(np.uint8)
 

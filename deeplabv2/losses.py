@@ -1,18 +1,29 @@
-"""Cross-entropy over the maps of the pyramid (deeplabv2 spec, sections 3 and 4.4)."""
+"""Losses over the maps of the pyramid (deeplabv2 spec, sections 3 and 4.4).
+
+Every term is a sum and a count (:class:`common.engine.losses.Mean`), so that several processes compute what one would. A
+term without a single pixel counts 0 and has a zero gradient, where the published code divides 0 by 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from common.data.palette import IGNORE_LABEL
 from common.engine.losses import Mean
+from common.errors import ConfigError
+from deeplabv2.networks.msc import enlarge
+from deeplabv2.sections_training import Solver
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int) -> Mean:
-    """Sum of the pixels' cross-entropy and the number of pixels whose label is not ``ignore_label``.
+def cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int = IGNORE_LABEL) -> Mean:
+    """Mean cross-entropy over the pixels whose label is not ``ignore_label``.
 
     Args:
         logits: N x C x h x w.
@@ -22,38 +33,119 @@ def cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int) -> Mean:
     return Mean(total, (labels != ignore_label).sum())
 
 
-def pyramid_losses(maps: Sequence[Tensor], labels: Tensor, ignore_label: int, loss_size: str) -> dict[str, Mean]:
-    """One cross-entropy per map; the loop adds them up.
+def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int = IGNORE_LABEL) -> tuple[Mean, Mean]:
+    """Half the mean cross-entropy over background pixels and half that over foreground pixels (CLIMS, DSRG).
+
+    Where one of the two has no pixel its half is 0; the other keeps its weight.
+    """
+    pixels = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_label, reduction="none")
+    background = labels == 0
+    foreground = ~background & (labels != ignore_label)
+    terms = [Mean(0.5 * (pixels * where).sum(), where.sum()) for where in (background, foreground)]
+    return terms[0], terms[1]
+
+
+def focal_loss(logits: Tensor, labels: Tensor, gamma: float = 0.0, ignore_label: int = IGNORE_LABEL) -> Mean:
+    """Sum of (1 - p)^gamma x cross-entropy over valid pixels, divided by the number of *all* pixels (L2G+CDA thesis).
+
+    p is the probability of the label. With gamma 0 this is cross-entropy that shrinks with the share of ignored pixels.
+    """
+    pixels = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_label, reduction="none")
+    if gamma:
+        # The lower bound keeps the gradient of a power below 1 finite at p = 1.
+        pixels = (-torch.expm1(-pixels)).clamp(min=1e-12) ** gamma * pixels
+    return Mean(pixels.sum(), float(labels.numel()))
+
+
+def self_training_labels(logits: Tensor, present: Tensor, multiply: bool = False) -> Tensor:
+    """The labels the network gives itself when only the classes of the image are allowed (DRS).
+
+    Args:
+        logits: N x C x h x w.
+        present: 0/1, N x C, background included.
+        multiply: as published, multiply logits by ``present`` instead of masking them: an absent class, at 0, then wins
+            where every present class is negative.
+
+    Returns:
+        int64, N x h x w.
+    """
+    allowed = present[:, :, None, None].to(logits.device)
+    scores = logits.detach() * allowed if multiply else logits.detach().masked_fill(allowed == 0, -torch.inf)
+    return scores.argmax(1)
+
+
+def loss_terms(
+    logits: Tensor, labels: Tensor, solver: Solver, ignore_label: int = IGNORE_LABEL, tags: Tensor | None = None
+) -> dict[str, Mean]:
+    """The terms of SOLVER.LOSS for one map, by a suffix of the map's name; their means are added up.
+
+    Args:
+        logits: N x C x h x w.
+        labels: int64, N x h x w.
+        tags: 0/1, N x classes without background, for the self-training loss.
+
+    Raises:
+        ConfigError: the loss needs tags and there are none.
+    """
+    if solver.LOSS == "ce":
+        return {"": cross_entropy(logits, labels, ignore_label)}
+    if solver.LOSS == "focal":
+        return {"": focal_loss(logits, labels, solver.FOCAL_GAMMA, ignore_label)}
+    if solver.LOSS == "balanced_ce":
+        background, foreground = balanced_cross_entropy(logits, labels, ignore_label)
+        return {"_background": background, "_foreground": foreground}
+    if tags is None:
+        raise ConfigError(f"SOLVER.LOSS {solver.LOSS} needs the tags of the images, and the batch has none")
+    present = torch.cat([torch.ones_like(tags[:, :1]), tags], dim=1)
+    own = self_training_labels(logits, present, multiply=solver.SELF_TRAINING == "multiply")
+    return {"": cross_entropy(logits, labels, ignore_label), "_own": cross_entropy(logits, own, ignore_label)}
+
+
+def pyramid_losses(
+    maps: Sequence[Tensor],
+    labels: Tensor,
+    solver: Solver,
+    ignore_label: int = IGNORE_LABEL,
+    loss_size: Literal["map", "image"] = "map",
+    tags: Tensor | None = None,
+) -> dict[str, Mean]:
+    """The terms of every map, which the loop adds up.
 
     Args:
         maps: logits N x C x h_k x w_k.
         labels: int64, N x H x W.
         loss_size: ``map`` reduces the labels to each map's size, ``image`` enlarges the logits to the labels' size.
+        tags: see :func:`loss_terms`.
     """
     losses = {}
     for number, logits in enumerate(maps):
         if loss_size == "image":
-            logits = functional.interpolate(logits, labels.shape[1:], mode="bilinear", align_corners=False)
+            logits = enlarge(logits, labels.shape[1:])
         reduced = resize_labels(labels, logits.shape[2:])
-        losses[f"map{number}"] = cross_entropy(logits, reduced, ignore_label)
+        terms = loss_terms(logits, reduced, solver, ignore_label, tags)
+        losses |= {f"map{number}{suffix}": term for suffix, term in terms.items()}
     return losses
 
 
 def resize_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
-    """Nearest neighbour with Pillow's positions: source index floor((i + 0.5) * in / out), accumulated in float64.
+    """Nearest neighbour as Pillow does it: source index floor((i + 0.5) x old / new).
 
     Args:
         labels: N x H x W.
         size: (h, w).
     """
-    rows = nearest_positions(labels.shape[1], size[0], labels.device)
-    columns = nearest_positions(labels.shape[2], size[1], labels.device)
-    return labels[:, rows][:, :, columns]
+    if tuple(labels.shape[1:]) == tuple(size):
+        return labels
+    rows, columns = (nearest_positions(old, new) for old, new in zip(labels.shape[1:], size, strict=True))
+    return labels[:, torch.from_numpy(rows).to(labels.device)][:, :, torch.from_numpy(columns).to(labels.device)]
 
 
-def nearest_positions(length: int, new_length: int, device: torch.device) -> Tensor:
-    """Source index of each of ``new_length`` positions."""
-    step = length / new_length
-    steps = torch.full((new_length,), step, dtype=torch.float64)
-    steps[0] = step * 0.5
-    return steps.cumsum(0).long().clamp_(max=length - 1).to(device)
+@lru_cache(maxsize=64)
+def nearest_positions(length: int, new_length: int) -> np.ndarray:
+    """Source index of each of ``new_length`` positions, int64.
+
+    Pillow adds up old / new in float64 instead of multiplying, which shows where a position is a whole number (448 -> 42).
+    """
+    steps = np.full(new_length, length / new_length)
+    steps[0] *= 0.5
+    return np.minimum(np.add.accumulate(steps).astype(np.int64), length - 1)

@@ -10,7 +10,7 @@ from common.files import write_json
 from common.metrics.folder import evaluate_folder
 from common.metrics.scores import compute_scores, published_json
 from common.models.backbones import describe_weights
-from common.report.record import describe_crf, floor_result, make_result
+from common.report.record import Evaluated, describe_crf, floor_result, make_result
 from common.report.results import NONE, add_results
 from deeplabv2.settings import DeepLabConfig
 
@@ -31,24 +31,18 @@ def score_folder(
         ignore_label=config.DATASET.IGNORE_LABEL,
     )
     write_json(config.scores / name, published_json(compute_scores(evaluation.matrix)))
-    shared = {
-        "split": "val",
-        "n_images": evaluation.n_images,
-        "run_folder": config.scores,
-        "seed": config.RUN.SEED,
-        "score_classes": config.DATASET.SCORE_CLASSES,
-    }
+    evaluated = Evaluated("val", evaluation.n_images, config.scores, config.RUN.SEED, config.DATASET.SCORE_CLASSES)
     result = make_result(
         evaluation.matrix,
         layout,
+        evaluated,
         method=config.EXP.METHOD,
         stage="DeepLab-v2" if crf is None else "DeepLab-v2 + CRF",
         steps={config.MODEL.NAME: config.SOLVER.ITER_MAX},
         crf=NONE if crf is None else describe_crf("deeplab", crf),
         initial_weights=config.MODEL.INIT_MODEL or describe_weights(config.MODEL.BODY),
         saliency_source=config.EXP.SALIENCY_SOURCE,
-        **shared,
     )
-    floor = floor_result(evaluation.matrix, layout, stage="DeepLab-v2", **shared)
+    floor = floor_result(evaluation.matrix, layout, evaluated, stage="DeepLab-v2")
     add_results(config.scores / "results.json", [floor, result])
     print(f"{result.method}, {result.stage}, {result.list}: {result.miou:.1f} mIoU over {result.n_images} images")

@@ -1,12 +1,12 @@
 """Sections of the YAML file that say what is read and where results go.
 
-Keys are those of the published files (deeplabv2 spec, sections 4 and 5.1). A key left blank (``ROOT:``), as some of those
-files do, takes its default. A key marked *read by nothing* is accepted so that the files parse.
+Keys are those of the published files (deeplabv2 spec, sections 4 and 5.1). Some of those files leave keys blank (``ROOT:``);
+such a key is None by default and takes the value given in brackets below. A key *read by nothing* is accepted so that the
+files parse.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,12 +15,11 @@ DatasetKey = Literal[
 ]
 
 
-def blanks_to_defaults(section: Any) -> None:
-    """Give every setting of ``section`` that is None its default value."""
-    for entry in dataclasses.fields(section):
-        if getattr(section, entry.name) is None:
-            factory = entry.default_factory
-            setattr(section, entry.name, entry.default if factory is dataclasses.MISSING else factory())
+def fill_blanks(section: object, **defaults: Any) -> None:
+    """Give the settings of ``section`` that are None their default value."""
+    for name, default in defaults.items():
+        if getattr(section, name) is None:
+            setattr(section, name, default)
 
 
 @dataclass
@@ -42,14 +41,20 @@ class Experiment:
 
 @dataclass
 class Split:
-    """Names of the lists (or list files) to train on, and to test on; TEST is read by nothing."""
+    """Names of lists in the dataset, or list files.
 
-    TRAIN: str | None = "train_aug"
-    VAL: str | None = "val"
-    TEST: str | None = "test"
+    Args:
+        TRAIN: the list to train on (train_aug).
+        VAL: the list to test on (val).
+        TEST: read by nothing.
+    """
+
+    TRAIN: str | None = None
+    VAL: str | None = None
+    TEST: str | None = None
 
     def __post_init__(self) -> None:
-        blanks_to_defaults(self)
+        fill_blanks(self, TRAIN="train_aug", VAL="val", TEST="")
 
 
 @dataclass
@@ -59,30 +64,31 @@ class Dataset:
     Args:
         NAME: voc12, vocaug, coco14, folder or toy; of the published names voc, voc_test (both voc12) and coco (coco14).
             The two COCO-Stuff sets are known by name only: their networks can predict, not train or be tested.
-        ROOT: the dataset's folder (or the folder that holds VOC2012).
+        ROOT: the dataset's folder, or the folder that holds VOC2012 (data/datasets/voc12).
         LABELS: label file of the published demo; read by nothing.
         LABEL_DIR: folder of training masks <id>.png, e.g. pseudo labels; empty for the dataset's own.
         WARP_IMAGE: COCO-Stuff 10k only; read by nothing.
         N_CLASSES: number of labels, background included.
-        IGNORE_LABEL: label that takes no part.
-        SCALES: factors of the training images.
+        IGNORE_LABEL: label that takes no part (255).
+        SCALES: factors of the training images (0.5, 0.75, 1, 1.25, 1.5).
         SPLIT: lists.
         SCORE_CLASSES: class names to score, empty for all; the others are ignored in the masks.
     """
 
     NAME: DatasetKey = "vocaug"
-    ROOT: str | None = "data/datasets/voc12"
-    LABELS: str | None = ""
-    LABEL_DIR: str | None = ""
-    WARP_IMAGE: bool | None = True
+    ROOT: str | None = None
+    LABELS: str | None = None
+    LABEL_DIR: str | None = None
+    WARP_IMAGE: bool | None = None
     N_CLASSES: int = 21
-    IGNORE_LABEL: int | None = 255
-    SCALES: list[float] | None = field(default_factory=lambda: [0.5, 0.75, 1.0, 1.25, 1.5])
+    IGNORE_LABEL: int | None = None
+    SCALES: list[float] | None = None
     SPLIT: Split = field(default_factory=Split)
     SCORE_CLASSES: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        blanks_to_defaults(self)
+        scales = [0.5, 0.75, 1.0, 1.25, 1.5]
+        fill_blanks(self, ROOT="data/datasets/voc12", LABELS="", LABEL_DIR="", IGNORE_LABEL=255, SCALES=scales)
 
 
 @dataclass
@@ -107,16 +113,16 @@ class ImageSize:
 
     Args:
         BASE: longer side to which training images are scaled first; blank keeps their size.
-        TRAIN: side of the training crop.
-        TEST: longer side of the demo's image. Test runs at full size, or at RUN.TEST_LONG_SIDE.
+        TRAIN: side of the training crop (321).
+        TEST: longer side of the demo's image (513). Test runs at full size, or at RUN.TEST_LONG_SIDE.
     """
 
     BASE: int | None = None
-    TRAIN: int | None = 321
-    TEST: int | None = 513
+    TRAIN: int | None = None
+    TEST: int | None = None
 
     def __post_init__(self) -> None:
-        blanks_to_defaults(self)
+        fill_blanks(self, TRAIN=321, TEST=513)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Literal
 from common.crf.presets import CrfSettings
 from common.models.backbones import BackboneConfig
 from deeplabv2.networks.msc import ResizeConvention
-from deeplabv2.sections_data import blanks_to_defaults
+from deeplabv2.sections_data import fill_blanks
 
 LossName = Literal["ce", "balanced_ce", "focal", "self_training"]
 
@@ -27,7 +27,7 @@ class Model:
     Args:
         NAME: one of the networks of deeplabv2/networks/registry.py; also a part of output paths. The published ones take
             BGR images minus IMAGE.MEAN; DeepLabV2_MSC is built on BODY and takes RGB images as ImageNet weights do.
-        N_BLOCKS: blocks of the four layers of a published ResNet; VGG networks ignore it.
+        N_BLOCKS: blocks of the four layers of a published ResNet (3, 4, 23, 3); VGG networks ignore it.
         ATROUS_RATES: dilations of the head's branches; blank for the network's own, which networks with one branch keep.
         INIT_MODEL: checkpoint to start from; its body has to fit, its head is used if it fits. Blank for none.
         PRESET: i2crc replaces DeepLabV2_ResNet101_MSC by the network that I2CRC trains under this name, with its single
@@ -41,9 +41,9 @@ class Model:
     """
 
     NAME: str = "DeepLabV2_ResNet101_MSC"
-    N_BLOCKS: list[int] | None = field(default_factory=lambda: [3, 4, 23, 3])
-    ATROUS_RATES: list[int] | None = field(default_factory=list)
-    INIT_MODEL: str | None = ""
+    N_BLOCKS: list[int] | None = None
+    ATROUS_RATES: list[int] | None = None
+    INIT_MODEL: str | None = None
     PRESET: Literal["", "i2crc"] = ""
     BODY: BackboneConfig = field(default_factory=default_body)
     PYRAMID: list[float] = field(default_factory=lambda: [0.5, 0.75])
@@ -53,7 +53,7 @@ class Model:
     FORCE_INIT: bool = False
 
     def __post_init__(self) -> None:
-        blanks_to_defaults(self)
+        fill_blanks(self, N_BLOCKS=[3, 4, 23, 3], ATROUS_RATES=[], INIT_MODEL="")
 
 
 @dataclass

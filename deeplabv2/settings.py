@@ -78,8 +78,9 @@ class DeepLabConfig:
         )
 
     def output(self, kind: str, split: str) -> Path:
-        """``OUT/<kind>/ID/NAME/<split>``, the published layout."""
-        return Path(self.EXP.OUTPUT_DIR) / kind / self.EXP.ID / self.MODEL.NAME.lower() / split
+        """``OUT/<kind>/ID/NAME/<split>``, the published layout; of a list file the name without ``.txt``."""
+        name = Path(split).name.removesuffix(".txt")
+        return Path(self.EXP.OUTPUT_DIR) / kind / self.EXP.ID / self.MODEL.NAME.lower() / name
 
     @property
     def training_run(self) -> RunFolder:

@@ -9,21 +9,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
-from common.config import config_to_dict
 from common.data.dataset import ListedImages
 from common.data.layout import open_layout
 from common.data.palette import write_label_map
 from common.data.sampling import Sample
-from common.data.transforms import ResizeLongSide, ToTensors
+from common.data.transforms import ResizeLongSide
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups
 from common.engine.precision import autocast
 from common.engine.session import start_session
 from common.files import atomic_write
 from common.models.fold import fold_batchnorm
 from common.models.weights import file_fingerprint
-from deeplabv2.networks.build import load_network
+from deeplabv2.inputs import InputConvention
+from deeplabv2.networks.build import input_convention, load_network
+from deeplabv2.networks.msc import enlarge
 from deeplabv2.scores import score_folder
 from deeplabv2.settings import DeepLabConfig
 
@@ -36,19 +36,19 @@ class Prediction(NamedTuple):
 
 
 class TestItem:
-    """``id -> {"image": float32 3 x h x w, "size": (H, W), ...}``: the whole image, scaled if TEST asks for it."""
+    """``id -> {"image": float32 3 x h x w, "size": (H, W)}``: the whole image, its longer side scaled if it is given."""
 
-    def __init__(self, images: ListedImages, long_side: int) -> None:
+    def __init__(self, images: ListedImages, convention: InputConvention, long_side: int = 0) -> None:
         self.images = images
         self.resize = ResizeLongSide(long_side) if long_side else None
-        self.to_tensors = ToTensors()
+        self.convention = convention
 
     def __call__(self, image_id: str) -> Sample:
         sample = self.images.read(image_id)
         size = sample["image"].shape[:2]
         if self.resize:
             sample = self.resize.to_size(sample)
-        return {"image": self.to_tensors.image(sample["image"]), "size": size}
+        return {"image": self.convention.image(sample["image"]), "size": size}
 
 
 class Predictor:
@@ -67,10 +67,10 @@ class Predictor:
             logits = self.network(images).float()
             if self.flip:
                 logits = (logits + self.network(images.flip(3)).float().flip(3)) / 2
-        label_maps = functional.interpolate(logits, samples[0]["size"], mode="bilinear", align_corners=False).argmax(1)
+        label_maps = enlarge(logits, samples[0]["size"]).argmax(1)
         return [
             Prediction(one.cpu().numpy(), labels.to(torch.uint8).cpu().numpy())
-            for one, labels in zip(logits, label_maps)
+            for one, labels in zip(logits, label_maps, strict=True)
         ]
 
 
@@ -95,13 +95,13 @@ def test_network(config: DeepLabConfig) -> StageReport:
         ids = layout.ids("val")
         settings = {
             "checkpoint": file_fingerprint(checkpoint),
-            "size": config_to_dict(config.IMAGE.SIZE)["TEST"],
+            "long_side": config.RUN.TEST_LONG_SIDE,
             "flip": config.RUN.TEST_FLIP,
             "precision": config.RUN.PRECISION,
         }
         report = images_to_files(
             ids,
-            TestItem(ListedImages(layout, ids), config.IMAGE.SIZE.TEST),
+            TestItem(ListedImages(layout, ids), input_convention(config), config.RUN.TEST_LONG_SIDE),
             PredictionWriter(config.features / "logit"),
             OutputFolder(config.features / "label", ".png", settings, config.force),
             session,

@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from common.config import config_to_dict
 from common.data.layout import open_layout
 from common.engine.checkpoint import load_model_state
 from common.engine.losses import Mean
-from common.engine.optimizer import OptimizerConfig, body_and_head_rules, build_optimizer, parameter_groups
+from common.engine.optimizer import OptimizerConfig, build_optimizer
 from common.engine.randomness import seed_everything
-from common.engine.schedules import ScheduleConfig, build_schedule
+from common.engine.schedules import Schedule, ScheduleConfig, build_schedule
 from common.engine.session import start_session
 from common.engine.settings import EngineConfig
 from common.engine.train import train
 from common.errors import ConfigError
 from common.files import write_torch
-from deeplabv2.data import training_data
+from common.models.backbones import describe_weights
+from deeplabv2.data import TrainingCollate, training_data
 from deeplabv2.losses import pyramid_losses
-from deeplabv2.networks.build import build_network
+from deeplabv2.networks.build import build_network, network_groups
+from deeplabv2.networks.registry import network_kind
 from deeplabv2.settings import DeepLabConfig
 
 # What decides the trained network; scores, CRF and test settings may change without retraining.
 FREE_TO_CHANGE = {
+    "EXP.METHOD",
+    "EXP.SALIENCY_SOURCE",
+    "DATASET.LABELS",
+    "DATASET.SPLIT.VAL",
+    "DATASET.SPLIT.TEST",
+    "DATASET.SCORE_CLASSES",
+    "DATALOADER.NUM_WORKERS",
+    "IMAGE.SIZE.TEST",
+    "SOLVER.ITER_SAVE",
+    "SOLVER.ITER_TB",
+    "SOLVER.BATCH_SIZE.TEST",
+    "SOLVER.AVERAGE_LOSS",
     "RUN.STOP_AT",
     "RUN.DEVICE",
     "RUN.COMPILE",
     "RUN.KEEP_LAST",
+    "RUN.TEST_LONG_SIDE",
     "RUN.TEST_FLIP",
-    "DATALOADER.NUM_WORKERS",
-    "SOLVER.ITER_SAVE",
 }
-FREE_TO_CHANGE |= {
-    "SOLVER.ITER_TB",
-    "SOLVER.BATCH_SIZE.TEST",
-    "IMAGE.SIZE.TEST",
-    "DATASET.SPLIT.VAL",
-    "DATASET.SCORE_CLASSES",
-}
-FREE_TO_CHANGE |= {"EXP.METHOD", "EXP.SALIENCY_SOURCE"}
 TRAINING_SECTIONS = ("EXP", "DATASET", "DATALOADER", "IMAGE", "MODEL", "SOLVER", "RUN")
 
 
 class SegmentationStep:
     """``(network, batch) -> losses``."""
 
-    def __init__(self, ignore_label: int, loss_size: str) -> None:
-        self.ignore_label, self.loss_size = ignore_label, loss_size
+    def __init__(self, config: DeepLabConfig) -> None:
+        self.solver, self.ignore_label = config.SOLVER, config.DATASET.IGNORE_LABEL
+        self.loss_size = config.MODEL.LOSS_SIZE
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> dict[str, Mean]:
-        return pyramid_losses(network(batch["image"]), batch["mask"], self.ignore_label, self.loss_size)
+        maps = network(batch["image"])
+        return pyramid_losses(maps, batch["mask"], self.solver, self.ignore_label, self.loss_size, batch.get("tags"))
 
 
 def training_settings(config: DeepLabConfig) -> dict[str, Any]:
@@ -60,9 +69,16 @@ def training_settings(config: DeepLabConfig) -> dict[str, Any]:
 
 
 def train_network(config: DeepLabConfig) -> None:
-    """Train, or continue where a stopped training was; writes the plain state dictionary at the end."""
+    """Train, or continue where a stopped training was; writes the plain state dictionary at the end.
+
+    Raises:
+        ConfigError: the settings contradict each other or the dataset.
+        DataError: the dataset is not there.
+        CheckpointError: the initial weights are missing or do not fit.
+    """
+    require_trainable(config)
     layout = open_layout(config.data)
-    if config.DATASET.N_CLASSES != layout.n_classes + 1:
+    if layout.n_classes + 1 != config.DATASET.N_CLASSES:
         raise ConfigError(
             f"DATASET.N_CLASSES is {config.DATASET.N_CLASSES} but {layout.name} has {layout.n_classes} classes and background: set {layout.n_classes + 1}"
         )
@@ -74,30 +90,66 @@ def train_network(config: DeepLabConfig) -> None:
             run.begin(settings, force=config.force, free=FREE_TO_CHANGE)
         session.barrier()
         seed_everything(engine.seed)
-        network = build_network(config)
-        solver = config.SOLVER
-        rules = body_and_head_rules("aspp", solver.HEAD_LR_MULTIPLIER)
-        groups = parameter_groups(network, rules, solver.LR, solver.WEIGHT_DECAY, solver.DECAY_VECTORS)
-        optimizer = OptimizerConfig(
-            name="sgd" if solver.OPTIMIZER == "SGD" else "adamw", lr=solver.LR, momentum=solver.MOMENTUM
-        )
-        schedule = ScheduleConfig(
-            "poly", power=solver.POLY_POWER, every=solver.LR_DECAY, warmup_steps=solver.WARMUP
-        )
+        announce: Callable[[str], None] = print if session.is_main else lambda line: None
+        network = build_network(config, announce)
+        data = training_data(config, layout)
+        announce(summary(config, len(data), session.device))
         train(
             network,
-            SegmentationStep(config.DATASET.IGNORE_LABEL, config.MODEL.LOSS_SIZE),
-            training_data(config, layout),
-            build_optimizer(optimizer, groups),
-            build_schedule(schedule, solver.ITER_MAX),
+            SegmentationStep(config),
+            data,
+            optimizer(config, network),
+            schedule(config),
             engine,
             run,
             session,
             settings,
+            collate=TrainingCollate(config.DATASET.IGNORE_LABEL),
         )
         if session.is_main and engine.end_step == engine.max_steps:
             write_final_weights(config, engine)
         session.barrier()
+
+
+def require_trainable(config: DeepLabConfig) -> None:
+    if not network_kind(config.MODEL).trains:
+        raise ConfigError(
+            f"{config.MODEL.NAME} only holds initial weights; train DeepLabV2_ResNet101_MSC with them as MODEL.INIT_MODEL"
+        )
+
+
+def optimizer(config: DeepLabConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """SGD or AdamW over the groups of section 5."""
+    solver = config.SOLVER
+    name: Literal["sgd", "adamw"] = "sgd" if solver.OPTIMIZER.lower() == "sgd" else "adamw"
+    choice = OptimizerConfig(name=name, lr=solver.LR, momentum=solver.MOMENTUM)
+    return build_optimizer(choice, network_groups(network, config.MODEL, solver))
+
+
+def schedule(config: DeepLabConfig) -> Schedule:
+    """Poly decay, refreshed every LR_DECAY steps (section 5)."""
+    solver = config.SOLVER
+    return build_schedule(
+        ScheduleConfig("poly", power=solver.POLY_POWER, every=solver.LR_DECAY, warmup_steps=solver.WARMUP),
+        solver.ITER_MAX,
+    )
+
+
+def summary(config: DeepLabConfig, n_images: int, device: torch.device) -> str:
+    """What a number will depend on: the questions that come when somebody cannot reproduce it."""
+    dataset, model, solver = config.DATASET, config.MODEL, config.SOLVER
+    weights = model.INIT_MODEL or describe_weights(model.BODY)
+    scales = ", ".join(map(str, dataset.SCALES))
+    return "\n".join(
+        [
+            f"Mode: train on {device}, {config.RUN.PRECISION}",
+            f"Dataset: {dataset.NAME}, {n_images} images of {dataset.SPLIT.TRAIN}, masks of {dataset.LABEL_DIR or 'the dataset'}",
+            f"Model: {model.PRESET or model.NAME}, {dataset.N_CLASSES} labels, initial weights {weights}",
+            f"Loss: {solver.LOSS} at {model.LOSS_SIZE} size; image scales {scales}, crop {config.IMAGE.SIZE.TRAIN}, "
+            f"batch {solver.BATCH_SIZE.TRAIN} x {solver.ITER_SIZE}, lr {solver.LR}, {solver.ITER_MAX} iterations",
+            f"Checkpoint dst: {config.training_run.path}",
+        ]
+    )
 
 
 def write_final_weights(config: DeepLabConfig, engine: EngineConfig) -> None:

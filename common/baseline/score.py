@@ -10,7 +10,7 @@ from common.errors import DataError
 from common.files import read_json
 from common.metrics.folder import evaluate_folder
 from common.models.backbones import describe_weights
-from common.report.record import describe_crf, floor_result, make_result
+from common.report.record import Evaluated, describe_crf, floor_result, make_result
 from common.report.results import NONE, Result, add_results
 
 
@@ -25,13 +25,7 @@ def score_pseudo_labels(config: BaselineConfig) -> Result:
     evaluation = evaluate_folder(
         layout.mask_path, lambda image_id: config.label_folder / f"{image_id}.png", ids, layout.n_classes + 1
     )
-    shared = {
-        "split": config.split,
-        "n_images": evaluation.n_images,
-        "run_folder": config.run,
-        "seed": config.engine.seed,
-        "score_classes": config.score_classes,
-    }
+    evaluated = Evaluated(config.split, evaluation.n_images, config.run, config.engine.seed, config.score_classes)
     constant = config.labels.background == "constant"
     chosen = (
         f"best on {layout.lists[config.split].name} against its masks" if config.labels.choose_threshold else "fixed"
@@ -40,6 +34,7 @@ def score_pseudo_labels(config: BaselineConfig) -> Result:
     result = make_result(
         evaluation.matrix,
         layout,
+        evaluated,
         method=config.labels.method,
         stage="pseudo label" if config.labels.crf == NONE else "pseudo label + CRF",
         steps={"classifier": config.engine.end_step},
@@ -49,8 +44,7 @@ def score_pseudo_labels(config: BaselineConfig) -> Result:
         initial_weights=describe_weights(config.backbone),
         saliency_source=config.labels.saliency_source if config.labels.background == "saliency" else NONE,
         tags_given=True,
-        **shared,
     )
-    floor = floor_result(evaluation.matrix, layout, stage="pseudo label", **shared)
+    floor = floor_result(evaluation.matrix, layout, evaluated, stage="pseudo label")
     add_results(config.folder.results, [floor, result])
     return result

@@ -6,14 +6,19 @@ size). Read besides: IRN's ``.npy`` dictionary (``keys``, ``high_res``) and PSA'
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
 from common.files import write_npz
+
+
+REDO = "delete it and run the CAM stage again"
 
 
 class Cams(NamedTuple):
@@ -41,28 +46,42 @@ def read_cams(path: Path) -> Cams:
     """
     if not path.exists():
         raise DataError(f"no CAM file {path}; run the CAM stage first")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path) as arrays:
-                return checked(arrays["keys"], arrays["maps"], path)
-        content = load_npy(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"cannot read the CAM file {path}: {error}; delete it and run the CAM stage again") from error
-    content = content.item() if isinstance(content, np.ndarray) and content.shape == () else content
+    if path.suffix == ".npz":
+        return read_npz(path)
+    content = load_npy(path)
     if not isinstance(content, dict):
-        raise DataError(f"{path} holds no dictionary of CAMs")
+        raise DataError(f"{path} holds no dictionary of CAMs but {type(content).__name__}; {REDO}")
+    if not content:
+        raise DataError(f"{path} holds no map, so the size of its image is unknown; take the image out of the list")
     if "keys" in content and "high_res" in content:
-        return checked(np.asarray(content["keys"]), np.asarray(content["high_res"]), path)
-    keys = sorted(content)
-    maps = np.stack([np.asarray(content[key]) for key in keys]) if keys else np.zeros((0, 1, 1), np.float32)
-    return checked(np.asarray(keys, np.int64), maps, path)
+        return checked(content["keys"], content["high_res"], path)
+    return checked(list(content), list(content.values()), path)
 
 
-def checked(keys: np.ndarray, maps: np.ndarray, path: Path) -> Cams:
-    """The arrays as :class:`Cams`, or a :class:`DataError` when they do not fit each other or are not finite."""
-    maps = np.asarray(maps, np.float32)
-    if maps.ndim != 3 or len(keys) != len(maps) or not np.isfinite(maps).all():
+def read_npz(path: Path) -> Cams:
+    """Read the shared form."""
+    try:
+        with np.load(path) as arrays:
+            return checked(arrays["keys"], arrays["maps"], path)
+    # A damaged archive raises whatever its damaged part leads to.
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"cannot read the CAM file {path}: {' '.join(str(error).split())}; {REDO}") from error
+
+
+def checked(keys: Any, maps: Any, path: Path) -> Cams:
+    """The values as :class:`Cams`, ordered by class, or a :class:`DataError` when they do not fit each other."""
+    try:
+        numbers, values = np.asarray(keys), np.asarray(maps, np.float32)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path} holds maps of different sizes or no numbers ({error}); {REDO}") from error
+    if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0):
+        raise DataError(f"{path} has keys {numbers.tolist()}; expected 0-based class numbers; {REDO}")
+    if values.ndim != 3 or numbers.shape != values.shape[:1] or len(np.unique(numbers)) != len(numbers):
         raise DataError(
-            f"{path} does not hold finite maps K x H x W with K keys (maps {maps.shape}, keys {keys.shape}); delete it and run the CAM stage again"
+            f"{path} does not hold K maps (height x width) of K different classes: keys {numbers.shape}, maps "
+            f"{values.shape}; {REDO}"
         )
-    return Cams(np.asarray(keys, np.int64), maps)
+    if not np.isfinite(values).all():
+        raise DataError(f"{path} holds NaN or infinite values; {REDO}")
+    order = np.argsort(numbers)
+    return Cams(numbers.astype(np.int64)[order], values[order])

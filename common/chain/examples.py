@@ -62,7 +62,10 @@ def example_panels(
     )
     plain = pseudo_label(cams.maps, cams.keys, background.constant(threshold, saliency.shape))
     guided = pseudo_label(cams.maps, cams.keys, background.saliency_mask(saliency, baseline.labels.saliency_threshold))
-    heats = [Panel(f"CAM: {layout.classes[key]}", cam_overlay(image, heat)) for key, heat in zip(cams.keys, cams.maps)]
+    heats = [
+        Panel(f"CAM: {layout.classes[key]}", cam_overlay(image, heat))
+        for key, heat in zip(cams.keys, cams.maps, strict=True)
+    ]
     return [
         Panel("image", image),
         Panel("ground truth", colour_label_map(read_label_map(layout.mask_path(image_id)))),

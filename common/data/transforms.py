@@ -16,6 +16,7 @@ from PIL import Image, ImageEnhance
 
 from common.data.palette import IGNORE_LABEL
 from common.data.sampling import Sample, Transform
+from common.errors import DataError
 
 SPATIAL = ("image", "mask", "saliency", "dense")
 
@@ -45,6 +46,9 @@ def resize_sample(sample: Sample, height: int, width: int) -> Sample:
             continue
         if name == "mask":
             resized[name] = np.asarray(Image.fromarray(sample[name]).resize((width, height), Image.Resampling.NEAREST))
+        elif not sample[name].size:
+            # No map at all (an image without tags), which OpenCV does not take.
+            resized[name] = np.empty((height, width, *sample[name].shape[2:]), sample[name].dtype)
         else:
             flat = cv2.resize(sample[name], (width, height), interpolation=cv2.INTER_LINEAR)
             resized[name] = flat if flat.ndim == sample[name].ndim else flat[..., None]
@@ -112,6 +116,9 @@ class RandomCrop:
     """Cut a ``size`` x ``size`` window; the sample must be at least that large (see :class:`PadToSize`).
 
     Draws the top, then the left edge, both ends included (deeplabv2 spec, section 4.2).
+
+    Raises:
+        DataError: the sample is smaller than that.
     """
 
     def __init__(self, size: int) -> None:
@@ -119,6 +126,11 @@ class RandomCrop:
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         height, width = sample["image"].shape[:2]
+        if min(height, width) < self.size:
+            raise DataError(
+                f"{sample.get('id', 'an image')} is {height} x {width} pixels, too small to cut {self.size} x {self.size} from it; "
+                "pad it first or cut less"
+            )
         top = rng.randint(0, height - self.size)
         left = rng.randint(0, width - self.size)
         return crop_sample(sample, top, left, self.size, self.size)

@@ -80,7 +80,7 @@ class OutputFolder:
             )
         if changes or not record.exists():
             redone = {self.file(image_id) for image_id in ids} if record.exists() else set()
-            kept = next((path for path in self.path.rglob(f"*{self.suffix}") if path not in redone), None)
+            kept = next((path for path in self.path.rglob(f"*{self.suffix}") if path not in redone | {record}), None)
             if kept:
                 how = f"with other settings ({changes})" if changes else f"by something else (there is no {STAGE_FILE})"
                 raise ConfigError(

@@ -52,8 +52,9 @@ class EngineConfig:
         for name in ("max_steps", "batch_size", "accumulate", "log_every", "save_every", "keep_last"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"engine.{name} must be at least 1, not {getattr(self, name)}")
-        if self.workers < 0 or self.stop_at < 0 or self.clip_grad_norm < 0:
-            raise ConfigError("engine.workers, engine.stop_at and engine.clip_grad_norm cannot be negative")
+        for name in ("seed", "workers", "stop_at", "clip_grad_norm"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"engine.{name} cannot be negative, as {getattr(self, name)} is")
 
     @property
     def end_step(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,33 @@ from common.report.score_fields import score_fields
 FLOOR = "all background"
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What was evaluated: the fields that a result shares with its floor.
+
+    Attributes:
+        split: the list, ``train`` or ``val``.
+        n_images: images of that list.
+        run_folder: where the outputs lie.
+        seed: of the training that made them.
+        score_classes: names to score, empty for all; the others are ignored in the masks.
+    """
+
+    split: str
+    n_images: int
+    run_folder: Path | str
+    seed: int
+    score_classes: Sequence[str] = ()
+
+
 def make_result(
     matrix: Matrix,
     layout: DatasetLayout,
+    evaluated: Evaluated,
     *,
     method: str,
     stage: str,
-    split: str,
-    n_images: int,
-    run_folder: Path | str,
-    seed: int,
     steps: Mapping[str, int],
-    score_classes: Sequence[str] = (),
     threshold: float | None = None,
     threshold_choice: str = "not used",
     crf: str = NONE,
@@ -42,59 +58,39 @@ def make_result(
 
     Args:
         matrix: over all labels of the dataset.
-        score_classes: names to score, empty for all; the others are ignored in the masks.
+        steps: optimiser steps per trained network, empty where nothing was trained.
     """
-    labels, names = score_labels(layout.classes, score_classes)
+    labels, names = score_labels(layout.classes, evaluated.score_classes)
     scores = compute_scores(restrict_truth(matrix, labels), names)
+    lists, split = layout.lists, evaluated.split
     return Result(
         method=method,
         stage=stage,
         dataset=layout.name,
-        list=layout.lists[split].name if split in layout.lists else f"all images of {layout.images.name}",
+        list=lists[split].name if split in lists else f"all images of {layout.images.name}",
         split=split,
-        n_images=n_images,
+        n_images=evaluated.n_images,
         threshold=threshold,
         threshold_choice=threshold_choice,
         crf=crf,
         initial_weights=initial_weights,
         saliency_source=saliency_source,
         tags_given=tags_given,
-        seed=seed,
+        seed=evaluated.seed,
         steps=dict(steps) or {"none": 0},
         commit=current_commit(),
-        run_folder=str(run_folder),
+        run_folder=str(evaluated.run_folder),
         created_by=current_command_line(),
         versions=current_versions(),
         **score_fields(scores),
     )
 
 
-def floor_result(
-    matrix: Matrix,
-    layout: DatasetLayout,
-    *,
-    stage: str,
-    split: str,
-    n_images: int,
-    run_folder: Path | str,
-    seed: int,
-    score_classes: Sequence[str] = (),
-) -> Result:
+def floor_result(matrix: Matrix, layout: DatasetLayout, evaluated: Evaluated, *, stage: str) -> Result:
     """What predicting background everywhere scores on the same masks."""
     floor = np.zeros_like(matrix)
     floor[:, 0] = matrix.sum(axis=1)
-    return make_result(
-        floor,
-        layout,
-        method=FLOOR,
-        stage=stage,
-        split=split,
-        n_images=n_images,
-        run_folder=run_folder,
-        seed=seed,
-        steps={},
-        score_classes=score_classes,
-    )
+    return make_result(floor, layout, evaluated, method=FLOOR, stage=stage, steps={})
 
 
 def describe_crf(preset: str, settings: CrfSettings) -> str:

@@ -19,7 +19,11 @@ def finished(small_chain):
 def test_every_method_is_scored_before_and_after_the_crf(finished):
     results = collect_results([Path(finished.out)])
     scored = {(result.method, result.stage) for result in results}
-    labels = {(method, stage) for method in ("plain CAM", "CAM x saliency") for stage in ("pseudo label", "pseudo label + CRF")}
+    labels = {
+        (method, stage)
+        for method in ("plain CAM", "CAM x saliency")
+        for stage in ("pseudo label", "pseudo label + CRF")
+    }
     networks = {
         (method, stage)
         for method in ("plain CAM", "CAM x saliency", "fully supervised")
@@ -41,7 +45,11 @@ def test_only_what_used_saliency_says_so(finished):
 
 
 def test_a_second_run_computes_nothing_again(finished, capsys):
-    written = {path: path.stat().st_mtime_ns for path in Path(finished.out).rglob("*") if path.suffix in (".pth", ".npz", ".png")}
+    written = {
+        path: path.stat().st_mtime_ns
+        for path in Path(finished.out).rglob("*")
+        if path.suffix in (".pth", ".npz", ".png")
+    }
     run_chain(finished)
     assert "12 already there" in capsys.readouterr().out
     now = {path: path.stat().st_mtime_ns for path in written}

@@ -17,7 +17,9 @@ def test_labels_are_made_before_the_network_that_learns_from_them(small_chain):
     commands = chain_commands(small_chain)
     names = [" ".join(command[:2]) for command in commands]
     assert names[:2] == ["common.baseline train", "common.baseline cam"]
-    assert names.index("deeplabv2.main train") > max(i for i, name in enumerate(names) if name == "common.baseline label")
+    assert names.index("deeplabv2.main train") > max(
+        i for i, name in enumerate(names) if name == "common.baseline label"
+    )
     assert len([name for name in names if name == "deeplabv2.main crf"]) == 3
 
 

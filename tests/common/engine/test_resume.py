@@ -57,9 +57,8 @@ def test_a_training_killed_in_the_middle_of_a_step_ends_as_if_it_never_was(unint
     assert logged(tmp_path) == logged(uninterrupted)
 
 
-@pytest.mark.parametrize("whom", ["self", "group"])
-def test_sigterm_ends_with_a_checkpoint_and_status_143(uninterrupted, tmp_path, whom):
-    status, errors = run_process(tmp_path, terminate_at=9, terminate=whom)
+def test_sigterm_to_all_processes_and_again_ends_with_a_checkpoint_and_status_143(uninterrupted, tmp_path):
+    status, errors = run_process(tmp_path, terminate_at=9, terminate="group")
     assert status == 143, errors
     assert "Traceback" not in errors
     assert checkpoint_steps(RunFolder(tmp_path).checkpoints) == [2, 4, 5]

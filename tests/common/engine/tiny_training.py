@@ -66,7 +66,14 @@ def to_tensors(sample: Sample, rng: random.Random) -> Sample:
 
 
 AUGMENTATION = Compose(
-    [RandomScale([0.8, 1.0, 1.2]), PadToSize(12, (0, 0, 0)), RandomCrop(12), RandomFlip(), ColorJitter(0.3), ToTensors()]
+    [
+        RandomScale([0.8, 1.0, 1.2]),
+        PadToSize(12, (0, 0, 0)),
+        RandomCrop(12),
+        RandomFlip(),
+        ColorJitter(0.3),
+        ToTensors(),
+    ]
 )
 
 
@@ -75,7 +82,9 @@ class TinyNetwork(nn.Module):
 
     def __init__(self, noisy: bool) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6) if noisy else nn.Identity(), nn.ReLU())
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6) if noisy else nn.Identity(), nn.ReLU()
+        )
         self.dropout = nn.Dropout(0.3 if noisy else 0.0)
         self.head = nn.Conv2d(6, 2, 1)
 
@@ -99,10 +108,12 @@ class Trouble:
 class TinyStep:
     """A pixel loss as sum and count, and a loss that is a mean over images."""
 
-    def __init__(self, trouble: Trouble, rank: int) -> None:
+    def __init__(self, trouble: Trouble, rank: int, pixels: bool) -> None:
         self.trouble = trouble if trouble.rank == rank else Trouble()
+        self.pixels = pixels
         self.calls = 0
         self.images: list[str] = []
+        self.logit_types: set[torch.dtype] = set()
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> dict[str, torch.Tensor | Mean]:
         self.calls += 1
@@ -112,17 +123,19 @@ class TinyStep:
         if self.calls == self.trouble.terminate_at:
             terminate(self.trouble.terminate)
         logits = network(batch["image"])
+        self.logit_types.add(logits.dtype)
         total = functional.cross_entropy(logits, batch["mask"], ignore_index=IGNORED, reduction="sum")
         tags = functional.binary_cross_entropy_with_logits(logits.mean((2, 3))[:, :1], batch["tags"])
         if self.calls == self.trouble.nan_at:
             tags = tags * float("nan")
         if self.calls == self.trouble.infinite_gradient_at:
             tags = tags + torch.sqrt((logits * 0).sum())
-        return {"pixels": Mean(total, (batch["mask"] != IGNORED).sum()), "tags": tags}
+        pixels = {"pixels": Mean(total, (batch["mask"] != IGNORED).sum())} if self.pixels else {}
+        return {**pixels, "tags": tags}
 
 
 def terminate(whom: str) -> None:
-    """Send SIGTERM to this process, its whole group (workers too), or to what started it."""
+    """Send SIGTERM to this process, to its whole group (workers too) and to it once more, or to what started it."""
     if whom == "group":
         # From outside, as workers take a signal of their parent for another one; then from a launcher that passes it on.
         for target in (-os.getpgrp(), os.getpid()):
@@ -136,20 +149,25 @@ def run_tiny(
     session: Session = ONE_PROCESS,
     *,
     noisy: bool = True,
+    pixels: bool = True,
     trouble: Trouble | None = None,
-    force: bool = False,
     **engine: Any,
 ) -> TinyStep:
-    """Train in ``folder`` with :data:`ENGINE`'s settings, changed by ``engine``; returns the step function."""
+    """Train in ``folder`` with :data:`ENGINE`'s settings, changed by ``engine``; returns the step function.
+
+    Args:
+        noisy: with augmentation, BatchNorm and dropout, all of which depend on how a batch is divided.
+        pixels: with the pixel loss, whose mean weights batches by their valid pixels.
+    """
     config = dataclasses.replace(ENGINE, **engine)
     run, settings = RunFolder(folder), {"engine": dataclasses.asdict(config)}
     trouble = trouble or Trouble()
-    session.on_main(lambda: run.begin(settings, force=force))
+    session.on_main(lambda: run.begin(settings))
     seed_everything(config.seed)
     model = TinyNetwork(noisy)
     rules = [GroupRule("head", r"^head\.", 10.0), GroupRule("body", "")]
     optimizer = build_optimizer(OptimizerConfig(momentum=0.9), parameter_groups(model, rules, RATE, 1e-3))
-    step = TinyStep(trouble, session.rank)
+    step = TinyStep(trouble, session.rank, pixels)
     dataset = SeededDataset(TinySamples(trouble.unreadable), AUGMENTATION if noisy else to_tensors, config.seed)
     train(model, step, dataset, optimizer, warmup(poly(config.max_steps), 2), config, run, session, settings)
     return step

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from common.engine.run_folder import RunFolder, describe_differences
+from common.errors import CheckpointError, ConfigError
+from common.files import read_json
+
+SETTINGS = {"engine": {"seed": 0, "workers": 2}, "augmentation": {"area": (0.35, 1.0)}}
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = RunFolder(tmp_path / "runs" / "first")
+    folder.begin(SETTINGS)
+    return folder
+
+
+def changed(**engine):
+    return {**SETTINGS, "engine": {**SETTINGS["engine"], **engine}}
+
+
+def test_a_run_records_its_settings_and_its_environment(run):
+    assert run.config.read_text() == "engine:\n  seed: 0\n  workers: 2\naugmentation:\n  area:\n  - 0.35\n  - 1.0\n"
+    assert {"command", "commit", "versions", "platform", "gpus", "threads"} == read_json(run.environment).keys()
+
+
+def test_a_run_continues_with_the_same_settings(run):
+    run.begin(SETTINGS)
+
+
+def test_changed_settings_are_named(run):
+    with pytest.raises(ConfigError, match=r"other settings \(engine\.seed: 0 -> 1\)"):
+        run.begin(changed(seed=1))
+
+
+def test_a_setting_that_is_new_or_gone_is_named(run):
+    with pytest.raises(ConfigError, match=r"engine\.momentum: not set -> 0\.9, engine\.seed: 0 -> not set"):
+        run.begin({**SETTINGS, "engine": {"workers": 2, "momentum": 0.9}})
+
+
+def test_what_changes_no_number_may_differ_and_is_recorded_anew(run):
+    run.begin(changed(workers=8))
+    assert "workers: 8" in run.config.read_text()
+
+
+def test_a_caller_may_free_other_settings(run):
+    run.begin(changed(seed=1), free={"engine.seed"})
+
+
+def test_force_starts_anew(run):
+    run.checkpoints.mkdir()
+    (run.checkpoints / "checkpoint_5.pth").touch()
+    run.metrics.touch()
+    run.begin(changed(seed=1), force=True)
+    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json"}
+    assert "seed: 1" in run.config.read_text()
+
+
+def test_force_on_a_folder_that_is_not_there_makes_it(tmp_path):
+    RunFolder(tmp_path / "new").begin(SETTINGS, force=True)
+    assert (tmp_path / "new" / "config.yaml").exists()
+
+
+def test_force_fills_an_empty_folder(tmp_path):
+    RunFolder(tmp_path).begin(SETTINGS, force=True)
+    assert (tmp_path / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("names", [["thesis.tex"], ["config.yaml", "main.py"]])
+def test_force_does_not_delete_what_is_no_run(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_text("years of work")
+    with pytest.raises(ConfigError, match="not the folder of a run"):
+        RunFolder(tmp_path).begin(SETTINGS, force=True)
+    assert [(tmp_path / name).read_text() for name in names] == ["years of work"] * len(names)
+
+
+def test_force_on_a_linked_run_folder_keeps_the_link_and_what_links_inside_point_to(run, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept.txt").touch()
+    (run.path / "data").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "link").symlink_to(run.path)
+    RunFolder(tmp_path / "link").begin(SETTINGS, force=True)
+    assert (tmp_path / "link").is_symlink() and not (run.path / "data").exists()
+    assert (tmp_path / "elsewhere" / "kept.txt").exists()
+
+
+def test_checkpoints_of_unknown_settings_are_not_continued(run):
+    run.checkpoints.mkdir()
+    (run.checkpoints / "checkpoint_5.pth").touch()
+    run.config.unlink()
+    with pytest.raises(ConfigError, match=r"checkpoints but no config\.yaml"):
+        run.begin(SETTINGS)
+
+
+def test_a_file_is_no_run_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a file"):
+        RunFolder(tmp_path / "file").begin(SETTINGS)
+
+
+def test_a_training_that_never_began_or_stopped_early_is_not_finished(run):
+    with pytest.raises(CheckpointError, match="has no checkpoint; run the training first"):
+        run.finished_checkpoint(10)
+    run.checkpoints.mkdir()
+    (run.checkpoints / "checkpoint_9.pth").touch()
+    with pytest.raises(CheckpointError, match="stopped at step 9 of 10"):
+        run.finished_checkpoint(10)
+    (run.checkpoints / "checkpoint_10.pth").touch()
+    assert run.finished_checkpoint(10) == run.checkpoints / "checkpoint_10.pth"
+
+
+def test_many_differences_are_counted():
+    old = {f"key{number}": 0 for number in range(8)}
+    new = dict.fromkeys(old, 1)
+    assert describe_differences(old, new).endswith("key4: 0 -> 1 and 3 more")
+    assert describe_differences(old, dict(old)) == ""

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from common.engine.schedules import ScheduleConfig, build_schedule
+from common.errors import ConfigError
+
+
+def factors(steps, max_steps=100, **config):
+    schedule = build_schedule(ScheduleConfig(**config), max_steps)
+    return [schedule(step) for step in steps]
+
+
+def test_poly_is_a_power_of_what_is_left():
+    assert factors([0, 50, 99]) == pytest.approx([1.0, 0.5**0.9, 0.01**0.9])
+    assert factors([50], power=2.0) == pytest.approx([0.25])
+
+
+def test_poly_is_constant_between_multiples_of_every():
+    assert factors([0, 9, 10, 19, 20], every=10) == pytest.approx([1, 1, 0.9**0.9, 0.9**0.9, 0.8**0.9])
+
+
+def test_step_multiplies_by_gamma_at_each_milestone():
+    schedule = {"name": "step", "milestones": [10, 20], "gamma": 0.5}
+    assert factors([0, 9, 10, 19, 20, 99], **schedule) == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_cosine_falls_from_one_to_zero_through_one_half():
+    assert factors([0, 25, 50, 100], name="cosine") == pytest.approx([1, 0.5 * (1 + math.cos(math.pi / 4)), 0.5, 0])
+    assert factors([19], name="cosine", every=20) == [1]
+
+
+def test_constant_stays():
+    assert factors([0, 99, 1000], name="constant") == [1, 1, 1]
+
+
+def test_after_the_end_nothing_rises_again():
+    assert factors([100, 150]) == [0, 0]
+    assert factors([100, 150], name="cosine") == pytest.approx([0, 0])
+
+
+def test_warmup_rises_linearly_to_the_schedule():
+    assert factors([0, 1, 3, 4, 5], name="constant", warmup_steps=5) == pytest.approx([0.2, 0.4, 0.8, 1, 1])
+    assert factors([1], warmup_steps=5) == pytest.approx([0.4 * 0.99**0.9])
+    assert factors([50], warmup_steps=5) == factors([50])
+
+
+@pytest.mark.parametrize("config", [{"every": 0}, {"warmup_steps": -1}, {"name": "step"}])
+def test_settings_that_make_no_schedule_are_errors(config):
+    with pytest.raises(ConfigError, match="schedule"):
+        ScheduleConfig(**config)

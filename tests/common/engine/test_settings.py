@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from common.engine.settings import FREE_TO_CHANGE, EngineConfig
+from common.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", ["max_steps", "batch_size", "accumulate", "log_every", "save_every", "keep_last"])
+def test_what_counts_something_is_at_least_one(name):
+    with pytest.raises(ConfigError, match=rf"engine\.{name} must be at least 1, not 0"):
+        EngineConfig(**{name: 0})
+
+
+@pytest.mark.parametrize("name", ["seed", "workers", "stop_at", "clip_grad_norm"])
+def test_nothing_is_negative(name):
+    with pytest.raises(ConfigError, match=rf"engine\.{name} cannot be negative"):
+        EngineConfig(**{name: -1})
+
+
+@pytest.mark.parametrize(("stop_at", "end"), [(0, 100), (40, 40), (400, 100)])
+def test_a_run_ends_at_stop_at_but_never_after_max_steps(stop_at, end):
+    assert EngineConfig(max_steps=100, stop_at=stop_at).end_step == end
+
+
+def test_what_may_change_exists():
+    assert {f"engine.{field.name}" for field in dataclasses.fields(EngineConfig)} >= FREE_TO_CHANGE

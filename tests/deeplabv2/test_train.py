@@ -1,0 +1,107 @@
+"""Training with the published networks and losses, end to end on a handful of generated images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from common.data.toy import ToyConfig, make_toy
+from common.engine.metric_file import read_metrics
+from common.errors import ConfigError
+from deeplabv2.main import main
+from deeplabv2.networks.build import bare_network
+from deeplabv2.sections_training import Model
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    root = tmp_path_factory.mktemp("toy")
+    make_toy(root, ToyConfig(n_train=6, n_val=2))
+    return root
+
+
+@pytest.fixture(scope="module")
+def initial(tmp_path_factory):
+    """A container of weights of the small network's body, of the published form."""
+    path = tmp_path_factory.mktemp("init") / "init.pth"
+    torch.save(bare_network(Model(NAME="DeepLabV1_ResNet101", N_BLOCKS=[1, 1, 1, 1]), 91).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def arguments(toy, tmp_path):
+    flags = {
+        "EXP.OUTPUT_DIR": tmp_path / "out",
+        "DATASET.NAME": "toy",
+        "DATASET.ROOT": toy,
+        "DATASET.N_CLASSES": 7,
+        "DATASET.SPLIT.TRAIN": "train",
+        "IMAGE.SIZE.TRAIN": 49,
+        "MODEL.N_BLOCKS": "[1,1,1,1]",
+        "MODEL.ATROUS_RATES": "[1,2]",
+        "SOLVER.ITER_MAX": 2,
+        "SOLVER.ITER_SIZE": 1,
+        "SOLVER.ITER_TB": 1,
+        "SOLVER.BATCH_SIZE.TRAIN": 2,
+        "DATALOADER.NUM_WORKERS": 0,
+        "RUN.DEVICE": "cpu",
+    }
+    return [f"--{name}={value}" for name, value in flags.items()]
+
+
+def trained(arguments, *flags):
+    """The final state dictionary and the records of a training."""
+    assert main(["train", *arguments, *flags]) == 0
+    out = Path(next(flag for flag in arguments if flag.startswith("--EXP.OUTPUT_DIR")).partition("=")[2])
+    (final,) = out.rglob("checkpoint_final.pth")
+    return torch.load(final, weights_only=True), read_metrics(final.parent / "metrics.jsonl")
+
+
+def test_a_published_network_trains_from_its_container_and_is_tested(arguments, initial, capsys):
+    state, records = trained(arguments, "--MODEL.INIT_MODEL", str(initial))
+    before = torch.load(initial, weights_only=True)
+    output = capsys.readouterr().out
+    assert "Init:" in output
+    assert "initial weights" in output
+    assert {key for key in state if "aspp" not in key} == {f"base.{key}" for key in before if not key.startswith("fc.")}
+    name = "layer4.block1.conv3x3.conv.weight"
+    assert not torch.equal(state[f"base.{name}"], before[name])
+    frozen = [key for key in before if ".bn." in key]
+    assert all(torch.equal(state[f"base.{key}"], before[key]) for key in frozen)
+    assert [record["step"] for record in records] == [1, 2]
+    assert main(["test", *arguments, "--RUN.TEST_LONG_SIDE=48"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "terms"),
+    [
+        ("balanced_ce", {"map0_background", "map0_foreground"}),
+        ("focal", {"map0"}),
+        ("self_training", {"map0", "map0_own"}),
+    ],
+)
+def test_every_loss_trains(arguments, loss, terms):
+    _, records = trained(arguments, f"--SOLVER.LOSS={loss}", "--MODEL.PYRAMID=[]")
+    assert {name for name in records[-1] if name.startswith("map")} == terms
+
+
+def test_a_container_of_weights_is_not_trained(arguments):
+    with pytest.raises(ConfigError, match="only holds initial weights"):
+        main(["train", *arguments, "--MODEL.NAME=DeepLabV1_ResNet101"])
+
+
+def test_an_unknown_network_lists_the_known_ones(arguments):
+    with pytest.raises(ConfigError, match="DeepLabV2_VGG16_MSC"):
+        main(["train", *arguments, "--MODEL.NAME=DeepLabV4"])
+
+
+def test_labels_that_are_all_ignored_are_named_and_harm_nothing(arguments, toy, tmp_path, capsys):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for path in (toy / "SegmentationClass").glob("train_*.png"):
+        Image.fromarray(np.full(Image.open(path).size[::-1], 255, np.uint8)).save(labels / path.name)
+    state, _ = trained(arguments, f"--DATASET.LABEL_DIR={labels}", "--SOLVER.LOSS=balanced_ce")
+    assert all(torch.isfinite(tensor).all() for tensor in state.values())
+    assert "is ignored: it teaches nothing" in capsys.readouterr().err
