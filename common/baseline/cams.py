@@ -13,14 +13,13 @@ from common.data.layout import DatasetLayout, open_layout
 from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.session import start_session
 from common.errors import DataError
-from common.models.fold import fold_batchnorm
 
 
 def compute_cams(config: BaselineConfig) -> StageReport:
     """Write ``cams/<id>.npz`` for every image of the list."""
     layout = open_layout(config.data)
     with start_session(config.engine.device) as session:
-        network = fold_batchnorm(load_classifier(config, layout)).to(session.device)
+        network = load_classifier(config, layout)
         ids = ids_by_size(layout, layout.ids(config.split))
         images = ListedImages(layout, ids, parts={"tags"})
         settings = {"classifier": training_settings(config), "cam": config_to_dict(config.cam)}

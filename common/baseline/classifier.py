@@ -73,9 +73,7 @@ def train_classifier(config: BaselineConfig) -> None:
     images = ListedImages(layout, layout.ids(config.split), parts={"tags"})
     with start_session(config.engine.device) as session:
         settings = training_settings(config)
-        if session.is_main:
-            config.folder.begin(settings, force=config.force)
-        session.barrier()
+        session.on_main(lambda: config.folder.begin(settings, force=config.force))
         seed_everything(config.engine.seed)
         model = CamClassifier(build_backbone(config.backbone), layout.n_classes)
         rules = body_and_head_rules("head", config.optimizer.head_lr_multiplier)

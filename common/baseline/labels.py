@@ -66,12 +66,15 @@ def make_labels(config: BaselineConfig) -> StageReport:
     layout = open_layout(config.data)
     if config.labels.background == "saliency" and not config.labels.saliency_source:
         raise ConfigError("labels.saliency_source is empty: say which network and data made the saliency maps")
-    labels = with_chosen_threshold(config, layout)
     cam_stage = config.cam_folder / STAGE_FILE
     if not cam_stage.exists():
         raise DataError(f"no CAMs in {config.cam_folder}; run the cam stage first")
-    settings = {"cams": read_json(cam_stage), "labels": config_to_dict(labels)}
     with start_session("cpu") as session:
+        labels = config.labels
+        if labels.background == "constant" and labels.choose_threshold:
+            session.on_main(lambda: sweep_threshold(config, layout))
+            labels = dataclasses.replace(labels, threshold=read_json(config.sweep_file)["best"])
+        settings = {"cams": read_json(cam_stage), "labels": config_to_dict(labels)}
         return images_to_files(
             layout.ids(config.split),
             LabelMaker(layout, config.cam_folder, labels),
@@ -83,10 +86,8 @@ def make_labels(config: BaselineConfig) -> StageReport:
         )
 
 
-def with_chosen_threshold(config: BaselineConfig, layout: DatasetLayout) -> LabelConfig:
-    """The label settings with the threshold that will be used, swept against the masks when asked for."""
-    if config.labels.background != "constant" or not config.labels.choose_threshold:
-        return config.labels
+def sweep_threshold(config: BaselineConfig, layout: DatasetLayout) -> float:
+    """The constant background score that is best against the masks of the list; the sweep goes to ``sweep_file``."""
 
     def sample(image_id: str) -> CamSample:
         keys, maps = read_cams(config.cam_folder / f"{image_id}.npz")
@@ -102,6 +103,7 @@ def with_chosen_threshold(config: BaselineConfig, layout: DatasetLayout) -> Labe
         config.sweep_file, {"thresholds": sweep.thresholds, "miou": miou, "best": best, "n_images": sweep.n_images}
     )
     print(
-        f"background threshold {best:.2f}: {max(miou):.1f} mIoU, the best of {len(miou)} against the masks of {sweep.n_images} images"
+        f"background threshold {best:.2f}: {max(miou):.1f} mIoU, the best of {len(miou)} against the masks of "
+        f"{sweep.n_images} images"
     )
-    return dataclasses.replace(config.labels, threshold=best)
+    return best

@@ -17,7 +17,6 @@ from common.data.restricted_pickle import load_npy
 from common.errors import DataError
 from common.files import write_npz
 
-
 REDO = "delete it and run the CAM stage again"
 
 
@@ -64,7 +63,16 @@ def read_npz(path: Path) -> Cams:
         with np.load(path) as arrays:
             return checked(arrays["keys"], arrays["maps"], path)
     # A damaged archive raises whatever its damaged part leads to.
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(f"cannot read the CAM file {path}: {' '.join(str(error).split())}; {REDO}") from error
 
 

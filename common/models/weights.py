@@ -89,8 +89,8 @@ def read_torch_file(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds Python objects other than tensors and is not loaded, because unpickling them can run any "
-            "program. If you trust it, convert it where you trust it: "
-            'torch.save(torch.load(path, weights_only=False)["state_dict"], new_path).'
+            "program. If you trust its source, save its tensors alone (usually its "
+            "entry state_dict) with torch.save under a new name, and give that file."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -60,7 +60,7 @@ def imported_modules(text: str) -> set[str]:
 
 
 def called_name(call: ast.Call) -> str:
-    """The last part of what is called: ``load`` for ``torch.load(...)``."""
+    """The last part of what is called: ``load`` for ``torch.serialization.load``."""
     return dotted(call.func).rsplit(".", 1)[-1]
 
 

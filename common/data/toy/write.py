@@ -132,4 +132,4 @@ def write_cls_labels(path: Path, tags: Tags) -> None:
     for image_id, numbers in tags.items():
         vectors[image_id] = np.zeros(len(CLASS_NAMES), np.float32)
         vectors[image_id][list(numbers)] = 1
-    atomic_write(path, lambda file: np.save(file, np.array(vectors, dtype=object), allow_pickle=True))
+    atomic_write(path, lambda file: np.save(file, np.array(vectors, dtype=object)))

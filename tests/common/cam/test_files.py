@@ -21,7 +21,7 @@ class Call:
 
 
 def save(path, value):
-    np.save(path, value, allow_pickle=True)
+    np.save(path, value)
     return path
 
 

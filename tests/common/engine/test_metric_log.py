@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+import threading
+
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -8,8 +11,20 @@ from common.engine.metric_log import MetricLog
 from common.engine.run_folder import RunFolder
 from common.errors import DiskFullError
 
-# When the disk is full, TensorBoard's own thread prints its traceback, too.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+# When the disk is full, TensorBoard's own thread prints its traceback, too; the fixture has it do so in its own test.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+    pytest.mark.usefixtures("ended_threads"),
+]
+
+
+@pytest.fixture
+def ended_threads():
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if type(thread).__name__ == "_AsyncWriterThread":
+            thread.join(10)
 
 
 def open_log(folder, step=0):
@@ -30,7 +45,9 @@ def test_a_record_is_in_the_file_the_history_and_tensorboard(tmp_path):
 
 
 @pytest.mark.parametrize("resumed", [0, 4])
-def test_a_resumed_log_holds_every_step_once(tmp_path, resumed):
+def test_a_resumed_log_holds_every_step_once(tmp_path, monkeypatch, resumed):
+    # TensorBoard reads its files in the order of the seconds in their names.
+    monkeypatch.setattr("time.time", itertools.count(1e9).__next__)
     log = open_log(tmp_path)
     for step in (2, 4, 6):
         log.record(step, {"seed": float(step)}, {})

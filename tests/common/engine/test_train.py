@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ import torch
 from common.data.sampling import SeededDataset
 from common.engine.checkpoint import checkpoint_path, checkpoint_steps, load_checkpoint
 from common.engine.loading import dead_workers_named, step_batches
+from common.engine.precision import gradient_scaler
 from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder
+from common.engine.train import update_parameters
 from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError
 from common.files import disk_full_named
 from tests.common.engine import tiny_training
@@ -97,6 +100,8 @@ def test_a_programming_error_in_a_worker_is_not_taken_for_its_death():
         )
 
 
+# TensorBoard's own thread may be the first to notice.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_full_disk_leaves_the_checkpoint_before_and_the_training_continues_from_it(tmp_path, file_size_limit):
     run_tiny(tmp_path / "clean")
     size = len(final_bytes(tmp_path / "clean"))
@@ -198,3 +203,17 @@ def test_changing_what_is_computed_needs_another_folder(tmp_path):
     run_tiny(tmp_path, stop_at=2)
     with pytest.raises(ConfigError, match=r"engine\.seed: 0 -> 1"):
         run_tiny(tmp_path, seed=1)
+
+
+def test_with_loss_scaling_an_infinite_gradient_skips_the_step_and_lowers_the_scale():
+    model = TinyNetwork(noisy=False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = gradient_scaler("fp16", torch.device("cpu"))
+    scale = scaler.get_scale()
+    scaler.scale(model(torch.full((1, 3, 4, 4), torch.inf)).sum()).backward()
+    config = dataclasses.replace(ENGINE, clip_grad_norm=1.0)
+    update_parameters(model, optimizer, scaler, config, {"loss": 1.0}, False, [], Mock(), ONE_PROCESS)
+    assert scaler.get_scale() < scale
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])

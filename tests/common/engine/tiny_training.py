@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,13 @@ def terminate(whom: str) -> None:
         # From outside, as workers take a signal of their parent for another one; then from a launcher that passes it on.
         for target in (-os.getpgrp(), os.getpid()):
             subprocess.run(["kill", "-TERM", "--", str(target)], start_new_session=True, check=True)
+    elif whom == "parent":
+        os.kill(os.getppid(), signal.SIGTERM)
+        # Until it has come back: a received signal gives the interrupt its usual effect again.
+        while signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            time.sleep(0.01)
     else:
-        os.kill(os.getppid() if whom == "parent" else os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run_tiny(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.data.restricted_pickle import load_npy
 from common.data.toy import CLASS_NAMES, ToyConfig, draw_scene, make_toy
 from common.data.toy.__main__ import main
 from common.errors import DataError
@@ -79,8 +80,7 @@ def test_tag_files_agree_with_the_lists(toy: Path) -> None:
 
 
 def test_cls_labels_is_the_dict_of_the_field(toy: Path) -> None:
-    # The test reads its own file; the toolbox itself reads this form through a restricted reader.
-    labels = np.load(toy / "cls_labels.npy", allow_pickle=True).item()
+    labels = load_npy(toy / "cls_labels.npy")
     assert list(labels) == TRAIN_IDS + VAL_IDS
     for line in list_lines(toy, "train_cls.txt"):
         image_id, *numbers = line.split()
