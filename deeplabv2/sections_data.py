@@ -29,13 +29,14 @@ class Experiment:
     Args:
         ID: name of the experiment in output paths.
         OUTPUT_DIR: folder of all outputs.
-        METHOD: row of the results table, e.g. the method that made the pseudo labels.
+        METHOD: row of the results table, e.g. the method that made the pseudo labels; empty for "fully supervised", or the
+            name of DATASET.LABEL_DIR.
         SALIENCY_SOURCE: what made the saliency maps behind the pseudo labels, or none.
     """
 
     ID: str = "voc12"
     OUTPUT_DIR: str = "data"
-    METHOD: str = "fully supervised"
+    METHOD: str = ""
     SALIENCY_SOURCE: str = "none"
 
 
@@ -46,7 +47,7 @@ class Split:
     Args:
         TRAIN: the list to train on (train_aug).
         VAL: the list to test on (val).
-        TEST: read by nothing.
+        TEST: the list that submit packs (test).
     """
 
     TRAIN: str | None = None
@@ -54,7 +55,7 @@ class Split:
     TEST: str | None = None
 
     def __post_init__(self) -> None:
-        fill_blanks(self, TRAIN="train_aug", VAL="val", TEST="")
+        fill_blanks(self, TRAIN="train_aug", VAL="val", TEST="test")
 
 
 @dataclass
@@ -65,7 +66,8 @@ class Dataset:
         NAME: voc12, vocaug, coco14, folder or toy; of the published names voc, voc_test (both voc12) and coco (coco14).
             The two COCO-Stuff sets are known by name only: their networks can predict, not train or be tested.
         ROOT: the dataset's folder, or the folder that holds VOC2012 (data/datasets/voc12).
-        LABELS: label file of the published demo; read by nothing.
+        LABELS: file of label names for pictures, a number, a tab and names separated by commas per line; blank for the
+            names that the dataset has.
         LABEL_DIR: folder of training masks <id>.png, e.g. pseudo labels; empty for the dataset's own.
         WARP_IMAGE: COCO-Stuff 10k only; read by nothing.
         N_CLASSES: number of labels, background included.
@@ -114,7 +116,7 @@ class ImageSize:
     Args:
         BASE: longer side to which training images are scaled first; blank keeps their size.
         TRAIN: side of the training crop (321).
-        TEST: longer side of the demo's image (513). Test runs at full size, or at RUN.TEST_LONG_SIDE.
+        TEST: longer side of the images of demo and predict (513). Test runs at full size, or at RUN.TEST_LONG_SIDE.
     """
 
     BASE: int | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from common.crf.inference import Engine
 from common.crf.presets import CrfSettings
 from common.models.backbones import BackboneConfig
 from deeplabv2.networks.msc import ResizeConvention
@@ -107,7 +108,19 @@ class Solver:
 
 @dataclass
 class Crf:
-    """Dense CRF constants (deeplabv2 spec, section 12)."""
+    """Dense CRF (deeplabv2 spec, section 12).
+
+    Args:
+        ITER_MAX: mean-field steps.
+        POS_W: weight of the kernel on positions.
+        POS_XY_STD: its standard deviation in pixels.
+        BI_W: weight of the kernel on positions and colours.
+        BI_XY_STD: its standard deviation in pixels.
+        BI_RGB_STD: its standard deviation in grey levels.
+        IMAGE: original, or mean_subtracted as the original crf command passes it (minus IMAGE.MEAN, cut to 8 bits).
+        ENGINE: pydensecrf, torch, or auto for pydensecrf where it is installed.
+        N_JOBS: processes that compute the CRF (-j); blank for one per core, fewer for few images.
+    """
 
     ITER_MAX: int = 10
     POS_W: float = 3
@@ -115,6 +128,9 @@ class Crf:
     BI_W: float = 4
     BI_XY_STD: float = 67
     BI_RGB_STD: float = 3
+    IMAGE: Literal["original", "mean_subtracted"] = "original"
+    ENGINE: Engine = "auto"
+    N_JOBS: int | None = None
 
     def settings(self) -> CrfSettings:
         return CrfSettings(self.POS_XY_STD, self.POS_W, self.BI_XY_STD, self.BI_RGB_STD, self.BI_W, self.ITER_MAX)
@@ -125,8 +141,12 @@ class Run:
     """How the program runs; see the common engine's settings.
 
     Args:
+        FOLD_BATCHNORM: compute frozen BatchNorm layers inside the convolutions before them while training: the same function
+            in less time and memory.
         TEST_LONG_SIDE: longer side of test images; 0 (as published) keeps their size.
+        TEST_SCALES: factors of test images whose logits are averaged; 1.0 alone as published.
         TEST_FLIP: average the logits of the image and its mirror image.
+        SAVE_LOGITS: test also writes the logits as .npy files, as published.
     """
 
     SEED: int = 0
@@ -134,8 +154,11 @@ class Run:
     PRECISION: Literal["fp32", "bf16", "fp16"] = "fp32"
     CHANNELS_LAST: bool = False
     COMPILE: bool = False
+    FOLD_BATCHNORM: bool = False
     CLIP_GRAD_NORM: float = 0.0
     STOP_AT: int = 0
     KEEP_LAST: int = 2
     TEST_LONG_SIDE: int = 0
+    TEST_SCALES: list[float] = field(default_factory=lambda: [1.0])
     TEST_FLIP: bool = False
+    SAVE_LOGITS: bool = False

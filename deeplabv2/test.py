@@ -1,115 +1,105 @@
-"""``main.py test``: logits and label maps of the VAL split, and their scores where there are masks."""
+"""``main.py test``: label maps of the VAL split, logits on request, and scores where there are masks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-
-from common.data.dataset import ListedImages
-from common.data.layout import open_layout
 from common.data.palette import write_label_map
-from common.data.sampling import Sample
-from common.data.transforms import ResizeLongSide
-from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups
-from common.engine.precision import autocast
+from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.session import start_session
-from common.files import atomic_write
-from common.models.fold import fold_batchnorm
+from common.errors import CheckpointError
 from common.models.weights import file_fingerprint
-from deeplabv2.inputs import InputConvention
-from deeplabv2.networks.build import input_convention, load_network
-from deeplabv2.networks.msc import enlarge
+from deeplabv2.dataset import open_dataset
+from deeplabv2.inference.inference_settings import InferenceSettings, inference_settings
+from deeplabv2.inference.logits import write_logits
+from deeplabv2.inference.network_input import NetworkInput
+from deeplabv2.inference.outputs import OutputFolders
+from deeplabv2.inference.predictor import Prediction, open_predictor
+from deeplabv2.networks.build import input_convention
 from deeplabv2.scores import score_folder
 from deeplabv2.settings import DeepLabConfig
 
 
-class Prediction(NamedTuple):
-    """Logits float32 C x h x w at network resolution and the label map uint8 H x W at image size."""
+class WriteTest:
+    """Writes the label map, and the logits beside it where a folder for them is given."""
 
-    logits: np.ndarray
-    label_map: np.ndarray
-
-
-class TestItem:
-    """``id -> {"image": float32 3 x h x w, "size": (H, W)}``: the whole image, its longer side scaled if it is given."""
-
-    def __init__(self, images: ListedImages, convention: InputConvention, long_side: int = 0) -> None:
-        self.images = images
-        self.resize = ResizeLongSide(long_side) if long_side else None
-        self.convention = convention
-
-    def __call__(self, image_id: str) -> Sample:
-        sample = self.images.read(image_id)
-        size = sample["image"].shape[:2]
-        if self.resize:
-            sample = self.resize.to_size(sample)
-        return {"image": self.convention.image(sample["image"]), "size": size}
-
-
-class Predictor:
-    """``[sample of TestItem] -> [Prediction]``, images of one size in one pass."""
-
-    def __init__(self, network: nn.Module, precision: str, flip: bool, device: torch.device) -> None:
-        self.network, self.precision, self.flip, self.device = network, precision, flip, device
-
-    def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
-        return same_size_groups(samples, self.same_size)
-
-    @torch.inference_mode()
-    def same_size(self, samples: list[Sample]) -> list[Prediction]:
-        images = torch.stack([sample["image"] for sample in samples]).to(self.device)
-        with autocast(self.precision, self.device):
-            logits = self.network(images).float()
-            if self.flip:
-                logits = (logits + self.network(images.flip(3)).float().flip(3)) / 2
-        label_maps = enlarge(logits, samples[0]["size"]).argmax(1)
-        return [
-            Prediction(one.cpu().numpy(), labels.to(torch.uint8).cpu().numpy())
-            for one, labels in zip(logits, label_maps, strict=True)
-        ]
-
-
-class PredictionWriter:
-    """Writes the logits first: the label map marks the image as complete."""
-
-    def __init__(self, logit_folder: Path) -> None:
-        self.logit_folder = logit_folder
+    def __init__(self, labels: Path, logits: Path | None) -> None:
+        self.labels, self.logits = labels, logits
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
-        logits = np.ascontiguousarray(prediction.logits, np.float32)
-        atomic_write(self.logit_folder / f"{path.stem}.npy", lambda file: np.save(file, logits))
+        if self.logits:
+            write_logits(self.logits / path.relative_to(self.labels).with_suffix(".npy"), prediction.logits)
+        assert prediction.label_map is not None
         write_label_map(path, prediction.label_map)
 
 
 def test_network(config: DeepLabConfig) -> StageReport:
-    """Predict the VAL split with ``model_path`` (default: this config's final checkpoint), then score it."""
-    layout = open_layout(config.data)
-    checkpoint = Path(config.model_path) if config.model_path else config.final_checkpoint
+    """Predict the VAL split with ``model_path`` (default: this config's final checkpoint), then score it.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it is of another network.
+        ConfigError: there are predictions of another checkpoint or with other settings.
+        DataError: the dataset is not there.
+    """
+    layout = open_dataset(config)
+    checkpoint = chosen_checkpoint(config)
+    settings = inference_settings(config)
+    ids = layout.ids("val")
+    logit_folder = config.features / "logit" if config.RUN.SAVE_LOGITS else None
     with start_session(config.RUN.DEVICE) as session:
-        network = fold_batchnorm(load_network(config, checkpoint)).to(session.device)
-        ids = layout.ids("val")
-        settings = {
-            "checkpoint": file_fingerprint(checkpoint),
-            "long_side": config.RUN.TEST_LONG_SIDE,
-            "flip": config.RUN.TEST_FLIP,
-            "precision": config.RUN.PRECISION,
-        }
+        predictor = open_predictor(config, checkpoint, settings, session.device, label_maps=True)
+        if session.is_main:
+            print(
+                f"Mode: test on {session.device}\n"
+                f"Dataset: {config.DATASET.NAME}, {len(ids)} images of {config.DATASET.SPLIT.VAL}\n"
+                f"Model: {config.MODEL.NAME}, {checkpoint}\n"
+                f"Label map dst: {config.features / 'label'}" + (f"\nLogit dst: {logit_folder}" if logit_folder else "")
+            )
         report = images_to_files(
             ids,
-            TestItem(ListedImages(layout, ids), input_convention(config), config.RUN.TEST_LONG_SIDE),
-            PredictionWriter(config.features / "logit"),
-            OutputFolder(config.features / "label", ".png", settings, config.force),
+            NetworkInput(layout.image_path, input_convention(config), settings, config.MODEL.PYRAMID),
+            WriteTest(config.features / "label", logit_folder),
+            test_output(config, checkpoint, settings),
             session,
-            compute=Predictor(network, config.RUN.PRECISION, config.RUN.TEST_FLIP, session.device),
+            compute=predictor,
             batch_size=config.SOLVER.BATCH_SIZE.TEST,
             workers=config.DATALOADER.NUM_WORKERS,
             title="test",
         )
-        if session.is_main and not report.failed:
-            score_folder(config, layout, config.features / "label", "scores.json", crf=None)
+        failed = session.any(bool(report.failed))
+        if session.is_main and not failed:
+            score_folder(config, layout, config.features / "label", checkpoint)
     return report
+
+
+def test_output(config: DeepLabConfig, checkpoint: Path, settings: InferenceSettings) -> OutputFolders:
+    """Where ``test`` writes."""
+    record = prediction_record(checkpoint, settings)
+    others = [OutputFolder(config.features / "logit", ".npy", record, config.force)] if config.RUN.SAVE_LOGITS else []
+    origin = {"checkpoint": str(checkpoint.resolve())}
+    return OutputFolders(config.features / "label", ".png", record, config.force, others, origin)
+
+
+def prediction_record(checkpoint: Path, settings: InferenceSettings) -> dict[str, Any]:
+    """Everything that logits depend on."""
+    return {"checkpoint": file_fingerprint(checkpoint), **settings.record()}
+
+
+def chosen_checkpoint(config: DeepLabConfig) -> Path:
+    """The checkpoint of ``-m``, else the one that the training of this configuration ends with.
+
+    Raises:
+        CheckpointError: it is not there.
+    """
+    if config.model_path:
+        return existing_checkpoint(Path(config.model_path))
+    if not config.final_checkpoint.is_file():
+        raise CheckpointError(f"there is no checkpoint {config.final_checkpoint}; train first, or give one with -m")
+    return config.final_checkpoint
+
+
+def existing_checkpoint(path: Path) -> Path:
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}; correct -m")
+    return path

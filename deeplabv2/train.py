@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from common.config import config_to_dict
-from common.data.layout import open_layout
 from common.engine.checkpoint import load_model_state
 from common.engine.losses import Mean
 from common.engine.optimizer import OptimizerConfig, build_optimizer
@@ -21,7 +20,9 @@ from common.engine.train import train
 from common.errors import ConfigError
 from common.files import write_torch
 from common.models.backbones import describe_weights
+from common.models.frozen import fold_frozen_batchnorm
 from deeplabv2.data import TrainingCollate, training_data
+from deeplabv2.dataset import open_dataset
 from deeplabv2.losses import pyramid_losses
 from deeplabv2.networks.build import build_network, network_groups
 from deeplabv2.networks.registry import network_kind
@@ -46,7 +47,9 @@ FREE_TO_CHANGE = {
     "RUN.COMPILE",
     "RUN.KEEP_LAST",
     "RUN.TEST_LONG_SIDE",
+    "RUN.TEST_SCALES",
     "RUN.TEST_FLIP",
+    "RUN.SAVE_LOGITS",
 }
 TRAINING_SECTIONS = ("EXP", "DATASET", "DATALOADER", "IMAGE", "MODEL", "SOLVER", "RUN")
 
@@ -77,21 +80,17 @@ def train_network(config: DeepLabConfig) -> None:
         CheckpointError: the initial weights are missing or do not fit.
     """
     require_trainable(config)
-    layout = open_layout(config.data)
-    if layout.n_classes + 1 != config.DATASET.N_CLASSES:
-        raise ConfigError(
-            f"DATASET.N_CLASSES is {config.DATASET.N_CLASSES} but {layout.name} has {layout.n_classes} classes and background: set {layout.n_classes + 1}"
-        )
+    layout = open_dataset(config)
     engine = config.engine
     with start_session(engine.device) as session:
         run = config.training_run
         settings = training_settings(config)
-        if session.is_main:
-            run.begin(settings, force=config.force, free=FREE_TO_CHANGE)
-        session.barrier()
+        session.on_main(lambda: run.begin(settings, force=config.force, free=FREE_TO_CHANGE))
         seed_everything(engine.seed)
         announce: Callable[[str], None] = print if session.is_main else lambda line: None
         network = build_network(config, announce)
+        if config.RUN.FOLD_BATCHNORM:
+            announce(f"Folded: {fold_frozen_batchnorm(network.train())} frozen BatchNorm layers")
         data = training_data(config, layout)
         announce(summary(config, len(data), session.device))
         train(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from common.baseline.classifier import load_classifier, training_settings
 from common.baseline.config import BaselineConfig
 from common.cam.files import write_cams
 from common.cam.inference import CamInference, PyramidLoader
-from common.config import config_to_dict
+from common.config import config_to_dict, read_yaml
 from common.data.dataset import ListedImages
 from common.data.images import image_size
 from common.data.layout import DatasetLayout, open_layout
 from common.engine.inference import OutputFolder, StageReport, images_to_files
+from common.engine.run_folder import describe_differences
 from common.engine.session import start_session
-from common.errors import DataError
+from common.engine.settings import FREE_TO_CHANGE
+from common.errors import ConfigError, DataError
 
 
 def compute_cams(config: BaselineConfig) -> StageReport:
@@ -22,18 +26,42 @@ def compute_cams(config: BaselineConfig) -> StageReport:
         network = load_classifier(config, layout)
         ids = ids_by_size(layout, layout.ids(config.split))
         images = ListedImages(layout, ids, parts={"tags"})
-        settings = {"classifier": training_settings(config), "cam": config_to_dict(config.cam)}
         return images_to_files(
             ids,
             PyramidLoader(images, config.cam),
             write_cams,
-            OutputFolder(config.cam_folder, ".npz", settings, config.force),
+            OutputFolder(config.cam_folder, ".npz", cam_settings(config), config.force),
             session,
             compute=CamInference(network, config.cam, session.device),
             batch_size=config.cam.batch_size,
             workers=config.engine.workers,
             title="CAMs",
         )
+
+
+def cam_settings(config: BaselineConfig) -> dict[str, Any]:
+    """Everything the CAMs depend on, without what only sets the pace.
+
+    Raises:
+        ConfigError: the classifier was trained with other settings than these.
+    """
+    trained, given = read_yaml(config.folder.config), training_settings(config)
+    # The list and the places of the files may be others than in the training.
+    for section in sorted(given.keys() - {"data", "split"}):
+        changes = describe_differences({section: trained[section]}, {section: given[section]}, FREE_TO_CHANGE)
+        if changes:
+            raise ConfigError(
+                f"the classifier in {config.run} was trained with other settings ({changes}); give those it was trained with"
+            )
+    engine = trained["engine"]
+    trained["engine"] = {name: engine[name] for name in engine if f"engine.{name}" not in FREE_TO_CHANGE}
+    return {
+        "classifier": trained,
+        "steps": config.engine.end_step,
+        "data": {name: place for name, place in given["data"].items() if name not in ("masks", "saliency")},
+        "split": config.split,
+        "cam": {name: value for name, value in config_to_dict(config.cam).items() if name != "batch_size"},
+    }
 
 
 def ids_by_size(layout: DatasetLayout, ids: list[str]) -> list[str]:

@@ -33,6 +33,7 @@ from common.engine.session import start_session
 from common.engine.train import train
 from common.models.backbones import build_backbone
 from common.models.classifier import CamClassifier
+from common.models.weights import load_weights
 
 # What decides the trained classifier; the other sections belong to later stages and may change without retraining.
 TRAINING_SECTIONS = ("data", "split", "backbone", "augmentation", "engine", "optimizer", "schedule")
@@ -96,11 +97,11 @@ def load_classifier(config: BaselineConfig, layout: DatasetLayout) -> CamClassif
     """The trained classifier, in eval mode.
 
     Raises:
-        CheckpointError: the training is missing or unfinished.
+        CheckpointError: the training is missing, unfinished, or of another network.
     """
     checkpoint = config.folder.finished_checkpoint(config.engine.end_step)
     # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
     backbone = build_backbone(dataclasses.replace(config.backbone, weights=""))
     model = CamClassifier(backbone, layout.n_classes)
-    model.load_state_dict(load_model_state(checkpoint))
+    load_weights(model, load_model_state(checkpoint), source=str(checkpoint))
     return model.eval()

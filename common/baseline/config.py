@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -46,7 +47,7 @@ class LabelConfig:
         alpha: exponent of the power background.
         saliency_threshold: in 0..1.
         saliency_source: which network and data made the saliency maps; part of every result that used them.
-        crf: none, label (CRF on the hard labels, as IRN) or cam (CRF on maps and power background, as EPS).
+        crf: none, label (CRF on the hard labels, as IRN) or cam (CRF on the maps and the power background, as EPS).
     """
 
     background: Literal["constant", "power", "saliency"] = "constant"
@@ -58,10 +59,15 @@ class LabelConfig:
     crf: Literal["none", "label", "cam"] = "none"
 
     def __post_init__(self) -> None:
-        if self.background == "saliency" and self.crf == "cam":
+        if self.background != "power" and self.crf == "cam":
             raise ConfigError(
-                "labels.crf cam works on a soft background; with labels.background saliency use crf label"
+                f"labels.crf cam works on the power background; with labels.background {self.background} use crf label"
             )
+        for name in ("threshold", "saliency_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"labels.{name} is {getattr(self, name)}; give a number between 0 and 1")
+        if not 0 < self.alpha < math.inf:
+            raise ConfigError(f"labels.alpha is {self.alpha}; give a positive number (the field uses 4 to 32)")
 
     @property
     def method(self) -> str:

@@ -37,9 +37,7 @@ class LabelMaker:
         keys, maps = read_cams(self.cam_folder / f"{image_id}.npz")
         scores = self.background_scores(image_id, maps)
         if config.crf == "cam":
-            maps, scores = refine_maps(
-                read_image(self.layout.image_path(image_id)), maps, background.power(maps, config.alpha)
-            )
+            maps, scores = refine_maps(read_image(self.layout.image_path(image_id)), maps, scores)
         label_map = pseudo_label(maps, keys, scores)
         if config.crf == "label":
             image = read_image(self.layout.image_path(image_id))
@@ -56,7 +54,8 @@ class LabelMaker:
         saliency = read_saliency(self.layout.saliency_path(image_id))
         if saliency.shape != size:
             raise DataError(
-                f"{image_id}: saliency is {saliency.shape} but the image is {size}; make them the same size"
+                f"{image_id}: the saliency map is {saliency.shape} but the image is {size} (height, width); "
+                "make them the same size"
             )
         return background.saliency_mask(saliency, self.config.saliency_threshold)
 
@@ -75,6 +74,8 @@ def make_labels(config: BaselineConfig) -> StageReport:
             session.on_main(lambda: sweep_threshold(config, layout))
             labels = dataclasses.replace(labels, threshold=read_json(config.sweep_file)["best"])
         settings = {"cams": read_json(cam_stage), "labels": config_to_dict(labels)}
+        if labels.background == "saliency":
+            settings["saliency"] = str(layout.saliency)
         return images_to_files(
             layout.ids(config.split),
             LabelMaker(layout, config.cam_folder, labels),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from common.baseline.config import BaselineConfig
+from common.baseline.config import BaselineConfig, LabelConfig
 from common.crf.presets import PRESETS
 from common.data.layout import open_layout
 from common.engine.inference import STAGE_FILE
 from common.errors import DataError
 from common.files import read_json
 from common.metrics.folder import evaluate_folder
-from common.models.backbones import describe_weights
-from common.report.record import Evaluated, describe_crf, floor_result, make_result
+from common.models.backbones import BackboneConfig, describe_weights
+from common.report.record import Evaluated, describe_crf, floor_result, list_name, make_result
 from common.report.results import NONE, Result, add_results
 
 
@@ -20,29 +20,30 @@ def score_pseudo_labels(config: BaselineConfig) -> Result:
     stage_file = config.label_folder / STAGE_FILE
     if not stage_file.exists():
         raise DataError(f"no pseudo labels in {config.label_folder}; run the label stage first")
-    used = read_json(stage_file)["labels"]
+    # What the labels were made with, which the present settings need not repeat.
+    made_with = read_json(stage_file)
+    labels, cams = LabelConfig(**made_with["labels"]), made_with["cams"]
+    classifier = cams["classifier"]
     ids = layout.ids(config.split)
     evaluation = evaluate_folder(
         layout.mask_path, lambda image_id: config.label_folder / f"{image_id}.png", ids, layout.n_classes + 1
     )
-    evaluated = Evaluated(config.split, evaluation.n_images, config.run, config.engine.seed, config.score_classes)
-    constant = config.labels.background == "constant"
-    chosen = (
-        f"best on {layout.lists[config.split].name} against its masks" if config.labels.choose_threshold else "fixed"
-    )
-    threshold = {"constant": used["threshold"], "power": used["alpha"], "saliency": used["saliency_threshold"]}
+    seed = classifier["engine"]["seed"]
+    evaluated = Evaluated(config.split, evaluation.n_images, config.run, seed, config.score_classes)
+    chosen = labels.background == "constant" and labels.choose_threshold
+    threshold = {"constant": labels.threshold, "power": labels.alpha, "saliency": labels.saliency_threshold}
     result = make_result(
         evaluation.matrix,
         layout,
         evaluated,
-        method=config.labels.method,
-        stage="pseudo label" if config.labels.crf == NONE else "pseudo label + CRF",
-        steps={"classifier": config.engine.end_step},
-        threshold=threshold[config.labels.background],
-        threshold_choice=chosen if constant else "fixed",
-        crf=NONE if config.labels.crf == NONE else describe_crf(config.labels.crf, PRESETS[config.labels.crf]),
-        initial_weights=describe_weights(config.backbone),
-        saliency_source=config.labels.saliency_source if config.labels.background == "saliency" else NONE,
+        method=labels.method,
+        stage="pseudo label" if labels.crf == NONE else "pseudo label + CRF",
+        steps={"classifier": cams["steps"]},
+        threshold=threshold[labels.background],
+        threshold_choice=f"best on {list_name(layout, config.split)} against its masks" if chosen else "fixed",
+        crf=NONE if labels.crf == NONE else describe_crf(labels.crf, PRESETS[labels.crf]),
+        initial_weights=describe_weights(BackboneConfig(**classifier["backbone"])),
+        saliency_source=labels.saliency_source if labels.background == "saliency" else NONE,
         tags_given=True,
     )
     floor = floor_result(evaluation.matrix, layout, evaluated, stage="pseudo label")

@@ -72,17 +72,23 @@ def step_batches(
             generator=torch.Generator().manual_seed(config.seed),
         )
     )
-    while True:
-        batches = []
-        for _ in range(config.accumulate):
-            batch = next_batch(loader)
-            if batch is None:
-                return
-            failed = isinstance(batch, SampleFailure)
-            if session.any(failed):
-                raise DataError(batch.message if failed else "another process could not read an image; see its message")
-            batches.append(batch)
-        yield batches
+    try:
+        while True:
+            batches = []
+            for _ in range(config.accumulate):
+                batch = next_batch(loader)
+                if batch is None:
+                    return
+                failed = isinstance(batch, SampleFailure)
+                if session.any(failed):
+                    raise DataError(
+                        batch.message if failed else "another process could not read an image; see its message"
+                    )
+                batches.append(batch)
+            yield batches
+    finally:
+        # An error's traceback would keep the loader; collected as garbage later, it waits seconds for its workers.
+        del loader
 
 
 def next_batch(loader: Iterator[Any]) -> Any:

@@ -62,13 +62,12 @@ def make_result(
     """
     labels, names = score_labels(layout.classes, evaluated.score_classes)
     scores = compute_scores(restrict_truth(matrix, labels), names)
-    lists, split = layout.lists, evaluated.split
     return Result(
         method=method,
         stage=stage,
         dataset=layout.name,
-        list=lists[split].name if split in lists else f"all images of {layout.images.name}",
-        split=split,
+        list=list_name(layout, evaluated.split),
+        split=evaluated.split,
         n_images=evaluated.n_images,
         threshold=threshold,
         threshold_choice=threshold_choice,
@@ -86,11 +85,16 @@ def make_result(
     )
 
 
-def floor_result(matrix: Matrix, layout: DatasetLayout, evaluated: Evaluated, *, stage: str) -> Result:
-    """What predicting background everywhere scores on the same masks."""
+def list_name(layout: DatasetLayout, split: str) -> str:
+    """The file name of the list of ``split``, or what a dataset without one uses."""
+    return layout.lists[split].name if split in layout.lists else f"all images of {layout.images.name}"
+
+
+def floor_result(matrix: Matrix, layout: DatasetLayout, evaluated: Evaluated, *, stage: str, crf: str = NONE) -> Result:
+    """What predicting background everywhere scores on the same masks (a CRF leaves it as it is)."""
     floor = np.zeros_like(matrix)
     floor[:, 0] = matrix.sum(axis=1)
-    return make_result(floor, layout, evaluated, method=FLOOR, stage=stage, steps={})
+    return make_result(floor, layout, evaluated, method=FLOOR, stage=stage, steps={}, crf=crf)
 
 
 def describe_crf(preset: str, settings: CrfSettings) -> str:

@@ -1,97 +1,83 @@
-"""train, test and crf on a handful of generated images, and what bad input gets."""
+"""train, test and crf one after the other, and what bad input gets."""
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from common.data.toy import ToyConfig, make_toy
 from common.errors import CheckpointError, ConfigError, DataError
 from common.report.results import read_results
 from deeplabv2.main import main
 
-CONFIG = "deeplabv2/configs/toy.yaml"
-
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    root = tmp_path_factory.mktemp("toy")
-    make_toy(root, ToyConfig(n_train=10, n_val=4))
-    return root
+def chain(settings, checkpoint):
+    """Flags with which a training has been done."""
+    return [*settings, "--EXP.OUTPUT_DIR", str(checkpoint.parents[4])]
 
 
-@pytest.fixture(scope="module")
-def arguments(toy, tmp_path_factory, pytestconfig):
-    out = tmp_path_factory.mktemp("out")
-    config = str(pytestconfig.rootpath / CONFIG)
-    small = ["--SOLVER.ITER_MAX", "2", "--SOLVER.BATCH_SIZE.TRAIN", "4", "--workers", "0", "--device", "cpu"]
-    return ["-c", config, "--root", str(toy), "--EXP.OUTPUT_DIR", str(out), *small]
-
-
-@pytest.fixture(scope="module")
-def trained(arguments):
-    assert main(["train", *arguments]) == 0
-    return arguments
-
-
-def output(arguments, kind, split):
-    out = arguments[arguments.index("--EXP.OUTPUT_DIR") + 1]
-    (found,) = Path(out).glob(f"{kind}/*/*/{split}")
-    return found
-
-
-def test_training_writes_the_plain_state_dictionary(trained):
-    state = torch.load(output(trained, "models", "train") / "checkpoint_final.pth", weights_only=True)
+def test_training_writes_the_plain_state_dictionary(checkpoint):
+    state = torch.load(checkpoint, weights_only=True)
     assert all(key.startswith("base.") for key in state)
 
 
-def test_test_and_crf_write_label_maps_and_the_published_scores(trained):
-    assert main(["test", *trained]) == 0
-    assert main(["crf", *trained]) == 0
-    features, scores = output(trained, "features", "val"), output(trained, "scores", "val")
+def test_train_test_and_crf_take_the_same_flags(chain, checkpoint):
+    assert main(["test", *chain, "--save-png"]) == 0
+    assert main(["crf", *chain]) == 0
+    out = checkpoint.parents[4]
+    (features,) = (out / "features").glob("*/*/val")
+    (scores,) = (out / "scores").glob("*/*/val")
     assert len(list((features / "label").glob("*.png"))) == 4
     assert len(list((features / "crf").glob("*.png"))) == 4
-    logits = np.load(next((features / "logit").glob("*.npy")))
-    assert logits.dtype == np.float32
-    assert logits.shape == (7, 12, 12)
     for name in ("scores.json", "scores_crf.json"):
         assert 0 <= json.loads((scores / name).read_text())["Mean IoU"] <= 1
     stages = [result.stage for result in read_results(scores / "results.json")]
     assert {"DeepLab-v2", "DeepLab-v2 + CRF"} <= set(stages)
 
 
-def test_a_finished_training_is_not_repeated(trained):
-    checkpoint = next((output(trained, "models", "train") / "checkpoints").glob("*.pth"))
-    before = checkpoint.stat().st_mtime_ns
-    assert main(["train", *trained]) == 0
-    assert checkpoint.stat().st_mtime_ns == before
+@pytest.mark.parametrize("form", ["training", "module"])
+def test_other_forms_of_a_checkpoint_give_the_same_label_maps(arguments, checkpoint, features, tmp_path, form):
+    main(["test", *arguments])
+    before = {path.name: path.read_bytes() for path in (features / "label").glob("*.png")}
+    other = checkpoint.parent / "checkpoints" / "checkpoint_2.pth"
+    if form == "module":
+        other = tmp_path / "parallel.pth"
+        torch.save({f"module.{key}": value for key, value in torch.load(checkpoint, weights_only=True).items()}, other)
+    assert main(["test", *arguments, "-m", str(other), "--force"]) == 0
+    assert {path.name: path.read_bytes() for path in (features / "label").glob("*.png")} == before
 
 
-def test_predictions_of_another_checkpoint_are_not_mixed_with_those_there(trained, tmp_path):
-    main(["test", *trained])
-    state = torch.load(output(trained, "models", "train") / "checkpoint_final.pth", weights_only=True)
+def test_a_finished_training_is_not_repeated(chain, checkpoint):
+    (last,) = (checkpoint.parent / "checkpoints").glob("checkpoint_2.pth")
+    before = last.stat().st_mtime_ns
+    assert main(["train", *chain]) == 0
+    assert last.stat().st_mtime_ns == before
+
+
+def test_predictions_of_another_checkpoint_are_not_mixed_with_those_there(arguments, checkpoint, tmp_path):
+    main(["test", *arguments])
+    state = torch.load(checkpoint, weights_only=True)
     other = {key: value + 1 if value.is_floating_point() else value for key, value in state.items()}
     torch.save(other, tmp_path / "other.pth")
     with pytest.raises(ConfigError, match="checkpoint"):
-        main(["test", *trained, "-m", str(tmp_path / "other.pth")])
+        main(["test", *arguments, "-m", str(tmp_path / "other.pth")])
 
 
-def test_an_unreadable_image_is_named_the_others_are_predicted_and_the_status_is_1(trained, toy, tmp_path, capsys):
+@pytest.mark.parametrize("command", ["test", "crf"])
+def test_an_unreadable_image_is_named_the_others_are_done_and_the_status_is_1(
+    arguments, toy, tmp_path, capsys, command
+):
     damaged = tmp_path / "damaged"
     shutil.copytree(toy, damaged)
     image = sorted((damaged / "JPEGImages").glob("val_*"))[1]
     image.write_bytes(image.read_bytes()[:300])
-    features = tmp_path / "out"
-    model = output(trained, "models", "train") / "checkpoint_final.pth"
-    changed = [*trained, "--root", str(damaged), "--EXP.OUTPUT_DIR", str(features), "-m", str(model)]
-    assert main(["test", *changed]) == 1
+    assert main([command, *arguments, "--root", str(damaged)]) == 1
     assert image.stem in capsys.readouterr().err
-    assert len(list(features.rglob("label/*.png"))) == 3
-    assert not list(features.rglob("scores.json"))
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 3
+    assert not list((tmp_path / "out").rglob("scores*.json"))
 
 
 @pytest.mark.parametrize(
@@ -99,20 +85,30 @@ def test_an_unreadable_image_is_named_the_others_are_predicted_and_the_status_is
     [
         ("train", ["--label-dir", "no/such/folder", "--EXP.ID", "new"], DataError, "no/such/folder"),
         ("train", ["--DATASET.N_CLASSES", "21"], ConfigError, "N_CLASSES is 21"),
+        ("test", ["--DATASET.N_CLASSES", "21"], ConfigError, "N_CLASSES is 21"),
         ("train", ["--SOLVER.LRR", "1"], ConfigError, "Did you mean"),
         ("train", ["--root", "no/such/data"], DataError, "no/such/data"),
         ("test", ["-m", "no/such.pth"], CheckpointError, "no/such.pth"),
+        ("test", [], CheckpointError, "train first"),
+        ("test", ["--split", "trainaug"], DataError, "trainaug"),
+        ("crf", ["-m", "no/such.pth"], CheckpointError, "no/such.pth"),
         ("crf", ["--EXP.ID", "never_tested"], DataError, "run test first"),
     ],
 )
-def test_what_is_missing_or_misspelled_is_named(arguments, command, extra, error, message):
+def test_what_is_missing_or_misspelled_is_named(settings, tmp_path, command, extra, error, message):
     with pytest.raises(error, match=message):
-        main([command, *arguments, *extra])
+        main([command, *settings, "--EXP.OUTPUT_DIR", str(tmp_path), *extra])
 
 
 def test_an_unknown_command_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="train"):
+    with pytest.raises(ConfigError, match=r"train \| test \| crf \| predict \| submit"):
         main(["predicted"])
+
+
+@pytest.mark.parametrize("command", ["train", "test", "crf", "submit"])
+def test_a_command_without_a_configuration_asks_for_one(command):
+    with pytest.raises(ConfigError, match="-c CONFIG"):
+        main([command, "--cpu"])
 
 
 def test_a_checkpoint_of_another_network_is_refused_by_name(arguments, tmp_path):
@@ -123,11 +119,11 @@ def test_a_checkpoint_of_another_network_is_refused_by_name(arguments, tmp_path)
 
 
 @pytest.mark.parametrize(("damage", "message"), [("size", "mask is"), ("value", "has the value 9")])
-def test_a_training_mask_of_another_size_or_with_an_unknown_label_is_named(arguments, toy, tmp_path, damage, message):
+def test_a_training_mask_of_another_size_or_with_an_unknown_label_is_named(settings, toy, tmp_path, damage, message):
     labels = tmp_path / "labels"
     shutil.copytree(toy / "SegmentationClass", labels)
     wrong = np.zeros((30, 96), np.uint8) if damage == "size" else np.full((96, 96), 9, np.uint8)
     for path in labels.glob("train_*.png"):
         Image.fromarray(wrong).save(path)
     with pytest.raises(DataError, match=message):
-        main(["train", *arguments, "--EXP.OUTPUT_DIR", str(tmp_path / "out"), "--label-dir", str(labels)])
+        main(["train", *settings, "--EXP.OUTPUT_DIR", str(tmp_path / "out"), "--label-dir", str(labels)])

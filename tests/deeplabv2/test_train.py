@@ -1,5 +1,7 @@
 """Training with the published networks and losses, end to end on a handful of generated images."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from common.data.toy import ToyConfig, make_toy
 from common.engine.metric_file import read_metrics
 from common.errors import ConfigError
 from deeplabv2.main import main
 from deeplabv2.networks.build import bare_network
 from deeplabv2.sections_training import Model
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    root = tmp_path_factory.mktemp("toy")
-    make_toy(root, ToyConfig(n_train=6, n_val=2))
-    return root
+from tests.guards.source import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +66,35 @@ def test_a_published_network_trains_from_its_container_and_is_tested(arguments, 
     frozen = [key for key in before if ".bn." in key]
     assert all(torch.equal(state[f"base.{key}"], before[key]) for key in frozen)
     assert [record["step"] for record in records] == [1, 2]
-    assert main(["test", *arguments, "--RUN.TEST_LONG_SIDE=48"]) == 0
+
+
+def test_a_checkpoint_of_the_published_form_gives_the_same_scores(arguments, tmp_path):
+    state, _ = trained(arguments)
+    (final,) = tmp_path.rglob("checkpoint_final.pth")
+    torch.save({f"module.{name}": tensor for name, tensor in state.items()}, tmp_path / "released.pth")
+    scores = []
+    for checkpoint in (final, tmp_path / "released.pth"):
+        assert main(["test", *arguments, "-m", str(checkpoint), "--force", "--RUN.TEST_LONG_SIDE=48"]) == 0
+        (path,) = tmp_path.rglob("scores*.json")
+        scores.append(path.read_text())
+        path.unlink()
+    assert scores[0] == scores[1]
+    assert len(state) == len([name for name in state if name.startswith("base.")])
+
+
+def test_two_processes_learn_what_one_learns(arguments, tmp_path):
+    """With batches of odd size and losses whose pixels are counted per process."""
+    flags = ["--SOLVER.LOSS=balanced_ce", "--SOLVER.BATCH_SIZE.TRAIN=5", "--SOLVER.ITER_SIZE=2", "--SOLVER.LR=0.01"]
+    alone, records = trained(arguments, *flags)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    shared = [*arguments, *flags, f"--EXP.OUTPUT_DIR={tmp_path / 'shared'}"]
+    subprocess.run([*launcher, "-m", "deeplabv2.main", "train", *shared], cwd=ROOT, check=True, timeout=250)
+    (final,) = (tmp_path / "shared").rglob("checkpoint_final.pth")
+    for name, tensor in torch.load(final, weights_only=True).items():
+        torch.testing.assert_close(tensor, alone[name], rtol=1e-4, atol=1e-6, msg=name)
+    for ours, theirs in zip(records, read_metrics(final.parent / "metrics.jsonl"), strict=True):
+        for name in (name for name in ours if name.startswith("map")):
+            assert theirs[name] == pytest.approx(ours[name], rel=1e-4)
 
 
 @pytest.mark.parametrize(

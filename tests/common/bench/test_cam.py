@@ -24,7 +24,7 @@ def test_both_ways_agree_on_every_map_and_are_timed():
 
 
 def test_a_disagreement_is_an_error(monkeypatch):
-    images = cam.GeneratedImages(2, SIZES)
+    images = cam.GeneratedImages(2, SIZES[:1])
     monkeypatch.setattr(cam, "one_at_a_time", lambda network, sample, scales: np.zeros((cam.N_CLASSES, *SIZES[0])))
     with pytest.raises(ToolboxError, match="differ by"):
         cam.compare_cams(TINY, images, (1.0,), repeats=1)
@@ -48,7 +48,9 @@ def test_the_command_prints_both_rates_and_restores_the_threads(capsys):
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("options", [["--images", "0"], ["--scales", "1", "-1"], ["--repeats", "0"], ["--threads", "0"]])
+@pytest.mark.parametrize(
+    "options", [["--images", "0"], ["--scales", "1", "-1"], ["--repeats", "0"], ["--threads", "0"]]
+)
 def test_numbers_that_are_not_positive_are_refused(options):
     with pytest.raises(ConfigError, match="must be positive"):
         main(["cam", *options])

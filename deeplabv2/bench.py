@@ -1,0 +1,209 @@
+"""``python deeplabv2/main.py bench``: what each switch of the training step costs or saves, in time and memory.
+
+Every variant runs in a process of its own, so that its peak memory is its own, on the same made-up batch. Times of one
+run are compared with the plain fp32 step of that run; absolute times say more about the machine than about the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from common.engine.precision import gradient_scaler
+from common.engine.randomness import seed_everything
+from common.engine.session import Session, choose_device
+from common.engine.train import accumulate_gradients, wrap
+from common.errors import ConfigError
+from common.models.fold import fold_batchnorm
+from common.models.frozen import fold_frozen_batchnorm
+from deeplabv2.networks.build import build_network
+from deeplabv2.sections_data import Dataset
+from deeplabv2.sections_training import BatchSize, Model, Run, Solver
+from deeplabv2.settings import DeepLabConfig
+from deeplabv2.train import SegmentationStep, optimizer
+
+PLAIN = "plain fp32"
+SWITCHES: Mapping[str, Mapping[str, Any]] = {
+    PLAIN: {},
+    "channels-last": {"CHANNELS_LAST": True},
+    "frozen BatchNorm folded": {"FOLD_BATCHNORM": True},
+    "bf16": {"PRECISION": "bf16"},
+    "compile": {"COMPILE": True},
+    "channels-last, folded, bf16": {"CHANNELS_LAST": True, "FOLD_BATCHNORM": True, "PRECISION": "bf16"},
+    "all": {"CHANNELS_LAST": True, "FOLD_BATCHNORM": True, "PRECISION": "bf16", "COMPILE": True},
+}
+# The published network needs 11.2 GB at crop 321 and batch 5 (deeplabv2 spec, section 1).
+PUBLISHED_GB = 11.2
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is timed.
+
+    Attributes:
+        network: MODEL.NAME.
+        device: cpu, cuda or cuda:N.
+        crop: side of the training crop, pixels.
+        batch: images of a step.
+        steps: timed steps, after one that is not.
+        threads: CPU threads; 0 for torch's choice.
+    """
+
+    network: str
+    device: str
+    crop: int
+    batch: int
+    steps: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Median seconds of one step (or of one test image), peak memory in GB, and the first step's loss."""
+
+    seconds: float
+    peak_gb: float
+    loss: float
+
+
+def training_config(work: Work, switches: Mapping[str, Any]) -> DeepLabConfig:
+    """The published training of 21 labels with ``switches`` set in RUN."""
+    return DeepLabConfig(
+        DATASET=Dataset(N_CLASSES=21),
+        MODEL=Model(NAME=work.network),
+        SOLVER=Solver(BATCH_SIZE=BatchSize(TRAIN=work.batch), ITER_SIZE=1),
+        RUN=Run(DEVICE=work.device, **switches),
+    )
+
+
+def made_up_batch(work: Work) -> dict[str, Any]:
+    """Noise as images and as labels: the time of a step does not depend on what is to be seen."""
+    generator = torch.Generator().manual_seed(0)
+    size = (work.batch, work.crop, work.crop)
+    images = torch.randn(work.batch, 3, work.crop, work.crop, generator=generator) * 50
+    return {"image": images, "mask": torch.randint(0, 21, size, generator=generator)}
+
+
+def begin(work: Work) -> Session:
+    if work.threads:
+        torch.set_num_threads(work.threads)
+    seed_everything(0)
+    return Session(0, 1, choose_device(work.device, 0))
+
+
+def time_training(work: Work, switches: Mapping[str, Any]) -> Measured:
+    """Time forward, backward and optimiser of the training loop."""
+    session = begin(work)
+    config = training_config(work, switches)
+    network = build_network(config, announce=lambda line: None).to(session.device).train()
+    if config.RUN.FOLD_BATCHNORM:
+        fold_frozen_batchnorm(network)
+    if config.RUN.CHANNELS_LAST:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    update = optimizer(config, network)
+    scaler = gradient_scaler(config.RUN.PRECISION, session.device)
+    prepared = wrap(network, config.engine, session)
+    step_function, batch = SegmentationStep(config), made_up_batch(work)
+    seconds, losses = [], []
+    for _ in range(work.steps + 1):
+        started = now(session)
+        values, _ = accumulate_gradients(prepared, step_function, [batch], update, scaler, config.engine, session)
+        scaler.step(update)
+        scaler.update()
+        seconds.append(now(session) - started)
+        losses.append(sum(values.values()))
+    return Measured(statistics.median(seconds[1:]), peak_gigabytes(session), losses[0])
+
+
+def time_test(work: Work, switches: Mapping[str, Any]) -> Measured:
+    """Time the network's eval forward on whole images of ``crop`` pixels, one at a time as VOC sizes demand."""
+    session = begin(work)
+    config = training_config(work, {})
+    network = fold_batchnorm(build_network(config, announce=lambda line: None)).to(session.device)
+    image = made_up_batch(replace(work, batch=1))["image"].to(session.device)
+    if switches.get("CHANNELS_LAST"):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        image = image.contiguous(memory_format=torch.channels_last)
+    seconds = []
+    bf16 = torch.autocast(session.device.type, torch.bfloat16, enabled=switches.get("PRECISION") == "bf16")
+    with torch.inference_mode(), bf16:
+        for _ in range(work.steps + 1):
+            started = now(session)
+            network(image)
+            seconds.append(now(session) - started)
+    return Measured(statistics.median(seconds[1:]), peak_gigabytes(session), 0.0)
+
+
+def now(session: Session) -> float:
+    """Seconds on a clock, once the device has done what it was asked to."""
+    if session.device.type == "cuda":
+        torch.cuda.synchronize(session.device)
+    return time.perf_counter()
+
+
+def peak_gigabytes(session: Session) -> float:
+    """On a GPU the most its tensors held, on the CPU the most the process held; 10^9 bytes."""
+    if session.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(session.device) / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    work, names, test = parse(argv)
+    print(f"{work.network}, {work.device}, crop {work.crop}, batch {work.batch}, median of {work.steps} steps")
+    run_variants("training step", time_training, work, names)
+    if work.crop == 321 and work.batch == 5:
+        print(f"published: {PUBLISHED_GB} GB for this step on one GPU")
+    if test:
+        run_variants("test image", time_test, work, [PLAIN, "channels-last", "bf16"])
+    return 0
+
+
+def parse(argv: Sequence[str] | None) -> tuple[Work, list[str], bool]:
+    gpu = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(prog="main.py bench", description=__doc__)
+    parser.add_argument("--network", default="DeepLabV2_ResNet101_MSC", help="MODEL.NAME")
+    parser.add_argument("--device", default="cuda" if gpu else "cpu")
+    parser.add_argument("--crop", type=int, default=321 if gpu else 161, help="side in pixels")
+    parser.add_argument("--batch", type=int, default=5 if gpu else 1, help="images of a step")
+    parser.add_argument("--steps", type=int, default=10 if gpu else 2, help="timed steps")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 for torch's choice")
+    parser.add_argument("--only", nargs="+", metavar="SWITCH", help=f"some of: {'; '.join(SWITCHES)}")
+    parser.add_argument("--no-test", action="store_true", help="leave out the time of test images")
+    arguments = parser.parse_args(argv)
+    names = [PLAIN, *(name for name in arguments.only or SWITCHES if name != PLAIN)]
+    unknown = [name for name in names if name not in SWITCHES]
+    if unknown:
+        raise ConfigError(f"there is no switch {', '.join(unknown)}; switches are {'; '.join(SWITCHES)}")
+    work = Work(
+        arguments.network, arguments.device, arguments.crop, arguments.batch, arguments.steps, arguments.threads
+    )
+    return work, names, not arguments.no_test
+
+
+def run_variants(title: str, timed: Any, work: Work, names: Sequence[str]) -> None:
+    """Run each variant in a fresh process and print it beside the plain one."""
+    plain: Measured | None = None
+    for name in names:
+        # A fresh process each: peak memory never shrinks within one.
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            measured: Measured = pool.submit(timed, work, SWITCHES[name]).result()
+        plain = plain or measured
+        print(
+            f"{title}, {name}: {measured.seconds:.3f} s ({plain.seconds / measured.seconds:.2f} times as fast as {PLAIN}), "
+            f"peak {measured.peak_gb:.2f} GB ({measured.peak_gb / plain.peak_gb:.2f} of it)",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

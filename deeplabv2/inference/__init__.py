@@ -1,0 +1,1 @@
+"""From a checkpoint to label maps: what test, crf, predict and the demo share."""

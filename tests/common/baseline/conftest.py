@@ -1,0 +1,84 @@
+"""A generated dataset of a few images, a classifier trained for two steps, and its CAMs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from common.baseline.__main__ import main
+from common.data.toy import ToyConfig, make_toy
+from common.errors import run_command
+
+TINY = [
+    *("--run", "run"),
+    *("--data.dataset", "toy"),
+    *("--data.root", "data"),
+    *("--backbone.name", "resnet18"),
+    *("--backbone.width", "0.25"),
+    *("--augmentation.crop_size", "32"),
+    *("--engine.max_steps", "2"),
+    *("--engine.batch_size", "2"),
+    *("--engine.workers", "0"),
+    *("--engine.device", "cpu"),
+    *("--engine.log_every", "1"),
+    *("--optimizer.lr", "0.001"),
+    *("--labels.saliency_source", "generated"),
+]
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``data`` (4 training images) and ``run`` (trained, with CAMs); not to be changed."""
+    folder = tmp_path_factory.mktemp("baseline")
+    make_toy(folder / "data", ToyConfig(n_train=4, n_val=2, size=48))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in ("train", "cam"):
+            assert main([stage, *TINY]) == 0
+    return folder
+
+
+@pytest.fixture
+def work(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of ``finished`` to change, as the working directory."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def baseline(work: Path) -> Callable[..., int]:
+    """``baseline(stage, *flags)``: the command in ``work``; returns its exit status or raises its error."""
+
+    def run(stage: str, *flags: str) -> int:
+        return main([stage, *TINY, *flags])
+
+    return run
+
+
+@pytest.fixture
+def failing(baseline: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """``failing(stage, *flags)``: the command must fail as commands do; returns the single line it prints about it."""
+
+    def run(stage: str, *flags: str) -> str:
+        with pytest.raises(SystemExit) as caught:
+            run_command(lambda: baseline(stage, *flags))
+        assert caught.value.code == 2
+        lines = capsys.readouterr().err.splitlines()
+        errors = [line for line in lines if line.startswith("error: ")]
+        assert len(errors) == 1 and lines[-1] == errors[0], "the error must be the last line, and one line"
+        return errors[0]
+
+    return run
