@@ -21,8 +21,9 @@ import torch
 from common.engine.precision import gradient_scaler
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
-from common.engine.train import accumulate_gradients, wrap
-from common.errors import ConfigError
+from common.engine.state import TrainingState
+from common.engine.train import accumulate_gradients, update_parameters, wrap
+from common.errors import ConfigError, run_command
 from common.models.fold import fold_batchnorm
 from common.models.frozen import fold_frozen_batchnorm
 from deeplabv2.networks.build import build_network
@@ -108,17 +109,17 @@ def time_training(work: Work, switches: Mapping[str, Any]) -> Measured:
     if config.RUN.FOLD_BATCHNORM:
         fold_frozen_batchnorm(network)
     if config.RUN.CHANNELS_LAST:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
     update = optimizer(config, network)
     scaler = gradient_scaler(config.RUN.PRECISION, session.device)
+    state = TrainingState(config.training_run, network, update, scaler, config.engine, session, {})
     prepared = wrap(network, config.engine, session)
-    step_function, batch = SegmentationStep(config), made_up_batch(work)
+    step_function, batches = SegmentationStep(config), [made_up_batch(work)]
     seconds, losses = [], []
     for _ in range(work.steps + 1):
         started = now(session)
-        values, _ = accumulate_gradients(prepared, step_function, [batch], update, scaler, config.engine, session)
-        scaler.step(update)
-        scaler.update()
+        values, bad = accumulate_gradients(prepared, step_function, batches, update, scaler, config.engine, session)
+        update_parameters(network, update, scaler, config.engine, values, bad, batches, state, session)
         seconds.append(now(session) - started)
         losses.append(sum(values.values()))
     return Measured(statistics.median(seconds[1:]), peak_gigabytes(session), losses[0])
@@ -131,7 +132,7 @@ def time_test(work: Work, switches: Mapping[str, Any]) -> Measured:
     network = fold_batchnorm(build_network(config, announce=lambda line: None)).to(session.device)
     image = made_up_batch(replace(work, batch=1))["image"].to(session.device)
     if switches.get("CHANNELS_LAST"):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
         image = image.contiguous(memory_format=torch.channels_last)
     seconds = []
     bf16 = torch.autocast(session.device.type, torch.bfloat16, enabled=switches.get("PRECISION") == "bf16")
@@ -162,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{work.network}, {work.device}, crop {work.crop}, batch {work.batch}, median of {work.steps} steps")
     run_variants("training step", time_training, work, names)
     if work.crop == 321 and work.batch == 5:
-        print(f"published: {PUBLISHED_GB} GB for this step on one GPU")
+        print(f"published: {PUBLISHED_GB} GB for this step on one GPU (the CPU figures hold the whole process)")
     if test:
         run_variants("test image", time_test, work, [PLAIN, "channels-last", "bf16"])
     return 0
@@ -206,4 +207,4 @@ def run_variants(title: str, timed: Any, work: Work, names: Sequence[str]) -> No
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

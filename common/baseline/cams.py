@@ -51,7 +51,7 @@ def cam_settings(config: BaselineConfig) -> dict[str, Any]:
         changes = describe_differences({section: trained[section]}, {section: given[section]}, FREE_TO_CHANGE)
         if changes:
             raise ConfigError(
-                f"the classifier in {config.run} was trained with other settings ({changes}); give those it was trained with"
+                f"the classifier in {config.out} was trained with other settings ({changes}); give those it was trained with"
             )
     engine = trained["engine"]
     trained["engine"] = {name: engine[name] for name in engine if f"engine.{name}" not in FREE_TO_CHANGE}

@@ -88,7 +88,7 @@ class BaselineConfig:
     """Train a classifier on image tags, compute CAMs, make and score pseudo labels.
 
     Args:
-        run: folder of the run; CAMs and labels are written there too.
+        out: folder of the run; CAMs and labels are written there too.
         force: redo what is there.
         split: list of the training images (train or val).
         score_classes: names to score; others are ignored in the masks. Empty scores all.
@@ -102,7 +102,7 @@ class BaselineConfig:
         labels: pseudo labels.
     """
 
-    run: str = "runs/baseline"
+    out: str = "runs/baseline"
     force: bool = False
     split: Literal["train", "val"] = "train"
     score_classes: list[str] = field(default_factory=list)
@@ -117,16 +117,16 @@ class BaselineConfig:
 
     @property
     def folder(self) -> RunFolder:
-        return RunFolder(self.run)
+        return RunFolder(self.out)
 
     @property
     def cam_folder(self) -> Path:
-        return Path(self.run) / "cams"
+        return Path(self.out) / "cams"
 
     @property
     def label_folder(self) -> Path:
-        return Path(self.run) / "labels" / self.labels.folder
+        return Path(self.out) / "labels" / self.labels.folder
 
     @property
     def sweep_file(self) -> Path:
-        return Path(self.run) / "threshold_sweep.json"
+        return Path(self.out) / "threshold_sweep.json"

@@ -29,7 +29,7 @@ def score_pseudo_labels(config: BaselineConfig) -> Result:
         layout.mask_path, lambda image_id: config.label_folder / f"{image_id}.png", ids, layout.n_classes + 1
     )
     seed = classifier["engine"]["seed"]
-    evaluated = Evaluated(config.split, evaluation.n_images, config.run, seed, config.score_classes)
+    evaluated = Evaluated(config.split, evaluation.n_images, config.out, seed, config.score_classes)
     chosen = labels.background == "constant" and labels.choose_threshold
     threshold = {"constant": labels.threshold, "power": labels.alpha, "saliency": labels.saliency_threshold}
     result = make_result(

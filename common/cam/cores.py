@@ -13,19 +13,19 @@ Outcome = TypeVar("Outcome")
 
 
 def map_on_cores(function: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcome]:
-    """``[function(item) for item in items]`` with as many items at a time as torch has threads, each on one of them.
+    """``[function(item) for item in items]`` with as many items at a time as torch has threads.
 
     By itself torch splits every layer over its threads, which then wait for each other at the end of every layer; whole
     pieces of work have nothing to wait for. Settings of the calling thread (inference mode, autocast) do not reach
     ``function``.
     """
-    threads = min(torch.get_num_threads(), len(items))
-    if threads <= 1:
+    threads = torch.get_num_threads()
+    at_a_time = min(threads, len(items))
+    if at_a_time <= 1:
         return [function(item) for item in items]
-    before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(at_a_time, initializer=torch.set_num_threads, initargs=(threads // at_a_time,)) as pool:
             return list(pool.map(function, items))
     finally:
         # The workers' setting became the default of threads that start later.
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)

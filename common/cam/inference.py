@@ -7,6 +7,7 @@ each tagged class divided by its maximum (as IRN does; untagged classes are left
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeVar, cast
@@ -21,7 +22,6 @@ from common.cam.cores import map_on_cores
 from common.cam.files import Cams
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
-from common.engine.inference import same_size_groups
 from common.engine.precision import autocast
 from common.errors import ConfigError, NonFiniteError
 from common.models.fold import fold_batchnorm
@@ -127,42 +127,40 @@ class CamInference:
         self.pass_pixels = PASS_PIXELS_CPU if on_cpu else PASS_PIXELS_GPU
 
     def __call__(self, samples: Sequence[Sample]) -> list[Cams]:
-        return same_size_groups(samples, self.same_size)
-
-    def same_size(self, samples: list[Sample]) -> list[Cams]:
-        """CAMs of images that share their size.
+        """The CAMs of the samples; images of equal size pass the network together.
 
         Raises:
             NonFiniteError: the network gives NaN or infinite values.
         """
-        passes = self.plan([level.shape[1] * level.shape[2] for level in samples[0]["pyramid"]], len(samples))
+        passes = self.plan([[level.shape for level in sample["pyramid"]] for sample in samples])
 
         def run(one: Pass) -> list[torch.Tensor]:
             images = torch.stack([samples[member]["pyramid"][one.level] for member in one.members])
             maps = self.rectified_maps(images.to(self.device), one.mirrored)
             return [tagged(maps[row], samples[member]["keys"]) for row, member in enumerate(one.members)]
 
-        results = self.each(run, passes)
         maps_of: list[list[torch.Tensor]] = [[] for _ in samples]
-        for one, maps in zip(passes, results, strict=True):
-            for member, own in zip(one.members, maps, strict=True):
-                maps_of[member].append(own)
+        for one, results in zip(passes, self.each(run, passes), strict=True):
+            for member, maps in zip(one.members, results, strict=True):
+                maps_of[member].append(maps)
 
         def finish(member: int) -> Cams:
             return Cams(samples[member]["keys"], normalised_sum(maps_of[member], samples[member]["size"]))
 
         return self.each(finish, range(len(samples)))
 
-    def plan(self, pixels: Sequence[int], n_images: int) -> list[Pass]:
-        """The passes for images with ``pixels[level]`` pixels, the longest first."""
+    def plan(self, shapes: Sequence[Sequence[torch.Size]]) -> list[Pass]:
+        """The passes for images with the levels ``shapes[image][level]`` (3 x h x w), the longest first."""
+        groups: dict[tuple[int, torch.Size], list[int]] = defaultdict(list)
+        for member, levels in enumerate(shapes):
+            for level, shape in enumerate(levels):
+                groups[level, shape].append(member)
+        directions = (False, True) if self.config.flip else (False,)
         passes = []
-        for level in sorted(range(len(pixels)), key=lambda level: -pixels[level]):
-            together = max(1, self.pass_pixels // pixels[level])
-            for start in range(0, n_images, together):
-                members = list(range(start, min(start + together, n_images)))
-                passes += [
-                    Pass(level, members, mirrored) for mirrored in ((False, True) if self.config.flip else (False,))
-                ]
+        for (level, shape), members in sorted(groups.items(), key=lambda group: -group[0][1].numel()):
+            count = max(1, self.pass_pixels // (shape[1] * shape[2]))
+            chunks = [members[start : start + count] for start in range(0, len(members), count)]
+            passes += [Pass(level, chunk, mirrored) for chunk in chunks for mirrored in directions]
         return passes
 
     @torch.inference_mode()

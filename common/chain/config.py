@@ -76,7 +76,7 @@ class ChainConfig:
 
     def baseline_arguments(self) -> list[str]:
         """``-c CONFIG`` and flags of the baseline stages."""
-        arguments = ["-c", str(find_config("common.baseline", self.baseline)), "--run", f"{self.out}/baseline"]
+        arguments = ["-c", str(find_config("common.baseline", self.baseline)), "--out", f"{self.out}/baseline"]
         arguments += ["--seed", str(self.seed), "--device", self.device, "--workers", str(self.workers)]
         arguments += ["--data.root", self.root] if self.root else []
         return arguments + (["--backbone.weights", self.weights] if self.weights else [])

@@ -1,9 +1,9 @@
-"""3x3 convolutions with a third of the multiplications, for inference on the CPU.
+"""3x3 convolutions with a quarter of the multiplications, for inference on the CPU.
 
 Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast algorithms for convolutional neural networks"): tiles of
 6x6 pixels and the kernels are transformed, multiplied point by point, and transformed back to 4x4 pixels of output.
 GPU libraries choose such an algorithm by themselves; the CPU library of torch does not. The result differs from the
-direct convolution by rounding (about 1e-6 of the largest value in float32; half precision is too coarse for it).
+direct convolution by rounding (about 1e-5 of the largest value in float32; half precision is too coarse for it).
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from torch.nn import functional
 
 Network = TypeVar("Network", bound=nn.Module)
 
-# With fewer channels the transforms cost more than the multiplications they save, with fewer tiles reading the larger
-# kernels does.
+# With fewer channels the transforms cost what the multiplications save; with fewer tiles, reading the larger kernels does.
 MIN_CHANNELS = 128
 MIN_TILES = 16
 
-# Appendix of the paper's reference implementation for F(4, 3): interpolation at 0, 1, -1, 2, -2 and infinity.
+# The paper's matrices for F(4x4, 3x3), with interpolation at 0, 1, -1, 2, -2 and infinity.
 INPUT_TRANSFORM = (
     (4, 0, -5, 0, 1, 0),
     (0, -4, -4, 1, 1, 0),

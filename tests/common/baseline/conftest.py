@@ -14,7 +14,7 @@ from common.data.toy import ToyConfig, make_toy
 from common.errors import run_command
 
 TINY = [
-    *("--run", "run"),
+    *("--out", "run"),
     *("--data.dataset", "toy"),
     *("--data.root", "data"),
     *("--backbone.name", "resnet18"),

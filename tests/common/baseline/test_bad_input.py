@@ -35,41 +35,41 @@ class RunsCode:
 def test_a_dataset_without_images(failing, work, what):
     if what == "list":
         (work / "data/ImageSets/Segmentation/train.txt").write_text("")
-        assert "train.txt" in failing("train", "--run", "new")
+        assert "train.txt" in failing("train", "--out", "new")
     else:
         (work / "own/images").mkdir(parents=True)
         shutil.copy(tags_file(work), work / "own/tags.csv")
-        line = failing("train", "--run", "new", "--data.dataset", "folder", "--data.root", "own")
+        line = failing("train", "--out", "new", "--data.dataset", "folder", "--data.root", "own")
         assert "own/images holds no images" in line
 
 
 def test_a_dataset_that_is_not_there(failing):
-    assert "dataset folder nowhere does not exist" in failing("train", "--run", "new", "--data.root", "nowhere")
+    assert "dataset folder nowhere does not exist" in failing("train", "--out", "new", "--data.root", "nowhere")
 
 
 def test_an_image_of_the_list_that_is_not_there(failing, work):
     (work / f"data/JPEGImages/{BROKEN}.jpg").unlink()
-    assert f"image of '{BROKEN}' not found: expected data/JPEGImages/{BROKEN}.jpg" in failing("train", "--run", "new")
+    assert f"image of '{BROKEN}' not found: expected data/JPEGImages/{BROKEN}.jpg" in failing("train", "--out", "new")
 
 
 def test_a_tag_for_a_class_that_does_not_exist(failing, work):
     lines = tags_file(work).read_text().splitlines()
     lines[1] = lines[1].split(",")[0] + ",unicorn"
     tags_file(work).write_text("\n".join(lines))
-    line = failing("train", "--run", "new")
+    line = failing("train", "--out", "new")
     assert "tags.csv" in line and "unicorn" in line
 
 
 def test_an_image_of_the_list_without_tags(failing, work):
     lines = [line for line in tags_file(work).read_text().splitlines() if not line.startswith(BROKEN)]
     tags_file(work).write_text("\n".join(lines))
-    assert f"1 of 4 images have no tags in data/tags.csv: {BROKEN}" in failing("train", "--run", "new")
+    assert f"1 of 4 images have no tags in data/tags.csv: {BROKEN}" in failing("train", "--out", "new")
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_truncated_image_stops_the_training(failing, work, workers):
     truncate(work / f"data/JPEGImages/{BROKEN}.jpg")
-    line = failing("train", "--run", "new", "--workers", workers)
+    line = failing("train", "--out", "new", "--workers", workers)
     assert f"cannot read image data/JPEGImages/{BROKEN}.jpg" in line
 
 
@@ -126,19 +126,19 @@ def test_a_truncated_cam_file(failing, baseline, work, capsys):
 
 def test_a_checkpoint_of_another_network_as_weights(failing, work):
     torch.save(nn.Conv2d(3, 4, 1).state_dict(), work / "other.pth")
-    line = failing("train", "--run", "new", "--backbone.weights", "other.pth")
+    line = failing("train", "--out", "new", "--backbone.weights", "other.pth")
     assert "other.pth: 0 matched" in line and "do not fit ResNet, nothing was loaded" in line
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"PK\x03\x04 cut off"])
 def test_weights_that_are_not_a_checkpoint(failing, work, content):
     (work / "other.pth").write_bytes(content)
-    assert "other.pth" in failing("train", "--run", "new", "--backbone.weights", "other.pth")
+    assert "other.pth" in failing("train", "--out", "new", "--backbone.weights", "other.pth")
 
 
 def test_weights_that_want_to_run_code(failing, work):
     torch.save({"state_dict": RunsCode()}, work / "evil.pth")
-    line = failing("train", "--run", "new", "--backbone.weights", "evil.pth")
+    line = failing("train", "--out", "new", "--backbone.weights", "evil.pth")
     assert "evil.pth holds Python objects other than tensors" in line
     assert not (work / "executed.txt").exists()
 
@@ -173,7 +173,7 @@ def test_tags_that_want_to_run_code(failing, work, name):
         (work / "data" / name).write_bytes(pickle.dumps({BROKEN: RunsCode()}))
     else:
         np.save(work / "data" / name, np.array({BROKEN: RunsCode()}, dtype=object))
-    line = failing("train", "--run", "new", "--data.tags", name)
+    line = failing("train", "--out", "new", "--data.tags", name)
     assert name in line and "nothing was executed" in line
     assert not (work / "executed.txt").exists()
 
@@ -213,4 +213,4 @@ def test_a_stage_file_that_is_damaged(failing, baseline, work):
 
 
 def test_a_device_that_is_not_there(failing):
-    assert "device cuda:77" in failing("train", "--run", "new", "--engine.device", "cuda:77")
+    assert "device cuda:77" in failing("train", "--out", "new", "--engine.device", "cuda:77")

@@ -21,7 +21,7 @@ def parse(*arguments):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_that_comes_along_is_valid_and_opens_with_its_command(path):
     config = parse("-c", str(path))
-    assert Path(config.run).name == "baseline" or "baseline" in config.run
+    assert Path(config.out).name == "baseline" or "baseline" in config.out
     assert f"python -m common.baseline train -c common/baseline/configs/{path.name}" in path.read_text().splitlines()[0]
 
 
@@ -38,7 +38,7 @@ def test_every_kind_of_label_has_a_row_and_a_folder_of_its_own():
 
 
 def test_everything_is_written_below_the_run_folder():
-    config = parse("--run", "runs/x", "--labels.background", "saliency")
+    config = parse("--out", "runs/x", "--labels.background", "saliency")
     assert config.folder.results == Path("runs/x/results.json")
     assert config.cam_folder == Path("runs/x/cams")
     assert config.label_folder == Path("runs/x/labels/cam_x_saliency")

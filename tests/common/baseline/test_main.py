@@ -44,7 +44,7 @@ def test_what_is_done_is_skipped_and_what_is_missing_is_made(baseline, work, cap
 
 
 def test_a_stopped_training_continues_to_the_same_weights(baseline, work):
-    flags = ["--run", "again", "--engine.save_every", "1"]
+    flags = ["--out", "again", "--engine.save_every", "1"]
     assert baseline("train", *flags, "--engine.stop_at", "1") == 0
     with pytest.raises(CheckpointError, match="stopped at step 1 of 2; run it again"):
         baseline("cam", *flags)
@@ -81,14 +81,14 @@ def test_settings_that_are_not_those_of_the_training_are_refused(baseline, flags
 
 def test_stages_out_of_order_say_which_one_comes_first(baseline):
     with pytest.raises(CheckpointError, match="run the training first"):
-        baseline("cam", "--run", "fresh")
+        baseline("cam", "--out", "fresh")
     with pytest.raises(DataError, match="no CAMs in fresh/cams; run the cam stage first"):
-        baseline("label", "--run", "fresh")
+        baseline("label", "--out", "fresh")
     with pytest.raises(DataError, match="no pseudo labels in run/labels/plain_cam; run the label stage first"):
         baseline("score")
 
 
-@pytest.mark.parametrize("arguments", [[], ["learn"], ["--run", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["learn"], ["--out", "x"]])
 def test_without_a_known_stage_the_stages_are_listed(arguments):
     from common.baseline.__main__ import main
 

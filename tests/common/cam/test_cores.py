@@ -32,6 +32,15 @@ def test_two_items_run_at_the_same_time_with_one_thread_each(two_threads):
     assert torch.get_num_threads() == 2
 
 
+def test_threads_that_are_left_over_are_shared():
+    before = torch.get_num_threads()
+    torch.set_num_threads(5)
+    try:
+        assert map_on_cores(lambda item: torch.get_num_threads(), ["a", "b"]) == [2, 2]
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_single_item_keeps_all_threads(two_threads):
     assert map_on_cores(lambda item: torch.get_num_threads(), ["a"]) == [2]
 

@@ -93,14 +93,16 @@ def test_the_size_of_a_pass_does_not_change_the_values(network, images, monkeypa
         np.testing.assert_allclose(one.maps, cam.maps, atol=2e-5)
 
 
-def test_a_pass_holds_as_many_images_as_its_pixels_allow_and_every_image_once(network, monkeypatch):
+def test_a_pass_holds_as_many_images_as_its_pixels_allow_and_every_image_once_per_level(network, monkeypatch):
     monkeypatch.setattr(inference, "PASS_PIXELS_CPU", 1000)
-    plan = CamInference(network, CamConfig(), CPU).plan([400, 2000], 5)
-    straight = [(one.level, one.members) for one in plan if not one.mirrored]
-    assert straight == [(1, [0]), (1, [1]), (1, [2]), (1, [3]), (1, [4]), (0, [0, 1]), (0, [2, 3]), (0, [4])]
-    assert [(one.level, one.members) for one in plan if one.mirrored] == straight
-    unflipped = CamInference(network, CamConfig(flip=False), CPU).plan([400, 2000], 5)
-    assert [(one.level, one.members) for one in unflipped] == straight
+    small, large, other = torch.Size((3, 20, 20)), torch.Size((3, 40, 50)), torch.Size((3, 50, 40))
+    shapes = [[small, large], [small, large], [small, other], [small, large]]
+    expected = [(1, [0]), (1, [1]), (1, [3]), (1, [2]), (0, [0, 1]), (0, [2, 3])]
+    plan = CamInference(network, CamConfig(), CPU).plan(shapes)
+    assert [(one.level, one.members) for one in plan if not one.mirrored] == expected
+    assert [(one.level, one.members) for one in plan if one.mirrored] == expected
+    unflipped = CamInference(network, CamConfig(flip=False), CPU).plan(shapes)
+    assert [(one.level, one.members) for one in unflipped] == expected
 
 
 def test_maps_lie_in_0_to_1_and_reach_1(network, images):

@@ -51,7 +51,9 @@ def test_safetensors_files_are_read(tmp_path):
 @pytest.mark.parametrize("writer", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, protocol=2))])
 def test_a_file_with_python_objects_is_refused_and_not_executed(tmp_path, writer):
     writer({"state_dict": {"weight": Evil(tmp_path / "executed")}}, tmp_path / "evil.pth")
-    with pytest.raises(CheckpointError, match="Python objects other than tensors and is not loaded.*save its tensors alone"):
+    with pytest.raises(
+        CheckpointError, match="Python objects other than tensors and is not loaded.*save its tensors alone"
+    ):
         read_state_dict(tmp_path / "evil.pth")
     assert not (tmp_path / "executed").exists()
 

@@ -66,6 +66,13 @@ def test_the_floor_predicts_background_everywhere_on_the_same_masks():
     assert (floor.list, floor.n_images, floor.seed) == ("train_aug.txt", 7, 3)
 
 
+def test_the_floor_of_a_crf_stage_names_the_crf_and_has_the_same_scores():
+    floor = floor_result(MATRIX, LAYOUT, EVALUATED, stage="DeepLab-v2")
+    refined = floor_result(MATRIX, LAYOUT, EVALUATED, stage="DeepLab-v2 + CRF", crf="deeplab: 10 iterations")
+    assert (refined.stage, refined.crf) == ("DeepLab-v2 + CRF", "deeplab: 10 iterations")
+    assert refined.class_iou == floor.class_iou
+
+
 def test_a_class_in_no_mask_stays_absent_in_the_floor():
     matrix = MATRIX.copy()
     matrix[2] = 0
