@@ -43,8 +43,10 @@ def simple_commands(block) -> list[list[str]]:
 
 def missing_words(words: list[str], folder: Path) -> list[str]:
     lacking = []
-    for before, word in zip(["", *words], words, strict=False):
-        if before == "-m" and "python" in words[0] and not module_exists(word):
+    for position, (before, word) in enumerate(zip(["", *words], words, strict=False)):
+        # Behind a script, -m is a flag of the script.
+        module_flag = before == "-m" and not any(earlier.endswith(".py") for earlier in words[:position])
+        if module_flag and words[0] in ("python", "torchrun") and not module_exists(word):
             lacking.append(f"python -m {word}")
         # A variable's value is not known here, and what a command wrote is not there yet.
         if "$" in word or word.startswith(WRITTEN):
@@ -105,6 +107,7 @@ def test_every_linked_file_exists(text):
         ("bash sgan/never.sh", "sgan/never.sh"),
         ("python -m common.errors --config never/voc.yaml", "never/voc.yaml"),
         ("torchrun --nproc_per_node=2 -m common.errors --config=never.yml", "never.yml"),
+        ("torchrun --nproc_per_node=2 -m common.never_written", "python -m common.never_written"),
         ("cd never && ls", "never"),
     ],
 )
@@ -120,6 +123,7 @@ def test_a_command_that_names_what_is_not_there_is_found(command, lacking):
         "cd common && python files.py; python -m json.tool",
         'bash "$SCRIPT"',
         "python -m pytest -k 'a or b' --out runs/first/config.yaml",
+        "python deeplabv2/main.py predict -m model.pth",
     ],
 )
 def test_a_command_that_names_what_exists_passes(command):
