@@ -11,6 +11,8 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,6 +131,25 @@ def read_json(path: Path) -> Any:
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
     contents: dict[str, Any] = arrays
     atomic_write(path, lambda file: np.savez(file, **contents))
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an ``.npz``, never unpickled; a broken file is a :class:`DataError` that names it."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    # A damaged archive raises whatever its damaged part leads to.
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def write_torch(path: Path, value: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import torch
 
 UNKNOWN_COMMIT = "unknown"
 MODIFIED_MARK = " + uncommitted changes"
-LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python", "pydensecrf2")
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python", "numba", "pydensecrf2")
 
 
 def current_commit(folder: Path | None = None) -> str:

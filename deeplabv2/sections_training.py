@@ -118,7 +118,7 @@ class Crf:
         BI_XY_STD: its standard deviation in pixels.
         BI_RGB_STD: its standard deviation in grey levels.
         IMAGE: original, or mean_subtracted as the original crf command passes it (minus IMAGE.MEAN, cut to 8 bits).
-        ENGINE: pydensecrf, torch, or auto for pydensecrf where it is installed.
+        ENGINE: torch (the toolbox's own, also auto) or pydensecrf.
         N_JOBS: processes that compute the CRF (-j); blank for one per core, fewer for few images.
     """
 

@@ -6,8 +6,6 @@ size). Read besides: IRN's ``.npy`` dictionary (``keys``, ``high_res``) and PSA'
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +13,7 @@ import numpy as np
 
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
-from common.files import write_npz
+from common.files import read_npz, write_npz
 
 REDO = "delete it and run the CAM stage again"
 
@@ -46,7 +44,7 @@ def read_cams(path: Path) -> Cams:
     if not path.exists():
         raise DataError(f"no CAM file {path}; run the CAM stage first")
     if path.suffix == ".npz":
-        return read_npz(path)
+        return read_shared_form(path)
     content = load_npy(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} holds no dictionary of CAMs but {type(content).__name__}; {REDO}")
@@ -57,23 +55,14 @@ def read_cams(path: Path) -> Cams:
     return checked(list(content), list(content.values()), path)
 
 
-def read_npz(path: Path) -> Cams:
-    """Read the shared form."""
+def read_shared_form(path: Path) -> Cams:
     try:
-        with np.load(path) as arrays:
-            return checked(arrays["keys"], arrays["maps"], path)
-    # A damaged archive raises whatever its damaged part leads to.
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(f"cannot read the CAM file {path}: {' '.join(str(error).split())}; {REDO}") from error
+        arrays = read_npz(path)
+    except DataError as error:
+        raise DataError(f"cannot read the CAM file {str(error).removeprefix('cannot read ')}; {REDO}") from error
+    if not {"keys", "maps"} <= arrays.keys():
+        raise DataError(f"{path}: expected the arrays keys and maps, found {', '.join(arrays) or 'none'}; {REDO}")
+    return checked(arrays["keys"], arrays["maps"], path)
 
 
 def checked(keys: Any, maps: Any, path: Path) -> Cams:

@@ -14,8 +14,8 @@ Floats = npt.NDArray[np.float32]
 SMALLEST_PROBABILITY = 1e-5
 
 
-def unary_from_probabilities(probabilities: npt.NDArray[np.floating]) -> Floats:
-    """-log(clip(p, 1e-5, 1)).
+def unary_from_probabilities(probabilities: npt.NDArray[np.floating], smallest: float = SMALLEST_PROBABILITY) -> Floats:
+    """-log(clip(p, smallest, 1)).
 
     Args:
         probabilities: [C, H, W]; need not add up to 1 (maps with a background score do not).
@@ -24,7 +24,7 @@ def unary_from_probabilities(probabilities: npt.NDArray[np.floating]) -> Floats:
         DataError: NaN or infinite values.
     """
     values = finite(probabilities, "probabilities")
-    return -np.log(np.clip(values, np.float32(SMALLEST_PROBABILITY), np.float32(1)))
+    return -np.log(np.clip(values, np.float32(smallest), np.float32(1)))
 
 
 def unary_from_labels(

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from common.crf import inference
 from common.crf.inference import dense_crf, resolve_engine
@@ -61,6 +62,8 @@ def test_inputs_are_not_changed(engine):
         (IMAGE, UNARY.astype(np.float64)),
         (IMAGE, UNARY[:, :4]),
         (IMAGE, UNARY[:0]),
+        (np.stack([IMAGE, IMAGE]), UNARY),
+        (np.stack([IMAGE, IMAGE]), UNARY[None]),
         (IMAGE, UNARY * np.float32(np.nan)),
     ],
 )
@@ -75,17 +78,68 @@ def test_a_missing_library_is_an_error_with_its_install_name(monkeypatch):
         dense_crf(IMAGE, UNARY, SETTINGS, engine="pydensecrf")
 
 
-@pytest.mark.parametrize(("installed", "expected"), [(True, "pydensecrf"), (False, "torch")])
-def test_auto_is_pydensecrf_where_it_is_installed(monkeypatch, installed, expected):
-    monkeypatch.setattr(inference, "find_spec", lambda name: object() if installed else None)
-    assert resolve_engine() == resolve_engine("auto") == expected
+def test_auto_is_the_engine_that_is_the_same_everywhere():
+    assert resolve_engine() == resolve_engine("auto") == "torch"
+    np.testing.assert_array_equal(dense_crf(IMAGE, UNARY, SETTINGS), dense_crf(IMAGE, UNARY, SETTINGS, "torch"))
 
 
-@pytest.mark.parametrize("engine", ["pydensecrf", "torch"])
-def test_an_engine_asked_for_by_name_is_the_one_used(monkeypatch, engine):
-    marks = {"pydensecrf": lambda *_: "pydensecrf", "torch": lambda *_: "torch"}
-    monkeypatch.setattr(inference, "ENGINES", marks)
-    assert resolve_engine(engine) == dense_crf(IMAGE, UNARY, SETTINGS, engine=engine) == engine
+def test_an_engine_asked_for_by_name_is_the_one_used(monkeypatch):
+    monkeypatch.setattr(inference, "pydensecrf_mean_field", lambda image, unary, settings: np.full_like(unary, 7))
+    assert (dense_crf(IMAGE, UNARY, SETTINGS, engine="pydensecrf") == 7).all()
+
+
+def test_a_batch_gives_the_results_of_its_images(engine):
+    images, unaries = np.stack([IMAGE, IMAGE[::-1]]), np.stack([UNARY, UNARY[:, ::-1] + 0.5])
+    together = dense_crf(images, unaries, SETTINGS, engine)
+    for image, unary, q in zip(images, unaries, together, strict=True):
+        np.testing.assert_array_equal(q, dense_crf(image, unary, SETTINGS, engine))
+
+
+def test_several_energies_of_one_image_give_the_results_of_each(engine):
+    unaries = np.stack([UNARY, 2 * UNARY, -UNARY])
+    together = dense_crf(IMAGE, unaries, SETTINGS, engine)
+    for unary, q in zip(unaries, together, strict=True):
+        np.testing.assert_array_equal(q, dense_crf(IMAGE, unary, SETTINGS, engine))
+
+
+def test_tensors_give_the_tensor_of_the_result(engine):
+    q = dense_crf(torch.from_numpy(IMAGE), torch.from_numpy(UNARY).requires_grad_(), SETTINGS, engine)
+    assert isinstance(q, torch.Tensor) and not q.requires_grad
+    np.testing.assert_array_equal(q.numpy(), dense_crf(IMAGE, UNARY, SETTINGS, engine))
+
+
+def test_arrays_that_may_not_be_written_are_taken(engine):
+    image, unary = IMAGE.copy(), UNARY.copy()
+    image.flags.writeable = unary.flags.writeable = False
+    np.testing.assert_array_equal(dense_crf(image, unary, SETTINGS, engine), dense_crf(IMAGE, UNARY, SETTINGS, engine))
+
+
+def test_the_number_of_threads_does_not_change_the_bits():
+    images, unaries = np.stack([IMAGE] * 3), np.stack([UNARY, -UNARY, 2 * UNARY])
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = dense_crf(images, unaries, SETTINGS)
+        torch.set_num_threads(3)
+        np.testing.assert_array_equal(dense_crf(images, unaries, SETTINGS), one)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_unlikely_labels_are_left_out_only_when_asked():
+    unary = UNARY.copy()
+    unary[2] = 12
+    exact = dense_crf(IMAGE, unary, SETTINGS)
+    assert exact[2].min() > 0
+    approximate = dense_crf(IMAGE, unary, SETTINGS, leave_out_below=1e-3)
+    assert (approximate[2] == 0).all()
+    np.testing.assert_allclose(approximate, exact, atol=0.01)
+
+
+@pytest.mark.parametrize(("engine", "smallest"), [("pydensecrf", 0.1), ("torch", 1.5), ("torch", -0.1)])
+def test_an_approximation_that_is_not_to_be_had_is_an_error(engine, smallest):
+    with pytest.raises(ConfigError, match="leave_out_below"):
+        dense_crf(IMAGE, UNARY, SETTINGS, engine, leave_out_below=smallest)
 
 
 def test_an_unknown_engine_lists_the_known_ones():

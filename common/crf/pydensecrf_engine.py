@@ -9,10 +9,10 @@ from common.crf.presets import CrfSettings
 from common.errors import ConfigError
 
 
-def lattice_mean_field(
+def pydensecrf_mean_field(
     image: npt.NDArray[np.uint8], unary: npt.NDArray[np.float32], settings: CrfSettings
 ) -> npt.NDArray[np.float32]:
-    """As :func:`common.crf.inference.dense_crf`, for contiguous arrays that fit each other."""
+    """Q of energies [C, H, W] of one image; both arrays contiguous and writable, as pydensecrf demands."""
     try:
         from pydensecrf.densecrf import DenseCRF2D
     except ImportError as error:

@@ -1,0 +1,224 @@
+"""The dense CRF on a folder: probabilities, CAMs or label maps with their images -> label maps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from common.cam.files import read_cams
+from common.crf.inference import Engine, dense_crf, resolve_engine
+from common.crf.recipes import CrfRecipe, crf_recipe
+from common.data.images import IMAGE_SUFFIXES, read_image, read_label_map
+from common.data.palette import IGNORE_LABEL, write_label_map
+from common.data.restricted_pickle import load_npy
+from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
+from common.engine.session import start_session
+from common.errors import ConfigError, DataError
+from common.files import read_npz, resolve_inside
+from common.pseudo_labels import background
+
+INPUT_SUFFIXES = (".npz", ".npy", ".png")
+BATCH_SIZE = 8
+
+
+@dataclass(frozen=True)
+class CrfFolder:
+    """What ``python -m common.crf`` does.
+
+    Attributes:
+        images: folder of the images, ``<id>.jpg`` or another image suffix.
+        inputs: folder of the same ids: ``.npz`` with ``probabilities`` [C, H, W] or with CAMs, ``.npy`` with probabilities
+            [C, H, W], or ``.png`` label maps (255: unknown).
+        out: folder of the palette PNGs.
+        recipe: a name of :data:`common.crf.recipes.RECIPES`.
+        n_labels: labels of the data set with background; recipes that let hard labels become any class need it.
+        alpha: background of CAMs, (1 - max)^alpha.
+        threshold: background of CAMs that become hard labels.
+        engine, leave_out_below: see :func:`common.crf.inference.dense_crf`.
+        device: cpu, cuda, auto.
+        workers: processes on the CPU.
+        force: redo what is there.
+    """
+
+    images: Path
+    inputs: Path
+    out: Path
+    recipe: str = "deeplab"
+    n_labels: int = 0
+    alpha: float = 4.0
+    threshold: float = 0.3
+    engine: Engine = "auto"
+    leave_out_below: float = 0.0
+    device: str = "cpu"
+    workers: int = 2
+    force: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """Everything the label maps depend on."""
+        recipe = asdict(crf_recipe(self.recipe))
+        own = {name: getattr(self, name) for name in ("n_labels", "alpha", "threshold", "leave_out_below")}
+        return {"inputs": str(self.inputs), "recipe": recipe, "engine": resolve_engine(self.engine), **own}
+
+
+@dataclass(frozen=True)
+class CrfInput:
+    """Energies of one image, and the label numbers of their rows."""
+
+    image: npt.NDArray[np.uint8]
+    unary: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+    def label_map(self, q: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """The most probable labels of Q [C, H, W]."""
+        return self.labels.astype(np.uint8)[q.argmax(axis=0)]
+
+
+class ReadInput:
+    """``id -> CrfInput``; on the CPU the label map at once, as worker processes share the work."""
+
+    def __init__(self, task: CrfFolder, suffix: str, refine: bool) -> None:
+        self.task, self.suffix, self.refine = task, suffix, refine
+        self.recipe = crf_recipe(task.recipe)
+
+    def __call__(self, image_id: str) -> Any:
+        image = self.recipe.image(read_image(image_of(self.task.images, image_id)))
+        path = resolve_inside(self.task.inputs, f"{image_id}{self.suffix}")
+        unary, labels = self.energies(path)
+        if unary.shape[1:] != image.shape[:2]:
+            raise DataError(
+                f"{path} is {unary.shape[1:]} but its image is {image.shape[:2]} (height, width); make them the same size"
+            )
+        sample = CrfInput(image, unary, labels)
+        if not self.refine:
+            return {"size": unary.shape, "sample": sample}
+        task = self.task
+        q = dense_crf(image, unary, self.recipe.settings, task.engine, leave_out_below=task.leave_out_below)
+        return sample.label_map(q)
+
+    def energies(self, path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """float32 [C, H, W] and the label numbers of the C rows."""
+        if self.suffix == ".png":
+            return self.energies_of_labels(read_label_map(path), np.empty(0, np.int64))
+        probabilities = read_probabilities(path)
+        if probabilities is not None:
+            return self.recipe.energies(probabilities), np.arange(len(probabilities))
+        cams = read_cams(path)
+        numbers = np.concatenate([[0], cams.keys + 1])
+        if self.recipe.unary == "labels":
+            size = (cams.maps.shape[1], cams.maps.shape[2])
+            scores = np.concatenate([background.constant(self.task.threshold, size)[None], cams.maps])
+            return self.energies_of_labels(numbers[scores.argmax(axis=0)].astype(np.uint8), numbers)
+        scores = np.concatenate([background.power(cams.maps, self.task.alpha)[None], cams.maps])
+        return self.recipe.energies(scores), numbers
+
+    def energies_of_labels(
+        self, label_map: npt.NDArray[np.uint8], numbers: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Of a label map HxW; background and the ``numbers`` are among the labels in any case."""
+        known = label_map != IGNORE_LABEL
+        numbers = np.union1d([0, *numbers], label_map[known]).astype(np.int64)
+        if self.recipe.all_labels:
+            if self.task.n_labels <= numbers.max():
+                raise ConfigError(
+                    f"the CRF recipe {self.task.recipe} shares the doubt among all labels of the data set: give their "
+                    f"number with background as --n-labels (now {self.task.n_labels}; label {numbers.max()} occurs)"
+                )
+            numbers = np.arange(self.task.n_labels)
+        # 0 stands for unknown, 1 for the first label.
+        index = np.searchsorted(numbers, np.where(known, label_map, 0)) + 1
+        index[~known] = 0
+        return self.recipe.label_energies(index, len(numbers), zero_unsure=True), numbers
+
+
+class RefineBatch:
+    """``[sample] -> [label map]`` on a GPU, images of one size and number of labels together."""
+
+    def __init__(self, recipe: CrfRecipe, engine: Engine, device: torch.device) -> None:
+        self.recipe, self.engine, self.device = recipe, engine, device
+
+    def __call__(self, samples: list[Any]) -> list[Any]:
+        return same_size_groups(samples, self.refine)
+
+    def refine(self, samples: list[Any]) -> list[Any]:
+        inputs: list[CrfInput] = [sample["sample"] for sample in samples]
+        images = torch.from_numpy(np.stack([one.image for one in inputs])).to(self.device)
+        unaries = torch.from_numpy(np.stack([one.unary for one in inputs])).to(self.device)
+        winners = dense_crf(images, unaries, self.recipe.settings, self.engine).argmax(dim=1).cpu().numpy()
+        return [one.labels.astype(np.uint8)[winner] for one, winner in zip(inputs, winners, strict=True)]
+
+
+def refine_folder(task: CrfFolder) -> StageReport:
+    """Write ``out/<id>.png`` for every file of ``inputs``; what is complete is skipped.
+
+    Raises:
+        DataError: a folder is missing or holds no input.
+        ConfigError: the label maps already there were made in another way, or the recipe does not fit the inputs.
+    """
+    recipe = crf_recipe(task.recipe)
+    ids, suffix = input_files(task.inputs)
+    if not task.images.is_dir():
+        raise DataError(f"no folder of images {task.images}; give it as --images")
+    if suffix == ".png" and recipe.unary != "labels":
+        raise ConfigError(
+            f"{task.inputs} holds label maps but the CRF recipe {task.recipe} starts from {recipe.unary}; "
+            "use a label recipe, such as irn_label"
+        )
+    with start_session(task.device) as session:
+        on_gpu = session.device.type != "cpu"
+        return images_to_files(
+            ids,
+            ReadInput(task, suffix, refine=not on_gpu),
+            write_label_map,
+            OutputFolder(task.out, ".png", task.settings(), task.force),
+            session,
+            compute=RefineBatch(recipe, task.engine, session.device) if on_gpu else unchanged,
+            batch_size=BATCH_SIZE if on_gpu else 1,
+            workers=task.workers,
+            title="dense CRF",
+        )
+
+
+def input_files(folder: Path) -> tuple[list[str], str]:
+    """The ids of the files to refine, and the suffix they share."""
+    if not folder.is_dir():
+        raise DataError(f"no folder {folder}; give the probabilities, CAMs or label maps as --inputs")
+    for suffix in INPUT_SUFFIXES:
+        files = sorted(folder.rglob(f"*{suffix}"))
+        if files:
+            return [file.relative_to(folder).with_suffix("").as_posix() for file in files], suffix
+    raise DataError(f"{folder} holds no {', '.join(INPUT_SUFFIXES)} file")
+
+
+def image_of(folder: Path, image_id: str) -> Path:
+    """The image of an id.
+
+    Raises:
+        DataError: there is none.
+    """
+    for suffix in IMAGE_SUFFIXES:
+        path = resolve_inside(folder, f"{image_id}{suffix}")
+        if path.exists():
+            return path
+    raise DataError(f"no image {folder / image_id} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")
+
+
+def read_probabilities(path: Path) -> npt.NDArray[np.float32] | None:
+    """float32 [C, H, W], or None where the file holds CAMs.
+
+    Raises:
+        DataError: the file is broken or of another shape.
+    """
+    if path.suffix == ".npz":
+        content: Any = read_npz(path).get("probabilities")
+    else:
+        content = load_npy(path)
+    if content is None or isinstance(content, dict):
+        return None
+    if content.ndim != 3:
+        raise DataError(f"{path} has shape {content.shape}; expected probabilities [labels, height, width]")
+    return np.asarray(content, np.float32)

@@ -1,0 +1,260 @@
+"""Rows of floats in vector registers, for the compiled CRF: reading, writing, adding, blurring, softmax.
+
+Numba leaves loops over the few labels of a CRF as scalar code, which costs three quarters of the speed. These functions put the
+vector instructions in directly. A row is an area of the stack that LLVM keeps in registers; its length is that of the tuple
+``lanes``, known when a function is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from common.crf.compiling import instructions
+
+FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+
+# exp(x) = 2^n exp(r) with r in +-ln(2)/2: a polynomial of Cephes' expf, right to one unit in the last place.
+LOG2_E = 1.44269504088896341
+LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
+EXP_POLYNOMIAL = (
+    1.9875691500e-4,
+    1.3981999507e-3,
+    8.3334519073e-3,
+    4.1665795894e-2,
+    1.6666665459e-1,
+    5.0000001201e-1,
+)
+# Below it exp is taken as zero: 2^-126 is the smallest number float32 holds in full.
+SMALLEST_EXPONENT = -87.0
+
+
+def lanes_of(n_labels: int) -> tuple[int, ...]:
+    """The tuple whose length is the number of floats of a row for ``n_labels`` labels."""
+    width = 4 if n_labels <= 4 else 8
+    return (0,) * (-(-n_labels // width) * width)
+
+
+class Vectors:
+    """Builds the instructions on one row, which is cut into vectors of 8 floats, or of 4 where 8 do not divide it."""
+
+    def __init__(self, context: Any, builder: Any, lanes: types.UniTuple) -> None:
+        self.context, self.builder, self.length = context, builder, lanes.count
+        self.width = 8 if lanes.count % 8 == 0 else 4
+        self.type = ir.VectorType(FLOAT, self.width)
+
+    def fill(self, value: Any) -> Any:
+        """A vector with one value everywhere: a Python number or a float32 of the program."""
+        if isinstance(value, float):
+            return ir.Constant(self.type, [value] * self.width)
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, ir.Constant(INT32, 0))
+        zeros = ir.Constant(ir.VectorType(INT32, self.width), [0] * self.width)
+        return self.builder.shuffle_vector(first, undefined, zeros)
+
+    def at(self, pointer: Any) -> list[Any]:
+        """Addresses of the vectors of the row at ``pointer``."""
+        vectors = self.builder.bitcast(pointer, self.type.as_pointer())
+        return [self.builder.gep(vectors, [ir.Constant(INT64, number)]) for number in range(self.length // self.width)]
+
+    def of(self, array_type: Any, array: Any, index: Any) -> list[Any]:
+        """Addresses of the vectors of row ``index`` of a C-contiguous array [rows, lanes]."""
+        data = self.context.make_array(array_type)(self.context, self.builder, array).data
+        if index.type.width < INT64.width:
+            index = self.builder.zext(index, INT64)
+        return self.at(self.builder.gep(data, [self.builder.mul(index, ir.Constant(INT64, self.length))]))
+
+    def load(self, address: Any) -> Any:
+        return self.builder.load(address, align=4)
+
+    def store(self, value: Any, address: Any) -> None:
+        self.builder.store(value, address, align=4)
+
+    def call(self, name: str, *values: Any) -> Any:
+        """An LLVM function on vectors that gives a vector."""
+        kind = ir.FunctionType(self.type, [self.type] * len(values))
+        full_name = f"llvm.{name}.v{self.width}f32"
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, full_name), values)
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        return self.call("fmuladd", a, b, c)
+
+    def largest(self, vector: Any) -> Any:
+        kind = ir.FunctionType(FLOAT, [self.type])
+        name = f"llvm.vector.reduce.fmax.v{self.width}f32"
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [vector])
+
+    def total(self, vector: Any) -> Any:
+        """The sum of the elements, by halves."""
+        width = self.width
+        while width > 1:
+            width //= 2
+            undefined = ir.Constant(vector.type, ir.Undefined)
+            low, high = (
+                self.builder.shuffle_vector(
+                    vector, undefined, ir.Constant(ir.VectorType(INT32, width), list(range(start, start + width)))
+                )
+                for start in (0, width)
+            )
+            vector = self.builder.fadd(low, high)
+        return self.builder.extract_element(vector, ir.Constant(INT32, 0))
+
+    def exp(self, x: Any) -> Any:
+        """exp of numbers up to 0, zero below SMALLEST_EXPONENT."""
+        builder = self.builder
+        clipped = self.call("maxnum", x, self.fill(SMALLEST_EXPONENT))
+        n = self.call("floor", self.multiply_add(clipped, self.fill(LOG2_E), self.fill(0.5)))
+        r = self.multiply_add(n, self.fill(-LN2_HIGH), clipped)
+        r = self.multiply_add(n, self.fill(-LN2_LOW), r)
+        polynomial = self.fill(EXP_POLYNOMIAL[0])
+        for coefficient in EXP_POLYNOMIAL[1:]:
+            polynomial = self.multiply_add(polynomial, r, self.fill(coefficient))
+        mantissa = self.multiply_add(polynomial, builder.fmul(r, r), builder.fadd(r, self.fill(1.0)))
+        integers = ir.VectorType(INT32, self.width)
+        biased = builder.add(builder.fptosi(n, integers), ir.Constant(integers, [127] * self.width))
+        power = builder.bitcast(builder.shl(biased, ir.Constant(integers, [23] * self.width)), self.type)
+        return builder.select(
+            builder.fcmp_ordered("<", x, self.fill(SMALLEST_EXPONENT)), self.fill(0.0), builder.fmul(mantissa, power)
+        )
+
+
+Generator = Callable[[Any, Any, Any, Any], Any]
+
+
+def statement(*argument_types: Any) -> Callable[[Callable[..., None]], tuple[Any, Generator]]:
+    """Turn ``emit(vectors, argument_types, arguments)`` into the answer of an intrinsic that gives nothing.
+
+    The last argument of the intrinsic is ``lanes``.
+    """
+
+    def wrap(emit: Callable[..., None]) -> tuple[Any, Generator]:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit(Vectors(context, builder, argument_types[-1]), *arguments[:-1])
+            return context.get_dummy_value()
+
+        return types.void(*argument_types), generate
+
+    return wrap
+
+
+@instructions
+def new_row(typing_context: Any, lanes: Any) -> Any:
+    """A row on the stack; its content is undefined."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return cgutils.alloca_once(builder, FLOAT, size=lanes.count)
+
+    return types.CPointer(types.float32)(lanes), generate
+
+
+@instructions
+def clear(typing_context: Any, row: Any, lanes: Any) -> Any:
+    """row = 0."""
+
+    @statement(row, lanes)
+    def answer(v: Vectors, row_: Any) -> None:
+        for address in v.at(row_):
+            v.store(v.fill(0.0), address)
+
+    return answer
+
+
+@instructions
+def copy(typing_context: Any, target: Any, source: Any, lanes: Any) -> Any:
+    """target = source, both rows."""
+
+    @statement(target, source, lanes)
+    def answer(v: Vectors, target_: Any, source_: Any) -> None:
+        for to, of in zip(v.at(target_), v.at(source_), strict=True):
+            v.store(v.load(of), to)
+
+    return answer
+
+
+@instructions
+def read(typing_context: Any, row: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """row = array[index]."""
+
+    @statement(row, array, index, lanes)
+    def answer(v: Vectors, row_: Any, array_: Any, index_: Any) -> None:
+        for to, of in zip(v.at(row_), v.of(array, array_, index_), strict=True):
+            v.store(v.load(of), to)
+
+    return answer
+
+
+@instructions
+def write(typing_context: Any, array: Any, index: Any, row: Any, lanes: Any) -> Any:
+    """array[index] = row."""
+
+    @statement(array, index, row, lanes)
+    def answer(v: Vectors, array_: Any, index_: Any, row_: Any) -> None:
+        for to, of in zip(v.of(array, array_, index_), v.at(row_), strict=True):
+            v.store(v.load(of), to)
+
+    return answer
+
+
+@instructions
+def gather(typing_context: Any, row: Any, weight: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """row += weight * array[index]."""
+
+    @statement(row, weight, array, index, lanes)
+    def answer(v: Vectors, row_: Any, weight_: Any, array_: Any, index_: Any) -> None:
+        factor = v.fill(weight_)
+        for to, of in zip(v.at(row_), v.of(array, array_, index_), strict=True):
+            v.store(v.multiply_add(factor, v.load(of), v.load(to)), to)
+
+    return answer
+
+
+@instructions
+def scatter(typing_context: Any, array: Any, index: Any, weight: Any, row: Any, lanes: Any) -> Any:
+    """array[index] += weight * row."""
+
+    @statement(array, index, weight, row, lanes)
+    def answer(v: Vectors, array_: Any, index_: Any, weight_: Any, row_: Any) -> None:
+        factor = v.fill(weight_)
+        for to, of in zip(v.of(array, array_, index_), v.at(row_), strict=True):
+            v.store(v.multiply_add(factor, v.load(of), v.load(to)), to)
+
+    return answer
+
+
+@instructions
+def write_blurred(typing_context: Any, array: Any, index: Any, before: Any, own: Any, behind: Any, lanes: Any) -> Any:
+    """array[index] = own + (before + behind) / 2."""
+
+    @statement(array, index, before, own, behind, lanes)
+    def answer(v: Vectors, array_: Any, index_: Any, *rows: Any) -> None:
+        half = v.fill(0.5)
+        for to, left, middle, right in zip(v.of(array, array_, index_), *map(v.at, rows), strict=True):
+            sides = v.builder.fadd(v.load(left), v.load(right))
+            v.store(v.multiply_add(half, sides, v.load(middle)), to)
+
+    return answer
+
+
+@instructions
+def softmax(typing_context: Any, row: Any, counts: Any, lanes: Any) -> Any:
+    """row = exp(row) / sum(counts * exp(row)): element c stands for ``counts[c]`` equal labels."""
+
+    @statement(row, counts, lanes)
+    def answer(v: Vectors, row_: Any, counts_: Any) -> None:
+        values = [v.load(address) for address in v.at(row_)]
+        highest = values[0]
+        for value in values[1:]:
+            highest = v.call("maxnum", highest, value)
+        largest = v.fill(v.largest(highest))
+        exponentials = [v.exp(v.builder.fsub(value, largest)) for value in values]
+        total = v.fill(0.0)
+        for value, address in zip(exponentials, v.at(counts_), strict=True):
+            total = v.multiply_add(value, v.load(address), total)
+        scale = v.fill(v.builder.fdiv(ir.Constant(FLOAT, 1.0), v.total(total)))
+        for value, address in zip(exponentials, v.at(row_), strict=True):
+            v.store(v.builder.fmul(value, scale), address)
+
+    return answer
