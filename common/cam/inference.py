@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -126,7 +126,7 @@ class CamInference:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.pass_pixels = PASS_PIXELS_CPU if on_cpu else PASS_PIXELS_GPU
 
-    def __call__(self, samples: Sequence[Sample]) -> list[Cams]:
+    def __call__(self, samples: Sequence[Sample]) -> list[Any]:
         """The CAMs of the samples; images of equal size pass the network together.
 
         Raises:
@@ -136,7 +136,7 @@ class CamInference:
 
         def run(one: Pass) -> list[torch.Tensor]:
             images = torch.stack([samples[member]["pyramid"][one.level] for member in one.members])
-            maps = self.rectified_maps(images.to(self.device), one.mirrored)
+            maps = self.pass_maps(images.to(self.device), one.mirrored)
             return [tagged(maps[row], samples[member]["keys"]) for row, member in enumerate(one.members)]
 
         maps_of: list[list[torch.Tensor]] = [[] for _ in samples]
@@ -144,10 +144,11 @@ class CamInference:
             for member, maps in zip(one.members, results, strict=True):
                 maps_of[member].append(maps)
 
-        def finish(member: int) -> Cams:
-            return Cams(samples[member]["keys"], normalised_sum(maps_of[member], samples[member]["size"]))
+        return self.each(lambda member: self.fused(samples[member], maps_of[member]), range(len(samples)))
 
-        return self.each(finish, range(len(samples)))
+    def fused(self, sample: Sample, maps: Sequence[torch.Tensor]) -> Any:
+        """What is made of one image's maps K x h x w, of all its passes; a subclass may make something else of them."""
+        return Cams(sample["keys"], normalised_sum(maps, sample["size"]))
 
     def plan(self, shapes: Sequence[Sequence[torch.Size]]) -> list[Pass]:
         """The passes for images with the levels ``shapes[image][level]`` (3 x h x w), the longest first."""
@@ -164,12 +165,16 @@ class CamInference:
         return passes
 
     @torch.inference_mode()
-    def rectified_maps(self, images: torch.Tensor, mirrored: bool) -> torch.Tensor:
-        """ReLU of the class maps (N x C x h x w), through the mirror image where asked for, in the image's own orientation."""
+    def pass_maps(self, images: torch.Tensor, mirrored: bool) -> torch.Tensor:
+        """The class maps kept (N x C x h x w), through the mirror image where asked for, in the image's own orientation."""
         images = (images.flip(3) if mirrored else images).contiguous(memory_format=torch.channels_last)
         with autocast(self.config.precision, self.device):
-            maps = cast(ClassMapNetwork, self.network).class_maps(images).float().relu()
+            maps = self.kept(cast(ClassMapNetwork, self.network).class_maps(images).float())
         return maps.flip(3) if mirrored else maps
+
+    def kept(self, maps: torch.Tensor) -> torch.Tensor:
+        """What is kept of the raw maps of a pass: their positive part, unless a subclass keeps more."""
+        return maps.relu()
 
     def each(self, function: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcome]:
         """``function`` of every item, in their order."""

@@ -72,7 +72,7 @@ class SeededDataset(Dataset[Sample | SampleFailure]):
 class StepBatchSampler(Sampler[list[SampleKey]]):
     """Batches ``first``, ``first + 1``, ... of an endless training; each process gets its share of every batch.
 
-    Each epoch is a permutation decided by (seed, epoch). Batch ``b`` lies in epoch ``b // batches_per_epoch``.
+    Each epoch is a permutation decided by (seed, epoch), or the list itself. Batch ``b`` lies in epoch ``b // batches_per_epoch``.
 
     Args:
         n_samples: length of the dataset.
@@ -81,6 +81,7 @@ class StepBatchSampler(Sampler[list[SampleKey]]):
         first: first batch to yield.
         count: number of batches to yield.
         drop_last: leave out the smaller last batch of each epoch.
+        shuffle: False takes the samples in their own order in every epoch.
         rank, world_size: this process's contiguous share of each batch.
 
     Raises:
@@ -96,6 +97,7 @@ class StepBatchSampler(Sampler[list[SampleKey]]):
         first: int = 0,
         count: int,
         drop_last: bool = False,
+        shuffle: bool = True,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -110,7 +112,7 @@ class StepBatchSampler(Sampler[list[SampleKey]]):
                 "set engine.last_batch to drop or change engine.batch_size"
             )
         self.n_samples, self.batch_size, self.seed = n_samples, batch_size, seed
-        self.first, self.count = first, count
+        self.first, self.count, self.shuffle = first, count, shuffle
         self.batches_per_epoch = n_samples // batch_size if drop_last else -(-n_samples // batch_size)
         self.rank, self.world_size = rank, world_size
 
@@ -128,4 +130,6 @@ class StepBatchSampler(Sampler[list[SampleKey]]):
 
     def permutation(self, epoch: int) -> np.ndarray:
         """Order of all samples in ``epoch``."""
+        if not self.shuffle:
+            return np.arange(self.n_samples)
         return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.n_samples)

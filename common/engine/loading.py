@@ -57,6 +57,7 @@ def step_batches(
         first=first_step * config.accumulate,
         count=max(0, config.end_step - first_step) * config.accumulate,
         drop_last=config.last_batch == "drop",
+        shuffle=config.shuffle,
         rank=session.rank,
         world_size=session.world_size,
     )

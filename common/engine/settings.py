@@ -18,6 +18,7 @@ class EngineConfig:
         batch_size: images of one forward and backward pass, summed over all processes.
         accumulate: passes per optimiser step; the step sees batch_size * accumulate images.
         last_batch: whether the smaller batch at the end of an epoch is kept or dropped.
+        shuffle: whether every epoch has an order of its own; false takes the images in the order of the list.
         seed: decides initial weights, order, augmentation and dropout.
         device: auto, cpu, cuda or cuda:N. With torchrun, auto and cuda take one GPU per process.
         precision: fp32, bf16 or fp16 (with loss scaling) autocast.
@@ -36,6 +37,7 @@ class EngineConfig:
     batch_size: int = 16
     accumulate: int = 1
     last_batch: Literal["keep", "drop"] = "keep"
+    shuffle: bool = True
     seed: int = 0
     device: str = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common.engine.metric_file import read_metrics
 from common.errors import DataError, run_command
+from common.report.examples import read_examples
 from common.report.html import ReportInput, write_report
 from common.report.metrics import training_curves
 from common.report.results import Result, read_results
@@ -48,7 +49,7 @@ def collect_results(run_folders: Sequence[Path]) -> list[Result]:
 
 
 def collect_report(title: str, run_folders: Sequence[Path], results: Sequence[Result]) -> ReportInput:
-    """A report of the results and of the training logs the folders have."""
+    """A report of the results, and of the training logs and example images the folders have."""
     logs = {folder.as_posix(): folder / "metrics.jsonl" for folder in run_folders}
     names = ", ".join(folder.as_posix() for folder in run_folders)
     folders = "folder" if len(run_folders) == 1 else "folders"
@@ -56,6 +57,7 @@ def collect_report(title: str, run_folders: Sequence[Path], results: Sequence[Re
         title=title,
         description=DESCRIPTION.format(count=len(run_folders), folders=folders, names=names),
         results=results,
+        examples=read_examples(run_folders),
         curves=training_curves({name: read_metrics(path) for name, path in logs.items() if path.is_file()}),
     )
 

@@ -20,6 +20,11 @@ def test_every_epoch_is_a_permutation_of_its_own():
     assert len({tuple(key.index for key in keys) for keys in epochs}) == 3
 
 
+def test_without_shuffling_every_epoch_is_the_list():
+    keys = [key for batch in batches(5, 2, count=6, shuffle=False) for key in batch]
+    assert [(key.epoch, key.index) for key in keys] == [(epoch, index) for epoch in (0, 1) for index in range(5)]
+
+
 def test_the_last_batch_of_an_epoch_is_smaller_or_dropped():
     assert [len(batch) for batch in batches(count=4)] == [4, 4, 2, 4]
     dropped = batches(count=4, drop_last=True)

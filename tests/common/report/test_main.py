@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from common.errors import DataError
 from common.report.__main__ import main
+from common.report.examples import write_example
+from common.report.html import Example, Panel
 from common.report.results import write_results
 
 
@@ -35,3 +38,11 @@ def test_the_html_report_holds_the_curves_of_the_runs(run_folders, tmp_path):
 def test_a_folder_without_results_is_an_error_that_names_it(tmp_path):
     with pytest.raises(DataError, match=r"no results\.json"):
         main([str(tmp_path)])
+
+
+def test_the_html_report_shows_the_examples_of_the_runs(run_folders, tmp_path):
+    picture = Panel("attention: cat", np.zeros((4, 5, 3), np.uint8))
+    write_example(tmp_path / "b", Example("cat_1", [picture]))
+    main([*run_folders, "--html", str(tmp_path / "report.html")])
+    document = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "attention: cat of image cat_1" in document

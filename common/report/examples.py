@@ -1,0 +1,56 @@
+"""Example images that a run leaves for the report: ``<run folder>/examples/<id>/<number> <title>.png``.
+
+A method writes what a person would look at; ``python -m common.report`` shows the examples of all runs it is given, those
+of one image together.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.data.images import read_image
+from common.errors import DataError
+from common.files import atomic_write, resolve_inside
+from common.report.html import Example, Panel
+from common.visual.panels import png_bytes
+
+FOLDER = "examples"
+
+
+def write_example(run_folder: Path, example: Example) -> None:
+    """Write the panels of one image, in the place of those it had.
+
+    Raises:
+        DataError: there is no panel, or a title cannot be a file name.
+    """
+    if not example.panels:
+        raise DataError(f"example {example.id!r} has no picture; give at least one")
+    folder = resolve_inside(Path(run_folder) / FOLDER, example.id)
+    shutil.rmtree(folder, ignore_errors=True)
+    for number, panel in enumerate(example.panels, start=1):
+        if "/" in panel.title or not panel.title.strip():
+            raise DataError(f"picture title {panel.title!r} cannot be a file name; leave out slashes")
+        write_panel(folder / f"{number:02} {panel.title}.png", panel)
+
+
+def write_panel(path: Path, panel: Panel) -> None:
+    content = png_bytes(panel.image)
+    atomic_write(path, lambda file: file.write(content))
+
+
+def read_examples(run_folders: Sequence[Path]) -> list[Example]:
+    """The examples of all runs; an image that several runs show has the panels of all, each title once.
+
+    Raises:
+        DataError: a picture is broken.
+    """
+    panels: dict[str, dict[str, Panel]] = {}
+    for run_folder in run_folders:
+        for path in sorted((Path(run_folder) / FOLDER).rglob("*.png")):
+            image_id = path.parent.relative_to(Path(run_folder) / FOLDER).as_posix()
+            title = path.stem.partition(" ")[2]
+            if title and title not in panels.setdefault(image_id, {}):
+                panels[image_id][title] = Panel(title, read_image(path))
+    return [Example(image_id, list(shown.values())) for image_id, shown in panels.items() if shown]

@@ -1,0 +1,1 @@
+"""Training items (view, saliency, patch boxes) and the scales of inference."""

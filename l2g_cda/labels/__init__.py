@@ -1,0 +1,1 @@
+"""From attention maps to pseudo labels, their scores and their pictures."""

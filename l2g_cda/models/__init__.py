@@ -1,0 +1,1 @@
+"""The networks: bodies with suppression and attention, the L2G head with pixel correlation, the global and local pair."""

@@ -1,0 +1,1 @@
+"""The published names of the commands that the shell scripts call."""

@@ -1,0 +1,21 @@
+"""Which background threshold suits the attention maps of COCO: ``python scripts/evaluate_mthr_coco.py --experiment_name EXP``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from common.errors import run_command
+from l2g_cda.labels.sweep import COCO_THRESHOLDS
+from l2g_cda.labels.sweep_command import sweep_command
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    sweep_command(argv, "l2g_cda/scripts/evaluate_mthr_coco.py", "coco14", COCO_THRESHOLDS)
+
+
+if __name__ == "__main__":
+    run_command(main)

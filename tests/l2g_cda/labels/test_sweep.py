@@ -1,0 +1,74 @@
+"""Sweeps count the same pixels as labels made at each threshold."""
+
+import numpy as np
+import pytest
+
+from common.errors import DataError
+from common.metrics.confusion import confusion_matrix
+from common.metrics.sweep import CamSample
+from common.pseudo_labels.background import constant
+from common.pseudo_labels.labels import pseudo_label
+from l2g_cda.labels.cam_quality import activation_thresholds, best_quality, cam_quality
+from l2g_cda.labels.sweep import attention_samples, class_scores, sweep_record, threshold_matrices
+
+THRESHOLDS = (0.2, 0.5, 0.8)
+
+
+def random_sample(image_id):
+    rng = np.random.default_rng(len(image_id))
+    truth = rng.integers(0, 4, (9, 7)).astype(np.uint8)
+    truth[0] = 255
+    return CamSample(truth, np.array([0, 2]), rng.random((2, 9, 7)).astype(np.float32))
+
+
+def test_every_matrix_is_that_of_the_labels_at_its_threshold():
+    matrices = threshold_matrices(random_sample, ["a", "bb"], THRESHOLDS, 4, workers=1)
+    for threshold, matrix in zip(THRESHOLDS, matrices, strict=True):
+        one_by_one = [
+            confusion_matrix(truth, pseudo_label(maps, keys, constant(threshold, truth.shape)), 4)
+            for truth, keys, maps in ((s.truth, s.keys, s.maps) for s in map(random_sample, ("a", "bb")))
+        ]
+        np.testing.assert_array_equal(matrix, sum(one_by_one))
+
+
+def test_scores_of_a_matrix_by_hand():
+    scores = class_scores(np.array([[6, 2, 0, 0], [1, 3, 0, 0], [0, 0, 0, 0]]))
+    assert (
+        scores.hits.tolist() == [6, 3, 0] and scores.missed.tolist() == [2, 1, 0] and scores.false.tolist() == [1, 2, 0]
+    )
+    np.testing.assert_allclose(scores.iou, [6 / 9, 3 / 6, np.nan])
+    np.testing.assert_allclose(scores.precision, [6 / 7, 3 / 5, np.nan])
+    np.testing.assert_allclose(scores.recall, [6 / 8, 3 / 4, np.nan])
+
+
+def test_an_absent_class_counts_zero_in_cam_quality_and_not_at_all_in_the_sweep():
+    matrix = np.array([[6, 2, 0, 0], [1, 3, 0, 0], [0, 0, 0, 0]])
+    assert cam_quality(matrix, 0.3).miou == pytest.approx(100 * (6 / 9 + 3 / 6) / 3)
+    assert sweep_record(matrix, 0.3, "abc")["Mean IoU"] == pytest.approx((6 / 9 + 3 / 6) / 2)
+
+
+def test_the_record_has_false_negatives_under_their_published_name():
+    record = sweep_record(np.array([[6, 2, 0], [1, 3, 0]]), 0.3, ("background", "cat"))
+    assert (record["TN"], record["FP"], record["Recall"]) == ([2, 1], [1, 2], ["0.75", "0.75"])
+
+
+def test_over_and_under_activation_have_the_nearest_false_positives():
+    def quality(threshold, hits, false):
+        return cam_quality(np.array([[100 - false, false, 0], [100 - hits, hits, 0]]), threshold)
+
+    sweep = [quality(0.1, 92, 35), quality(0.2, 90, 16), quality(0.3, 88, 10), quality(0.4, 70, 6)]
+    assert best_quality(sweep).threshold == 0.3
+    over, under = activation_thresholds(sweep)
+    assert (over.threshold, under.threshold) == (0.2, 0.4)
+
+
+def test_a_missing_map_is_an_error_that_names_the_image(layout, ids, tmp_path):
+    load = attention_samples(layout, ids, tmp_path)
+    with pytest.raises(DataError, match=f"image {ids[0]}: no attention map"):
+        threshold_matrices(load, ids[:1], THRESHOLDS, layout.n_classes + 1, workers=1)
+
+
+def test_attention_that_agrees_with_the_masks_scores_everything(layout, ids, attention):
+    load = attention_samples(layout, ids, attention)
+    (matrix,) = threshold_matrices(load, ids, (0.35,), layout.n_classes + 1, workers=1)
+    assert np.nanmin(class_scores(matrix).iou) == 1

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from common.cam.files import Cams
+from common.errors import NonFiniteError
+from l2g_cda.config import MapConfig
+from l2g_cda.maps import (
+    AttentionInference,
+    AttentionWriter,
+    PyramidReader,
+    attention_bytes,
+    fuse_attention,
+    fuse_random_walk,
+    inference_settings,
+)
+from l2g_cda.models.bodies import BodyConfig
+from l2g_cda.models.network import build_network
+
+
+class OneImage:
+    """An image with the classes 0 and 2."""
+
+    def read(self, image_id):
+        image = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+        return {"id": image_id, "image": image, "tags": np.array([1, 0, 1], np.float32)}
+
+
+def test_negative_parts_count_before_the_mean_is_taken():
+    one, other = torch.full((1, 2, 2), 4.0), torch.full((1, 2, 2), -6.0)
+    one[0, 0, 0] = 10
+    attention = fuse_attention([one, other], (2, 2))
+    np.testing.assert_allclose(attention[0], [[1, 0], [0, 0]], atol=1e-6)
+
+
+def test_random_walk_maps_have_a_quarter_and_the_full_size():
+    quarter, full = fuse_random_walk([torch.rand(2, 5, 7)], (37, 54))
+    assert quarter.shape == (2, 10, 14) and full.shape == (2, 37, 54)
+
+
+def test_an_image_without_tags_has_no_map():
+    assert fuse_attention([torch.zeros(0, 3, 3)], (24, 24)).shape == (0, 24, 24)
+
+
+def test_maps_that_are_not_finite_are_an_error():
+    with pytest.raises(NonFiniteError):
+        fuse_attention([torch.full((1, 2, 2), torch.nan)], (4, 4))
+
+
+def test_bytes_are_rounded():
+    assert attention_bytes(np.array([0, 0.0019, 0.002, 0.5, 1], np.float32)).tolist() == [0, 0, 1, 128, 255]
+
+
+def test_the_loop_over_passes_equals_the_plain_computation():
+    torch.manual_seed(0)
+    network = build_network(BodyConfig(name="vgg16", width=0.125, frozen_stages=0), 3).eval()
+    reader = PyramidReader(OneImage(), [0.5, 1.0], "imagenet")
+    sample = reader("a")
+    (cams,) = AttentionInference(network, inference_settings(MapConfig([0.5, 1.0])), torch.device("cpu"))([sample])
+    maps = []
+    with torch.inference_mode():
+        for level in sample["pyramid"]:
+            maps += [network(level[None]).maps[0, [0, 2]], network(level.flip(2)[None]).maps[0, [0, 2]].flip(2)]
+    np.testing.assert_allclose(cams.maps, fuse_attention(maps, (24, 40)), atol=1e-3)
+    assert cams.keys.tolist() == [0, 2]
+
+
+def test_the_writer_leaves_one_picture_per_class_and_the_labels_last(tmp_path):
+    cams = Cams(np.array([1, 4]), np.stack([np.eye(4), 1 - np.eye(4)]).astype(np.float32))
+    AttentionWriter(tmp_path / "attention", 0.35)(tmp_path / "cam_png" / "a_b.png", cams)
+    assert sorted(path.name for path in (tmp_path / "attention").iterdir()) == ["a_b_1.png", "a_b_4.png"]
+    assert (tmp_path / "cam_png" / "a_b.png").is_file()
