@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from common.errors import CheckpointError, run_command
 from common.files import write_torch
+from common.models.caffemodel import CaffeLayer, read_caffemodel
 from common.models.weights import load_weights
-from deeplabv2.caffemodel import CaffeLayer, read_caffemodel
 from deeplabv2.networks.build import bare_network
 from deeplabv2.sections_training import Model
 
@@ -158,6 +158,8 @@ def require_settings(layer: CaffeLayer, network: nn.Module, name: str) -> None:
 
 def convert_file(conversion: Conversion, source: Path, target: Path) -> None:
     """Write the checkpoint of a caffemodel; what is written has been loaded into the network."""
+    if not source.is_file():
+        raise CheckpointError(f"there is no caffemodel {source}; check the path, or give it with --input")
     network = bare_network(Model(NAME=conversion.network), conversion.n_labels)
     layers = read_caffemodel(source)
     state = convert_layers(layers, network, conversion.prefix)

@@ -15,6 +15,7 @@ import numpy as np
 from common.data.images import read_image
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
+from common.engine.finishing import FinishingProcesses, number_of_processes
 from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session, start_session
@@ -26,7 +27,6 @@ from deeplabv2.inference.network_input import NetworkInput
 from deeplabv2.inference.outputs import read_origin, read_record
 from deeplabv2.inference.predictor import Prediction, open_predictor
 from deeplabv2.inference.refine import ImageCrf, image_crf, probabilities_at
-from deeplabv2.inference.workers import FinishingProcesses, number_of_processes
 from deeplabv2.networks.build import input_convention
 from deeplabv2.scores import score_folder
 from deeplabv2.settings import DeepLabConfig

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.engine.finishing import FinishingProcesses, number_of_processes
 from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError
@@ -15,7 +16,6 @@ from deeplabv2.inference.network_input import NetworkInput
 from deeplabv2.inference.outputs import OutputFolders
 from deeplabv2.inference.predictor import open_predictor
 from deeplabv2.inference.refine import ImageCrf, image_crf
-from deeplabv2.inference.workers import FinishingProcesses, number_of_processes
 from deeplabv2.inference.write_prediction import WritePrediction
 from deeplabv2.label_names import label_names
 from deeplabv2.networks.build import input_convention

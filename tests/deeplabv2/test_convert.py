@@ -1,7 +1,6 @@
 """Caffemodels become checkpoints without Caffe."""
 
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,43 +8,15 @@ import pytest
 import torch
 
 from common.errors import CheckpointError
-from deeplabv2.caffemodel import read_caffemodel
+from common.models.caffemodel import read_caffemodel
 from deeplabv2.convert import CONVERSIONS, convert_layers, main, module_name
 from deeplabv2.networks.build import bare_network
 from deeplabv2.sections_training import Model
+from tests.common.models.caffe_files import field, layer, varint
 
 NAMES = json.loads(
     (Path(__file__).parents[1] / "parity" / "golden" / "deeplabv2" / "caffe_names.json").read_text(encoding="utf-8")
 )["map"]
-
-
-def varint(number):
-    encoded = bytearray()
-    while number >= 0x80:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
-
-
-def field(number, value):
-    """One field: an int as varint, a float as four bytes, text and bytes with their length."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    if isinstance(value, float):
-        return varint(number << 3 | 5) + struct.pack("<f", value)
-    data = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def blob(values, packed=True):
-    values = np.asarray(values, np.float32).ravel()
-    data = field(5, values.tobytes()) if packed else b"".join(field(5, float(value)) for value in values)
-    return field(7, data + field(7, field(1, varint(values.size))))
-
-
-def layer(name, kind, blobs=(), settings=b"", packed=True):
-    content = field(1, name) + field(2, kind) + field(3, "below") + b"".join(blob(values, packed) for values in blobs)
-    return field(100, content + settings)
 
 
 def convolution(name, module, weight, bias=None, **changed):

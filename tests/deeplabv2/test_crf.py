@@ -8,9 +8,9 @@ import torch
 
 from common.data.images import read_image, read_label_map
 from common.data.palette import write_label_map
+from common.engine import finishing
 from common.errors import ConfigError, DataError
 from common.report.results import read_results
-from deeplabv2.inference import workers
 from deeplabv2.main import main
 
 
@@ -35,7 +35,7 @@ def test_label_maps_from_the_network_equal_those_from_the_files_of_test(argument
 def test_several_processes_write_what_one_writes(arguments, features, monkeypatch, capsys):
     main(["crf", *arguments, "-j", "1"])
     alone = label_maps(features / "crf")
-    monkeypatch.setattr(workers, "IMAGES_PER_PROCESS", 1)
+    monkeypatch.setattr(finishing, "IMAGES_PER_PROCESS", 1)
     assert main(["crf", *arguments, "-j", "2", "--force"]) == 0
     assert "in 2 processes" in capsys.readouterr().out
     assert label_maps(features / "crf") == alone

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from common.engine.finishing import WAITING_PER_PROCESS, FinishingProcesses, number_of_processes
 from common.engine.inference import StageReport
 from common.errors import ConfigError, DataError, DiskFullError
-from deeplabv2.inference import workers
-from deeplabv2.inference.workers import FinishingProcesses, number_of_processes
 
 
 def finish(path, result):
@@ -35,7 +34,7 @@ def run(folder, results, processes):
     with FinishingProcesses(finish, processes) as finishing:
         for number, result in enumerate(results):
             finishing(folder / f"{number}.txt", result)
-            assert len(finishing.running) <= processes * workers.WAITING_PER_PROCESS
+            assert len(finishing.running) <= processes * WAITING_PER_PROCESS
     return finishing
 
 
@@ -63,7 +62,7 @@ def test_a_process_that_dies_is_an_error_that_says_what_to_do(tmp_path):
 
 @pytest.mark.slow
 def test_processes_end_with_the_process_that_started_them(tmp_path, pytestconfig):
-    program = "import sys; from pathlib import Path; from tests.deeplabv2.inference.test_workers import run; "
+    program = "import sys; from pathlib import Path; from tests.common.engine.test_finishing import run; "
     program += "run(Path(sys.argv[1]), ['orphan'], 2)"
     # No pipe: an orphan would hold it open.
     command = [sys.executable, "-c", program, str(tmp_path)]

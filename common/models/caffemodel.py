@@ -75,7 +75,7 @@ def read_caffemodel(path: Path) -> list[CaffeLayer]:
         CheckpointError: the file is missing, is no caffemodel, is cut off, or has the format of before 2014.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no caffemodel {path}; check the path, or give it with --input")
+        raise CheckpointError(f"there is no caffemodel {path}; check the path")
     try:
         net = read_message(memoryview(path.read_bytes()))
         layers = [read_layer(read_message(as_bytes(layer))) for layer in net[NET_LAYER]]

@@ -1,0 +1,1 @@
+"""Scores of seeds, whose unlabelled pixels count as missed but not as wrong."""

@@ -1,0 +1,1 @@
+"""Losses of the attention network: tags supervise the class maps, seeds the seed branch."""

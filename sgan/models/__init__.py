@@ -1,0 +1,1 @@
+"""The network: VGG16 body, masked self-attention over salient and other cells, classification and seed branches."""

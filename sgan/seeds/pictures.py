@@ -1,0 +1,71 @@
+"""What a person would look at: image, saliency, mask, the maps of both branches, attention, seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from common.data.images import read_image
+from common.data.layout import DatasetLayout
+from common.data.palette import IGNORE_LABEL, colour_label_map
+from common.data.sampling import Sample
+from common.report.examples import write_example
+from common.report.html import Example, Panel
+from common.visual.overlay import cam_overlay, label_overlay
+from sgan.data.zoom import zoom_linear, zoom_nearest
+from sgan.models.attention import attention_weights
+from sgan.seeds.folders import report_folder
+from sgan.seeds.image import SeedInference, SeedInput
+from sgan.settings import SganConfig
+
+Floats = npt.NDArray[np.floating]
+
+
+def draw_pictures(config: SganConfig, layout: DatasetLayout, load: SeedInput, inference: SeedInference) -> None:
+    """What the report shows of ``report.pictures`` images of the list."""
+    ids = sorted(layout.ids("train"))
+    chosen = [ids[place] for place in np.linspace(0, len(ids) - 1, min(config.report.pictures, len(ids))).astype(int)]
+    for image_id in chosen:
+        panels = image_panels(layout, load(image_id), image_id, inference)
+        write_example(report_folder(config.seed_folder), Example(image_id, panels))
+
+
+@torch.inference_mode()
+def image_panels(layout: DatasetLayout, sample: Sample, image_id: str, inference: SeedInference) -> list[Panel]:
+    """All pictures of one image, in the order of the method."""
+    image, size = read_image(layout.image_path(image_id)), sample["size"]
+    found = inference.network.maps(
+        sample["image"][None].to(inference.device), sample["salient"][None].to(inference.device)
+    )
+    (seeded,) = inference([sample])
+    salient = zoom_nearest(sample["salient"].numpy() * np.uint8(255), size)
+    panels = [("image", image), ("saliency", (255 * sample["cue"]).astype(np.uint8)), ("salient cells", salient)]
+    for key in sample["keys"]:
+        for branch, maps in (("CAM", found.cam), ("seed branch", found.segmentation)):
+            panels.append((f"{branch}: {layout.classes[key]}", overlay(image, maps[0, key].cpu().numpy())))
+    if salient.any() and len(sample["keys"]):
+        heat = attention_of_strongest(found.features, sample, seeded.maps[sample["keys"][0]], inference)
+        panels.append(("attention of the strongest cell", overlay(image, heat)))
+    unlabelled = layout.n_classes + 1
+    seed = np.where(seeded.label_map == unlabelled, IGNORE_LABEL, seeded.label_map).astype(np.uint8)
+    name = "SGAN seed" if inference.rule.config.seeds.fill == "none" else "SGAN pseudo label"
+    panels += [(name, colour_label_map(seed)), (f"{name} on the image", label_overlay(image, seed))]
+    return [Panel(title, shown) for title, shown in panels]
+
+
+def attention_of_strongest(
+    features: torch.Tensor, sample: Sample, strength: Floats, inference: SeedInference
+) -> Floats:
+    """The weights with which the salient cell whose map is strongest looks at all cells, h x w."""
+    network, salient = inference.network, sample["salient"].to(features.device).flatten()[None]
+    query, key = network.f_query(features).flatten(2), network.f_key(features).flatten(2)
+    weights = attention_weights(query, key, salient, network.normaliser)[0].cpu().numpy()
+    masked = np.where(sample["salient"].numpy() > 0, strength, -np.inf)
+    return weights[int(masked.argmax())].reshape(strength.shape)
+
+
+def overlay(image: npt.NDArray[np.uint8], heat: Floats) -> npt.NDArray[np.uint8]:
+    """Positive values of a map over the image, the greatest in red."""
+    positive = np.maximum(heat, 0) / max(float(heat.max()), 1e-12)
+    return cam_overlay(image, np.clip(zoom_linear(positive, image.shape[:2]), 0, 1))

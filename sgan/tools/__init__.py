@@ -1,0 +1,1 @@
+"""Command files of the published repository, and those it lacks."""

@@ -1,0 +1,145 @@
+"""Losses with gradients, parameter groups, schedule and two training steps equal the published ones."""
+
+import numpy as np
+import pytest
+import torch
+
+from common.engine.losses import as_means
+from common.engine.optimizer import OptimizerConfig, build_optimizer, set_learning_rates
+from common.engine.precision import gradient_scaler
+from common.engine.run_folder import RunFolder
+from common.engine.schedules import ScheduleConfig, build_schedule
+from common.engine.session import Session
+from common.engine.settings import EngineConfig
+from common.engine.state import TrainingState
+from common.engine.train import accumulate_gradients, update_parameters
+from sgan.losses.segmentation import balanced_seed_loss, boundary_loss
+from sgan.losses.training import SganStep, classification_loss, seed_loss
+from sgan.models.groups import network_groups
+from sgan.models.network import SGAN
+from sgan.models.vgg import SganVGG16
+from tests.parity.fill import filled_input
+from tests.parity.sgan_cases import CASES, assert_close, cases, expected, filled_network, gaussian_blur, salient_mask
+
+RATIO = 0.15
+UNLABELLED = 21
+
+
+def tensor(name, shape, low=None, high=None):
+    return torch.from_numpy(filled_input(name, shape, low, high))
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "train_losses"))
+def test_training_losses(case):
+    wanted, tolerance = expected(case), CASES[case]["tolerance"]
+    name = CASES[case]["inputs"]["score"]["rule"].split("'")[1].split(":")[0]
+    score = tensor(f"{name}:score", (3, 20)).requires_grad_()
+    segmentation = tensor(f"{name}:seg", (3, 20, 9, 9)).requires_grad_()
+    tags, seeds = tensor(f"{name}:label", (3, 20), 0, 2).float(), tensor(f"{name}:seed", (3, 9, 9), 0, 21)
+    seeds[0] = 20
+    batch = {"image": None, "salient": None, "tags": tags, "seed": seeds}
+    losses = as_means(SganStep(RATIO)(lambda image, salient: (score, segmentation), batch), 3)
+    total = sum(loss.total / loss.count for loss in losses.values())
+    gradients = torch.autograd.grad(total, (score, segmentation))
+    seed = seed_loss(segmentation, seeds)
+    assert_close(classification_loss(score, tags).item(), wanted["cls"], tolerance)
+    assert_close((seed.total / seed.count).item(), wanted["seed"], tolerance)
+    assert_close(total.item(), wanted["total"], tolerance)
+    assert_close(gradients[0].numpy(), wanted["d_total_d_score"], tolerance)
+    assert_close(gradients[1].numpy(), wanted["d_total_d_seg"], tolerance)
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "seed_loss_all_ignored"))
+def test_a_batch_without_seeds_counts_nothing(case):
+    wanted = expected(case)
+    segmentation = tensor("all_ignored", (2, 20, 9, 9)).requires_grad_()
+    loss = seed_loss(segmentation, torch.full((2, 9, 9), 20))
+    (gradient,) = torch.autograd.grad(loss.total, segmentation)
+    assert wanted["is_nan"] == int(torch.isnan(loss.total / loss.count))
+    assert loss.total.item() == wanted["repaired"]
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "step"))
+def test_two_training_steps(case, tmp_path):
+    inputs, wanted, tolerance = CASES[case]["inputs"], expected(case), CASES[case]["tolerance"]
+    name, shape = inputs["image"]["name"], inputs["image"]["shape"]
+    batch = {
+        "image": tensor(name, shape),
+        "salient": salient_mask(name, (shape[0], 9, 9)),
+        "tags": tensor(f"{name}:label", (shape[0], 20), 0, 2).float(),
+        "seed": tensor(f"{name}:seed", (shape[0], 9, 9), 0, 21),
+    }
+    network, engine, session = filled_network(), EngineConfig(max_steps=8000), Session(0, 1, torch.device("cpu"))
+    optimizer = build_optimizer(OptimizerConfig(), network_groups(network, 0.001, 5e-4))
+    schedule = build_schedule(ScheduleConfig("poly", power=0.9), 8000)
+    scaler = gradient_scaler("fp32", session.device)
+    state = TrainingState(RunFolder(tmp_path), network, optimizer, scaler, engine, session, {})
+    losses, norms, rates = [], {}, {}
+    for number in range(3):
+        rates = set_learning_rates(optimizer, schedule(inputs["iteration_for_lr"]))
+        values, bad = accumulate_gradients(network, SganStep(RATIO), [batch], optimizer, scaler, engine, session)
+        losses.append([values["classification"], values["seed"] / RATIO, sum(values.values())])
+        norms = norms or {name: parameter.grad.norm().item() for name, parameter in network.named_parameters()}
+        if number < 2:
+            update_parameters(network, optimizer, scaler, engine, values, bad, [batch], state, session)
+    assert_close(np.array(losses), wanted["losses_before_and_after_two_steps"], tolerance)
+    assert_close(np.array([norms[name] for name in inputs["grad_norms_order"]]), wanted["grad_norms"], tolerance)
+    assert_close(np.array(list(rates.values())), wanted["lrs"], tolerance)
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "param_groups"))
+def test_parameter_groups(case):
+    inputs = CASES[case]["inputs"]
+    with torch.device("meta"):
+        network = SGAN(SganVGG16())
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    groups = network_groups(network, 0.001, 5e-4)
+    assert [sorted(names[id(one)] for one in group["params"]) for group in groups] == [
+        sorted(names) for names in inputs["groups"]
+    ]
+    assert [len(group["params"]) for group in groups] == expected(case)["sizes"].tolist()
+    assert [group["initial_lr"] / 0.001 for group in groups] == pytest.approx(inputs["lr_mult"])
+    assert [group["weight_decay"] for group in groups] == inputs["weight_decay"]
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "lr_poly"))
+def test_learning_rates(case):
+    schedule = build_schedule(ScheduleConfig("poly", power=0.9), 8000)
+    rates = [0.001 * schedule(step) for step in CASES[case]["inputs"]["iterations"]]
+    assert_close(np.array(rates), expected(case)["lr"], CASES[case]["tolerance"])
+
+
+def segmentation_logits(name):
+    return (tensor(f"{name}:pred", (2, 21, 9, 11)) * 2).requires_grad_()
+
+
+def dsrg_name(case):
+    return CASES[case]["inputs"]["pred"]["rule"].split("'")[1].split(":")[0]
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "torch_seedloss"))
+def test_balanced_seed_loss(case):
+    name, wanted, tolerance = dsrg_name(case), expected(case), CASES[case]["tolerance"]
+    labels = tensor(f"{name}:lab", (2, 9, 11), 0, 22)
+    labels[0][labels[0] == 0] = UNLABELLED
+    seeds = torch.nn.functional.one_hot(labels, 22)[..., :UNLABELLED].permute(0, 3, 1, 2).float()
+    logits = segmentation_logits(name)
+    loss = balanced_seed_loss(logits, seeds)
+    assert_close(loss.item(), wanted["loss"], tolerance)
+    assert_close(torch.autograd.grad(loss, logits)[0].numpy(), wanted["grad"], tolerance)
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "torch_boundaryloss"))
+def test_boundary_loss(case):
+    name, wanted, tolerance = (
+        dsrg_name(cases("losses.npz", "torch_seedloss")[0]),
+        expected(case),
+        CASES[case]["tolerance"],
+    )
+    images = gaussian_blur(filled_input(f"{name}:im", (2, 3, 37, 45), 0, 256).astype(np.float32), 3)
+    logits = segmentation_logits(name)
+    loss, refined = boundary_loss(torch.from_numpy(images), logits)
+    assert_close(loss.item(), wanted["loss"], tolerance)
+    assert_close(torch.autograd.grad(loss, logits)[0].numpy(), wanted["grad"], tolerance)
+    assert_close(refined.numpy()[:, ::5], wanted["crf_prob"], tolerance)

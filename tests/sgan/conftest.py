@@ -1,0 +1,85 @@
+"""A generated dataset of a few images with initial seeds, and a tiny network trained for two steps on it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from common.cam.files import Cams, write_cams
+from common.data.dataset import ListedImages
+from common.data.layout import DataConfig, open_layout
+from common.data.toy import ToyConfig, make_toy
+from sgan.seeds.infer import make_seeds
+from sgan.seeds.initial import make_initial_seeds
+from sgan.settings import SganConfig, parse_settings
+from sgan.train import train_network
+
+TINY = [
+    *("--cfg_name", "tiny"),
+    *("--dataset_name", "toy"),
+    *("--dataset_root", "data"),
+    *("--sal_subdir", ""),
+    *("--sdnet_path", ""),
+    *("--seed_subdir", "seeds"),
+    *("--batch_size", "2"),
+    *("--num_worker", "0"),
+    *("--resize", "33"),
+    *("--pretrain", ""),
+    *("--max_iter", "2"),
+    *("--display_step", "1"),
+    *("--body.width", "0.05"),
+    *("--run.device", "cpu"),
+    *("--run.save_every", "1"),
+    *("--stage0.cams", "cams"),
+    *("--report.saliency_source", "generated"),
+]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def tiny(*flags: str) -> SganConfig:
+    return parse_settings([*TINY, *flags], "tiny")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``data`` (4 training images), ``cams``, initial ``seeds``, a trained ``model`` and its ``result``."""
+    folder = tmp_path_factory.mktemp("sgan")
+    make_toy(folder / "data", ToyConfig(n_train=4, n_val=2, size=40))
+    layout = open_layout(DataConfig(dataset="toy", root=str(folder / "data")))
+    images = ListedImages(layout, layout.ids("train"), {"tags", "saliency"})
+    for sample in images:
+        keys = np.flatnonzero(sample["tags"])
+        maps = np.stack([sample["saliency"].astype(np.float32) / 255 * (0.6 + 0.1 * key) for key in keys])
+        write_cams(folder / "cams" / f"{sample['id']}.npz", Cams(keys, maps))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_initial_seeds(tiny())
+        train_network(tiny())
+        make_seeds(tiny())
+    return folder
+
+
+@pytest.fixture
+def work(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of ``finished`` to change, as the working directory."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def settings(work: Path) -> Callable[..., SganConfig]:
+    """``settings(*flags)``: the settings of the tiny run, in ``work``."""
+    return tiny
