@@ -12,6 +12,14 @@ def send(number):
     os.kill(os.getpid(), number)
 
 
+@pytest.fixture(autouse=True)
+def python_handles_interrupts():
+    """As in a terminal; a shell starts background commands with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_nothing_is_received_at_first():
     with StopSignal() as stop:
         assert not stop.received
