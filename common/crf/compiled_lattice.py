@@ -15,7 +15,10 @@ import numpy.typing as npt
 
 from common.crf.compiling import compiled
 from common.crf.permutohedral import KeyLayout, scales
-from common.crf.rows import clear, copy, new_row, read, write_blurred
+from common.crf.rows import clear, copy, new_row, prefetch, read, write_blurred
+
+# How far ahead along the chains values are fetched: a few hundred nanoseconds.
+STEPS_AHEAD = 12
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
@@ -214,6 +217,8 @@ def blur_along(values, chain, lanes):  # type: ignore[no-untyped-def]
     before, own, behind = new_row(lanes), new_row(lanes), new_row(lanes)
     starts = True
     for place in range(len(chain)):
+        ahead = chain[min(place + STEPS_AHEAD, len(chain) - 1)]
+        prefetch(values, np.uint32(~ahead if ahead < 0 else ahead), lanes)
         vertex = chain[place]
         if starts:
             clear(before, lanes)

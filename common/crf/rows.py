@@ -199,6 +199,23 @@ def write(typing_context: Any, array: Any, index: Any, row: Any, lanes: Any) -> 
 
 
 @instructions
+def prefetch(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Fetch array[index], which will be needed soon, into the cache."""
+
+    @statement(array, index, lanes)
+    def answer(v: Vectors, array_: Any, index_: Any) -> None:
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(v.builder.module, kind, "llvm.prefetch.p0")
+        # For writing, into all levels, as data; every second vector, as a cache line holds two.
+        hints = [ir.Constant(INT32, number) for number in (1, 3, 1)]
+        for address in v.of(array, array_, index_)[::2]:
+            v.builder.call(function, [v.builder.bitcast(address, byte), *hints])
+
+    return answer
+
+
+@instructions
 def gather(typing_context: Any, row: Any, weight: Any, array: Any, index: Any, lanes: Any) -> Any:
     """row += weight * array[index]."""
 
