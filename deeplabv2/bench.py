@@ -7,22 +7,16 @@ run are compared with the plain fp32 step of that run; absolute times say more a
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import resource
 import statistics
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from common.engine.precision import gradient_scaler
+from common.bench.steps import in_own_process, peak_gigabytes, seconds_now, time_training_steps
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
-from common.engine.state import TrainingState
-from common.engine.train import accumulate_gradients, update_parameters, wrap
 from common.errors import ConfigError, run_command
 from common.models.fold import fold_batchnorm
 from common.models.frozen import fold_frozen_batchnorm
@@ -111,18 +105,9 @@ def time_training(work: Work, switches: Mapping[str, Any]) -> Measured:
     if config.RUN.CHANNELS_LAST:
         network.to(memory_format=torch.channels_last)
     update = optimizer(config, network)
-    scaler = gradient_scaler(config.RUN.PRECISION, session.device)
-    state = TrainingState(config.training_run, network, update, scaler, config.engine, session, {})
-    prepared = wrap(network, config.engine, session)
-    step_function, batches = SegmentationStep(config), [made_up_batch(work)]
-    seconds, losses = [], []
-    for _ in range(work.steps + 1):
-        started = now(session)
-        values, bad = accumulate_gradients(prepared, step_function, batches, update, scaler, config.engine, session)
-        update_parameters(network, update, scaler, config.engine, values, bad, batches, state, session)
-        seconds.append(now(session) - started)
-        losses.append(sum(values.values()))
-    return Measured(statistics.median(seconds[1:]), peak_gigabytes(session), losses[0])
+    step, batch = SegmentationStep(config), made_up_batch(work)
+    times = time_training_steps(network, step, batch, update, config.engine, session, work.steps)
+    return Measured(times.seconds, peak_gigabytes(session), times.first_loss)
 
 
 def time_test(work: Work, switches: Mapping[str, Any]) -> Measured:
@@ -138,24 +123,10 @@ def time_test(work: Work, switches: Mapping[str, Any]) -> Measured:
     bf16 = torch.autocast(session.device.type, torch.bfloat16, enabled=switches.get("PRECISION") == "bf16")
     with torch.inference_mode(), bf16:
         for _ in range(work.steps + 1):
-            started = now(session)
+            started = seconds_now(session)
             network(image)
-            seconds.append(now(session) - started)
+            seconds.append(seconds_now(session) - started)
     return Measured(statistics.median(seconds[1:]), peak_gigabytes(session), 0.0)
-
-
-def now(session: Session) -> float:
-    """Seconds on a clock, once the device has done what it was asked to."""
-    if session.device.type == "cuda":
-        torch.cuda.synchronize(session.device)
-    return time.perf_counter()
-
-
-def peak_gigabytes(session: Session) -> float:
-    """On a GPU the most its tensors held, on the CPU the most the process held; 10^9 bytes."""
-    if session.device.type == "cuda":
-        return torch.cuda.max_memory_allocated(session.device) / 1e9
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -195,9 +166,7 @@ def run_variants(title: str, timed: Any, work: Work, names: Sequence[str]) -> No
     """Run each variant in a fresh process and print it beside the plain one."""
     plain: Measured | None = None
     for name in names:
-        # A fresh process each: peak memory never shrinks within one.
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            measured: Measured = pool.submit(timed, work, SWITCHES[name]).result()
+        measured: Measured = in_own_process(timed, work, SWITCHES[name])
         plain = plain or measured
         print(
             f"{title}, {name}: {measured.seconds:.3f} s ({plain.seconds / measured.seconds:.2f} times as fast as {PLAIN}), "

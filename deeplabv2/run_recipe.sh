@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Train, test and refine one recipe: bash deeplabv2/run_recipe.sh CONFIG [--flag value ...]
+# Train, test and refine one recipe: bash deeplabv2/run_recipe.sh CONFIG [OTHER_CONFIG] [--flag value ...]
 #
+# OTHER_CONFIG takes the place of CONFIG: the recipes beside this script name theirs and hand over what they were given.
 # A stopped run continues when the same command is given again. Flags go to all three stages (python deeplabv2/main.py
 # train --help). Environment, all optional; relative paths are seen from where you are:
 #   LABEL_DIR   folder of training masks <id>.png, e.g. pseudo labels   (the dataset's own masks)
@@ -22,9 +23,13 @@ fi
 absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-config=$(absolute "$1")
+config=$1
 shift
-flags=(-c "$config")
+if [[ $# -gt 0 && $1 != -* ]]; then
+    config=$1
+    shift
+fi
+flags=(-c "$(absolute "$config")")
 if [[ -n ${LABEL_DIR:-} ]]; then flags+=(--label-dir "$(absolute "$LABEL_DIR")"); fi
 if [[ -n ${ROOT:-} ]]; then flags+=(--root "$(absolute "$ROOT")"); fi
 if [[ -n ${OUT:-} ]]; then flags+=(--EXP.OUTPUT_DIR "$(absolute "$OUT")"); fi

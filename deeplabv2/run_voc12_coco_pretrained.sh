@@ -8,12 +8,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-config=$here/configs/voc12_coco_pretrained.yaml
-if [[ $# -gt 0 && $1 != -* ]]; then
-    config=$1
-    shift
-fi
 case ${1:-} in
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" ;;
-    *) exec bash "$here/run_recipe.sh" "$config" "$@" ;;
+    *) exec bash "$here/run_recipe.sh" "$here/configs/voc12_coco_pretrained.yaml" "$@" ;;
 esac

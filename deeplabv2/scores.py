@@ -66,7 +66,7 @@ def score_folder(
     records = [replace(record, split=split_name(config)) for record in (floor, result)]
     add_results(config.scores / "results.json", records)
     print(f"Score dst: {scores_file}")
-    print(f"{result.method}, {result.stage}, {result.list}: {result.miou:.1f} mIoU over {result.n_images} images")
+    print(result.line())
 
 
 def any_masks(layout: DatasetLayout, ids: Sequence[str]) -> bool:

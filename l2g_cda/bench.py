@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 
-from common.engine.precision import gradient_scaler
+from common.bench.steps import time_training_steps
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
 from common.engine.settings import EngineConfig
-from common.engine.state import TrainingState
-from common.engine.train import accumulate_gradients, update_parameters, wrap
 from common.errors import ToolboxError
 from common.files import write_json
 from common.models.frozen import fold_frozen_batchnorm
-from l2g_cda.config import L2GConfig, LossConfig
+from l2g_cda.config import LossConfig
 from l2g_cda.losses import EPSILON, aligned_probabilities, classification_loss, distillation_loss
 from l2g_cda.models.bodies import BodyConfig
 from l2g_cda.models.network import L2GNetwork, Scores, exchange
@@ -146,25 +142,11 @@ def timed(work: Work, pair: LocalToGlobal, ours: bool, precision: Any) -> tuple[
         pair.to(memory_format=torch.channels_last)
     network: nn.Module = pair if ours else OneByOne(pair)
     step = step_class(LossConfig(), work.crop, STRIDE)
-    scaler = gradient_scaler(precision, session.device)
-    state = TrainingState(L2GConfig().folder("base"), network, optimizer, scaler, engine, session, {})
-    batches, seconds, losses = [made_up_batch(work, session.device)], [], []
-    prepared = wrap(network, engine, session).train()
-    for _ in range(work.steps + 1):
-        seed_everything(0)
-        started = clock(session)
-        values, bad = accumulate_gradients(prepared, step, batches, optimizer, scaler, engine, session)
-        update_parameters(network, optimizer, scaler, engine, values, bad, batches, state, session)
-        seconds.append(clock(session) - started)
-        losses.append(sum(values.values()))
-    return statistics.median(seconds[1:]), losses[0]
-
-
-def clock(session: Session) -> float:
-    """Seconds, once the device has done what it was asked to."""
-    if session.device.type == "cuda":
-        torch.cuda.synchronize(session.device)
-    return time.perf_counter()
+    seed_everything(0)
+    times = time_training_steps(
+        network, step, made_up_batch(work, session.device), optimizer, engine, session, work.steps
+    )
+    return times.seconds, times.first_loss
 
 
 def without_dropout(pair: LocalToGlobal) -> LocalToGlobal:

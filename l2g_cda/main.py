@@ -49,8 +49,7 @@ def run_stage(stage: str, config: L2GConfig) -> int:
     elif stage == "label":
         return make_labels(config).exit_status("pseudo labels")
     else:
-        result = score_pseudo_labels(config)
-        print(f"{result.method}, {result.stage}, {result.list}: {result.miou:.1f} mIoU over {result.n_images} images")
+        print(score_pseudo_labels(config).line())
     return 0
 
 

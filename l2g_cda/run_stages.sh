@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Run stages of one configuration: bash l2g_cda/run_stages.sh "STAGES" CONFIG [--flag value ...]
+# Run stages of one configuration: bash l2g_cda/run_stages.sh "STAGES" CONFIG [OTHER_CONFIG] [--flag value ...]
 #
+# OTHER_CONFIG takes the place of CONFIG: the scripts beside this one name theirs and hand over what they were given.
 # Stages: train (both trainings), base, pasting, cam, random_walk, label, score. What is complete is skipped, a stopped stage
 # continues. Flags go to all stages (python l2g_cda/main.py train --help). Relative paths in configurations and flags are
 # seen from the repository; CONFIG itself from where you are. Environment, all optional:
@@ -18,8 +19,13 @@ absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 read -r -a stages <<<"$1"
-flags=(-c "$(absolute "$2")")
+config=$2
 shift 2
+if [[ $# -gt 0 && $1 != -* ]]; then
+    config=$1
+    shift
+fi
+flags=(-c "$(absolute "$config")")
 if [[ -n ${EXP:-} ]]; then flags+=(--experiment_name "$EXP"); fi
 flags+=("$@")
 launch=("${PYTHON:-python}")

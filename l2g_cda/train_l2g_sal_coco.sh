@@ -7,9 +7,4 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-config=$here/configs/coco.yaml
-if [[ $# -gt 0 && $1 != -* ]]; then
-    config=$1
-    shift
-fi
-exec bash "$here/run_stages.sh" "train" "$config" "$@"
+exec bash "$here/run_stages.sh" "train" "$here/configs/coco.yaml" "$@"

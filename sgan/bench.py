@@ -7,25 +7,19 @@ attention weights from them. Every variant runs in a process of its own, so that
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from common.engine.precision import gradient_scaler
+from common.bench.steps import in_own_process, peak_gigabytes, seconds_now, time_training_steps
 from common.engine.randomness import seed_everything
-from common.engine.run_folder import RunFolder
 from common.engine.session import Session, choose_device
 from common.engine.settings import EngineConfig
-from common.engine.state import TrainingState
-from common.engine.train import accumulate_gradients, update_parameters
 from common.errors import ConfigError
 from sgan.data.sample import feature_size
 from sgan.losses.training import SganStep
@@ -110,7 +104,7 @@ def time_steps(work: Work, name: str) -> Cost:
         torch.set_num_threads(work.threads)
     seed_everything(0)
     session = Session(0, 1, choose_device(work.device, 0))
-    before = peak_memory(session)
+    before = peak_gigabytes(session)
     network_class = PublishedForm if name == PUBLISHED else SGAN
     network = network_class(SganVGG16(work.width), 20, work.width).to(session.device).train()
     if work.only_attention:
@@ -119,16 +113,9 @@ def time_steps(work: Work, name: str) -> Cost:
     if engine.channels_last:
         network.to(memory_format=torch.channels_last)
     update = optimizer(SganConfig(), network)
-    scaler = gradient_scaler(engine.precision, session.device)
-    state = TrainingState(RunFolder("unused"), network, update, scaler, engine, session, {})
     batch, loader = made_up_batch(work, dense=name == PUBLISHED)
-    step, seconds = SganStep(0.15), []
-    for _ in range(work.steps + 1):
-        started = clock(session)
-        values, bad = accumulate_gradients(network, step, [batch], update, scaler, engine, session)
-        update_parameters(network, update, scaler, engine, values, bad, [batch], state, session)
-        seconds.append(clock(session) - started)
-    return Cost(statistics.median(seconds[1:]), loader, more_than(before, session))
+    times = time_training_steps(network, SganStep(0.15), batch, update, engine, session, work.steps)
+    return Cost(times.seconds, loader, more_than(before, session))
 
 
 def time_attention(work: Work, network: SGAN, session: Session, before: float, dense: bool) -> Cost:
@@ -138,29 +125,16 @@ def time_attention(work: Work, network: SGAN, session: Session, before: float, d
     features = torch.randn(work.batch, network.fc9.in_channels, cells, cells).to(session.device).requires_grad_()
     seconds = []
     for _ in range(work.steps + 1):
-        started = clock(session)
+        started = seconds_now(session)
         fused = network.attend(features, batch["salient"].to(session.device))
         torch.autograd.grad(fused.square().sum(), [features, network.f_key.weight, network.f_query.weight])
-        seconds.append(clock(session) - started)
+        seconds.append(seconds_now(session) - started)
     return Cost(statistics.median(seconds[1:]), loader, more_than(before, session))
-
-
-def clock(session: Session) -> float:
-    if session.device.type == "cuda":
-        torch.cuda.synchronize(session.device)
-    return time.perf_counter()
-
-
-def peak_memory(session: Session) -> float:
-    """10^9 bytes: on a GPU of its tensors, on the CPU of the whole process (which Linux counts in kilobytes)."""
-    if session.device.type == "cuda":
-        return torch.cuda.max_memory_allocated(session.device) / 1e9
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
 
 
 def more_than(before: float, session: Session) -> float:
     """What was added to the peak since ``before``, at least a megabyte: smaller work fits what the process held."""
-    return max(peak_memory(session) - before, 1e-3)
+    return max(peak_gigabytes(session) - before, 1e-3)
 
 
 def parse(argv: Sequence[str] | None) -> Work:
@@ -191,8 +165,7 @@ def bench(argv: Sequence[str] | None = None) -> None:
     names = list(VARIANTS)[:2] if work.only_attention else list(VARIANTS)
     published: Cost | None = None
     for name in names:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            cost = pool.submit(time_steps, work, name).result()
+        cost = in_own_process(time_steps, work, name)
         published = published or cost
         print(
             f"{name}: {cost.seconds:.3f} s ({published.seconds / cost.seconds:.2f} times as fast), peak {cost.peak_gb:.2f} GB "

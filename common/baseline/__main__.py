@@ -29,8 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif stage == "label":
         return make_labels(config).exit_status("label")
     else:
-        result = score_pseudo_labels(config)
-        print(f"{result.method}, {result.stage}, {result.list}: {result.miou:.1f} mIoU over {result.n_images} images")
+        print(score_pseudo_labels(config).line())
     return 0
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from common.bench.comparison import Comparison
 from common.cam.inference import CamConfig, CamInference, PyramidLoader
+from common.cores import torch_threads
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import ConfigError, ToolboxError, run_command
@@ -150,14 +151,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if min(arguments.images, arguments.threads, arguments.repeats, *arguments.scales) <= 0:
         raise ConfigError("--images, --scales, --threads and --repeats must be positive")
-    before = torch.get_num_threads()
-    torch.set_num_threads(arguments.threads)
-    try:
+    with torch_threads(arguments.threads):
         backbone = BackboneConfig(name=arguments.backbone)
         images = GeneratedImages(arguments.images)
         comparison, difference = compare_cams(backbone, images, arguments.scales, arguments.repeats)
-    finally:
-        torch.set_num_threads(before)
     print(comparison.text())
     rates = (arguments.images / seconds for seconds in (comparison.seconds, comparison.peer_seconds))
     print("images per second: {:.2f} and {:.2f}, {} threads".format(*rates, arguments.threads))

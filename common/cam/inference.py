@@ -18,8 +18,8 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from common.cam.cores import map_on_cores
 from common.cam.files import Cams
+from common.cores import map_on_cores
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.engine.precision import autocast

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from common.cores import torch_threads
 from common.crf.inference import dense_crf
 from common.crf.presets import PRESETS, CrfSettings, crf_preset
 from common.crf.unary import unary_from_probabilities
@@ -94,16 +94,6 @@ def energies_of(image: Images, n_labels: int, number: int) -> Energies:
     return unary_from_probabilities(logits.softmax(dim=1)[0].numpy())
 
 
-@contextmanager
-def one_core() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def compare(
     images: Sequence[Images], n_labels: int, settings: CrfSettings, repeats: int, devices: Sequence[str]
 ) -> list[Line]:
@@ -121,7 +111,7 @@ def compare(
         work[f"torch, {device}, batches of {BATCH_SIZE}"] = on_device(images, unaries, settings, device)
     times: dict[str, list[float]] = {name: [] for name in work}
     results: dict[str, list[Energies]] = {}
-    with one_core():
+    with torch_threads(1):
         for function in work.values():
             function()
         for _ in range(repeats):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from common.cores import map_on_cores
 from common.crf.compiled_lattice import CompiledLattice, build_compiled_lattice, support
 from common.crf.compiled_mean_field import compiled_mean_field
 from common.crf.features import colour_features, colour_layout, n_empty_of, position_features, position_layout
@@ -44,14 +43,10 @@ def cpu_mean_field(
         float32 [S, C, H, W] each.
     """
 
-    def one(image: Image, unary: Floats) -> Floats:
-        return mean_field_of_image(image, unary, settings, leave_out_below)
+    def one(pair: tuple[Image, Floats]) -> Floats:
+        return mean_field_of_image(*pair, settings, leave_out_below)
 
-    n_threads = min(len(images), torch.get_num_threads())
-    if n_threads == 1:
-        return [one(*pair) for pair in zip(images, unaries, strict=True)]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(one, images, unaries))
+    return map_on_cores(one, list(zip(images, unaries, strict=True)))
 
 
 def mean_field_of_image(image: Image, unaries: Floats, settings: CrfSettings, leave_out_below: float) -> Floats:

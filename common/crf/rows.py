@@ -73,6 +73,17 @@ class Vectors:
     def store(self, value: Any, address: Any) -> None:
         self.builder.store(value, address, align=4)
 
+    def move(self, targets: Any, sources: Any) -> None:
+        """Store what is at ``sources`` at ``targets``."""
+        for to, of in zip(targets, sources, strict=True):
+            self.store(self.load(of), to)
+
+    def add_scaled(self, targets: Any, factor: Any, sources: Any) -> None:
+        """Add ``factor`` (a float32 of the program) times what is at ``sources`` to what is at ``targets``."""
+        factors = self.fill(factor)
+        for to, of in zip(targets, sources, strict=True):
+            self.store(self.multiply_add(factors, self.load(of), self.load(to)), to)
+
     def call(self, name: str, *values: Any) -> Any:
         """An LLVM function on vectors that gives a vector."""
         kind = ir.FunctionType(self.type, [self.type] * len(values))
@@ -125,7 +136,7 @@ Generator = Callable[[Any, Any, Any, Any], Any]
 
 
 def statement(*argument_types: Any) -> Callable[[Callable[..., None]], tuple[Any, Generator]]:
-    """Turn ``emit(vectors, argument_types, arguments)`` into the answer of an intrinsic that gives nothing.
+    """Turn ``emit(vectors, *arguments)`` into the answer of an intrinsic that gives nothing.
 
     The last argument of the intrinsic is ``lanes``.
     """
@@ -168,8 +179,7 @@ def copy(typing_context: Any, target: Any, source: Any, lanes: Any) -> Any:
 
     @statement(target, source, lanes)
     def answer(v: Vectors, target_: Any, source_: Any) -> None:
-        for to, of in zip(v.at(target_), v.at(source_), strict=True):
-            v.store(v.load(of), to)
+        v.move(v.at(target_), v.at(source_))
 
     return answer
 
@@ -180,8 +190,7 @@ def read(typing_context: Any, row: Any, array: Any, index: Any, lanes: Any) -> A
 
     @statement(row, array, index, lanes)
     def answer(v: Vectors, row_: Any, array_: Any, index_: Any) -> None:
-        for to, of in zip(v.at(row_), v.of(array, array_, index_), strict=True):
-            v.store(v.load(of), to)
+        v.move(v.at(row_), v.of(array, array_, index_))
 
     return answer
 
@@ -192,8 +201,7 @@ def write(typing_context: Any, array: Any, index: Any, row: Any, lanes: Any) -> 
 
     @statement(array, index, row, lanes)
     def answer(v: Vectors, array_: Any, index_: Any, row_: Any) -> None:
-        for to, of in zip(v.of(array, array_, index_), v.at(row_), strict=True):
-            v.store(v.load(of), to)
+        v.move(v.of(array, array_, index_), v.at(row_))
 
     return answer
 
@@ -221,9 +229,7 @@ def gather(typing_context: Any, row: Any, weight: Any, array: Any, index: Any, l
 
     @statement(row, weight, array, index, lanes)
     def answer(v: Vectors, row_: Any, weight_: Any, array_: Any, index_: Any) -> None:
-        factor = v.fill(weight_)
-        for to, of in zip(v.at(row_), v.of(array, array_, index_), strict=True):
-            v.store(v.multiply_add(factor, v.load(of), v.load(to)), to)
+        v.add_scaled(v.at(row_), weight_, v.of(array, array_, index_))
 
     return answer
 
@@ -234,9 +240,7 @@ def scatter(typing_context: Any, array: Any, index: Any, weight: Any, row: Any, 
 
     @statement(array, index, weight, row, lanes)
     def answer(v: Vectors, array_: Any, index_: Any, weight_: Any, row_: Any) -> None:
-        factor = v.fill(weight_)
-        for to, of in zip(v.of(array, array_, index_), v.at(row_), strict=True):
-            v.store(v.multiply_add(factor, v.load(of), v.load(to)), to)
+        v.add_scaled(v.of(array, array_, index_), weight_, v.at(row_))
 
     return answer
 

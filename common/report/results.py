@@ -66,6 +66,10 @@ class Result:
         self._check_scores()
         self._check_agreement()
 
+    def line(self) -> str:
+        """What a command says about it when it is measured."""
+        return f"{self.method}, {self.stage}, {self.list}: {self.miou:.1f} mIoU over {self.n_images} images"
+
     def _check_scores(self) -> None:
         scores = {name: getattr(self, name) for name in SCORE_FIELDS} | self.present_iou()
         for name, value in scores.items():

@@ -48,5 +48,5 @@ def score_predictions(config: SegmentationConfig, layout: DatasetLayout, checkpo
     )
     floor = floor_result(evaluation.matrix, layout, evaluated, stage=stage, crf=crf)
     add_results(config.folder.results, [floor, result])
-    print(f"{result.method}, {result.stage}, {result.list}: {result.miou:.1f} mIoU over {result.n_images} images")
+    print(result.line())
     return result

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from common.cores import torch_threads
 from common.data.restricted_pickle import load_npy
 from common.errors import CheckpointError, ConfigError, DataError
 from common.report.results import read_results
@@ -25,10 +26,8 @@ labels: {saliency_source: generated with the toy set}
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="module")

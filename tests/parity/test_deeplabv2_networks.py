@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from common.cores import torch_threads
 from deeplabv2.networks.build import bare_network
 from deeplabv2.networks.msc import enlarge, resize_by
 from tests.parity.deeplabv2_cases import (
@@ -27,10 +28,8 @@ PARTS = ("layer1", "layer2", "layer3", "layer4", "layer5", "aspp")
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with torch_threads(1):
+        yield
 
 
 @pytest.mark.parametrize("net", KEYS)

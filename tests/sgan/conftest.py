@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from common.cam.files import Cams, write_cams
+from common.cores import torch_threads
 from common.data.dataset import ListedImages
 from common.data.layout import DataConfig, open_layout
 from common.data.toy import ToyConfig, make_toy
@@ -42,10 +42,8 @@ TINY = [
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        yield
 
 
 def tiny(*flags: str) -> SganConfig:

@@ -5,7 +5,7 @@ import pytest
 from common.crf import bench
 from common.errors import ConfigError, DataError
 
-NEEDS_PYDENSECRF = pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf is not installed")
+pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf is not installed")
 
 
 def test_every_engine_is_compared_with_pydensecrf(monkeypatch, capsys):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from common.cores import torch_threads
 from common.crf import inference
 from common.crf.inference import dense_crf, resolve_engine
 from common.crf.presets import PRESETS
@@ -116,14 +117,10 @@ def test_arrays_that_may_not_be_written_are_taken(engine):
 
 def test_the_number_of_threads_does_not_change_the_bits():
     images, unaries = np.stack([IMAGE] * 3), np.stack([UNARY, -UNARY, 2 * UNARY])
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
+    with torch_threads(1):
         one = dense_crf(images, unaries, SETTINGS)
-        torch.set_num_threads(3)
+    with torch_threads(3):
         np.testing.assert_array_equal(dense_crf(images, unaries, SETTINGS), one)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def test_unlikely_labels_are_left_out_only_when_asked():

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-import torch
 
+from common.cores import torch_threads
 from common.data.toy import ToyConfig, make_toy
 from sgan.segmentation.__main__ import main
 
@@ -17,10 +17,8 @@ TINY = [
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from common.cam.cores import map_on_cores
+from common.cores import map_on_cores
 
 
 @pytest.fixture

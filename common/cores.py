@@ -1,15 +1,27 @@
-"""One piece of work per CPU core."""
+"""Torch's threads: a number of them for a while, or one piece of work per CPU core."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """``number`` CPU threads for torch, as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def map_on_cores(function: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcome]:
