@@ -94,5 +94,14 @@ def test_ablation_runs_every_variant_with_every_seed(call):
     _, calls = call("ablation.sh", VARIANTS="l2g cda", SEEDS="0 1")
     trainings = [call for call in calls if call[2:3] == ["train"]]
     names = [call[call.index("--experiment_name") + 1] for call in trainings]
-    assert names == ["l2g_seed0", "l2g_seed1", "cda_seed0", "cda_seed1"]
-    assert "none" in trainings[0] and "none" not in trainings[2]
+    assert names == ["l2g_seed0", "cda_seed0", "l2g_seed1", "cda_seed1"]
+    assert "none" in trainings[0] and "none" not in trainings[1]
+
+
+def test_ablation_continues_the_first_training_of_another_variant(call, tmp_path):
+    runs = tmp_path / "out" / "l2g_cda" / "ablation_toy"
+    (runs / "se_seed0" / "base").mkdir(parents=True)
+    (runs / "se_seed0" / "base" / "config.yaml").write_text("its settings")
+    assert call("ablation.sh", VARIANTS="cda published_axes", OUT=str(tmp_path / "out"))[0] == 0
+    assert (runs / "cda_seed0" / "base" / "config.yaml").read_text() == "its settings"
+    assert not (runs / "published_axes_seed0").exists()
