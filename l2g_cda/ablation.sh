@@ -4,9 +4,9 @@
 #   bash l2g_cda/ablation.sh [CONFIG] [--flag value ...]
 #
 # After reproduce.sh, whose marks, bank and environment (ROOT, WEIGHTS, OUT) it uses. SEEDS="0 1 2" sets the seeds, VARIANTS
-# some of: l2g suppression se cda repaired_labels repaired_channels repaired_pasting repaired_learning published_axes (the
-# last not by default: it changes nothing on square images). Variants with the same first training share it: cda and the
-# repairs of pasting continue that of se.
+# some of: l2g suppression se cda repaired_labels repaired_channels repaired_pasting repaired_learning probabilities
+# repaired_all published_axes (the last not by default: it changes nothing on square images). Variants with the same first
+# training share it: cda and the repairs of pasting continue that of se.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -36,6 +36,10 @@ variant_flags() {  # the settings of a variant, its row, and the variant whose f
         repaired_pasting) flags=(--cda.labels repaired --cda.channels repaired --method "$full, both repaired") base_of=se ;;
         published_axes) flags=("${no_pasting[@]}" --views.crop_axes published --method "L2G + suppression + SE, axes exchanged") ;;
         repaired_learning) flags=("${no_pasting[@]}" --solver.train_added true --method "L2G + suppression + SE that learn") ;;
+        probabilities) flags=("${no_pasting[@]}" --maps.values probabilities
+            --method "L2G + suppression + SE, maps of probabilities") base_of=se ;;
+        repaired_all) flags=(--cda.labels repaired --cda.channels repaired --solver.train_added true --maps.values probabilities
+            --method "$full, all repaired, maps of probabilities") base_of=repaired_learning ;;
         *) echo "error: there is no variant $1" >&2 && exit 2 ;;
     esac
 }
@@ -48,8 +52,9 @@ share_base() {  # share_base FROM TO: give experiment TO the finished first trai
     mv "$runs/$2/base.part" "$runs/$2/base"
 }
 
+variants="l2g suppression se cda repaired_labels repaired_channels repaired_pasting repaired_learning probabilities repaired_all"
 for seed in ${SEEDS:-0}; do
-    for variant in ${VARIANTS:-l2g suppression se cda repaired_labels repaired_channels repaired_pasting repaired_learning}; do
+    for variant in ${VARIANTS:-$variants}; do
         experiment=${variant}_seed$seed
         variant_flags "$variant"
         share_base "${base_of}_seed$seed" "$experiment"

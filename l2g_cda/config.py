@@ -70,12 +70,15 @@ class MapConfig:
     Args:
         scales: factors of the image's size; each also mirrored.
         threshold: background score of ``cam_png``; nothing else depends on it.
+        values: scores (published), or probabilities: the softmax over all classes and the background, which is what the
+            global network learns.
         precision: fp32, or bf16 autocast: faster, with maps that differ by a hundredth or so.
         checkpoint: file with published names to use instead of the run's own.
     """
 
     scales: list[float] = field(default_factory=lambda: [0.5, 1.0, 1.5, 2.0])
     threshold: float = 0.35
+    values: Literal["scores", "probabilities"] = "scores"
     precision: Literal["fp32", "bf16"] = "fp32"
     checkpoint: str = ""
 

@@ -35,7 +35,7 @@ from l2g_cda.maps import (
     write_random_walk,
 )
 from l2g_cda.models.bodies import describe_initial_weights
-from l2g_cda.models.network import L2GNetwork, build_network
+from l2g_cda.models.network import ClassProbabilities, L2GNetwork, build_network
 from l2g_cda.models.published import load_published
 from l2g_cda.train import finished_checkpoint, stage_engine
 
@@ -43,8 +43,8 @@ from l2g_cda.train import finished_checkpoint, stage_engine
 THRESHOLDS = tuple(number / 100 for number in range(1, 91))
 
 
-def trained_network(config: L2GConfig, layout: DatasetLayout) -> tuple[L2GNetwork, Path]:
-    """The global network in eval mode, and the file it was read from.
+def trained_network(config: L2GConfig, layout: DatasetLayout) -> tuple[L2GNetwork | ClassProbabilities, Path]:
+    """The global network in eval mode, as the source of the maps asked for, and the file it was read from.
 
     Raises:
         CheckpointError: the file is missing or of another network.
@@ -53,7 +53,8 @@ def trained_network(config: L2GConfig, layout: DatasetLayout) -> tuple[L2GNetwor
     # The checkpoint covers every tensor, so the initial weights need not be at hand.
     network = build_network(dataclasses.replace(config.body, weights=""), layout.n_classes)
     load_published(network, path)
-    return network.eval(), path
+    source = network if config.maps.values == "scores" else ClassProbabilities(network)
+    return source.eval(), path
 
 
 def map_settings(config: L2GConfig, layout: DatasetLayout, checkpoint: Path) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def map_settings(config: L2GConfig, layout: DatasetLayout, checkpoint: Path) -> 
         "body": config_to_dict(config.body),
         "normalisation": config.views.normalisation,
         "scales": list(config.maps.scales),
+        "values": config.maps.values,
         "precision": config.maps.precision,
         "images": str(layout.images),
         "split": config.split,

@@ -76,6 +76,23 @@ class L2GNetwork(nn.Module):
         return cast(Tensor, self.fc8(self.body(images)))
 
 
+class ClassProbabilities(nn.Module):
+    """The maps that the distillation trains: the softmax of the scores over all classes and the background.
+
+    It leaves a summand common to all scores of a pixel free, so that a class's score alone may be high where the background's
+    is higher. As published the maps are the scores.
+    """
+
+    def __init__(self, network: L2GNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def class_maps(self, images: Tensor) -> Tensor:
+        """Probabilities without the background's, N x K x h x w in 0..1."""
+        maps = cast(Scores, self.network(images)).maps
+        return maps.softmax(1)[:, : self.network.n_classes]
+
+
 def exchange(features: Tensor, affinity: Tensor) -> Tensor:
     """Every pixel's mean of the features of all pixels, weighted by their affinity to it.
 

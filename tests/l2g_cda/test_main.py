@@ -122,6 +122,23 @@ def test_a_checkpoint_given_by_path_serves_instead_of_the_run(folder, toy):
     assert list((folder / "given" / "ms" / "attention").glob("*.png"))
 
 
+def test_maps_of_probabilities_are_others_than_maps_of_scores(folder, toy):
+    checkpoint = folder / "tiny" / "model" / "toy_epoch_2.pth"
+    flags = (
+        "--experiment_name",
+        "probabilities",
+        "--maps.checkpoint",
+        str(checkpoint),
+        "--maps.values",
+        "probabilities",
+    )
+    assert run("cam", folder, toy, *flags) == 0
+    of_scores = {file.name: file.read_bytes() for file in (folder / "tiny" / "ms" / "attention").glob("*.png")}
+    of_probabilities = {p.name: p.read_bytes() for p in (folder / "probabilities" / "ms" / "attention").glob("*.png")}
+    assert of_probabilities.keys() == of_scores.keys()
+    assert of_probabilities != of_scores
+
+
 def test_other_settings_do_not_continue_a_run(folder, toy):
     with pytest.raises(ConfigError, match=r"distillation_weight: 10\.0 -> 5\.0"):
         run("train", folder, toy, "--loss.distillation_weight", "5")

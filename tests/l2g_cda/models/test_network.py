@@ -1,10 +1,12 @@
+import copy
+
 import pytest
 import torch
 from torch.nn.functional import conv2d
 
 from common.errors import CheckpointError
 from l2g_cda.models.bodies import BodyConfig
-from l2g_cda.models.network import build_network, exchange
+from l2g_cda.models.network import ClassProbabilities, build_network, exchange
 from l2g_cda.models.pair import build_pair
 from l2g_cda.models.published import load_published, write_published
 
@@ -34,6 +36,18 @@ def test_classifying_before_the_exchange_equals_exchanging_features_first(networ
         exchanged = exchange(taps.conv6, network.affinity(images, taps))
         features_first = network.plain_maps(images) + conv2d(exchanged, network.fc8.weight)
         torch.testing.assert_close(network(images).maps, features_first, rtol=1e-4, atol=1e-5)
+
+
+def test_probabilities_do_not_see_what_is_added_to_all_scores_of_a_pixel(network):
+    images = torch.randn(1, 3, 24, 24)
+    probabilities = ClassProbabilities(network).eval()
+    with torch.inference_mode():
+        before = probabilities.class_maps(images)
+        assert before.shape == (1, 3, 3, 3) and 0 < before.sum(1).max() < 1
+        shifted = copy.deepcopy(network)
+        shifted.fc8.weight += torch.randn_like(shifted.fc8.weight[:1])
+        torch.testing.assert_close(ClassProbabilities(shifted).class_maps(images), before, rtol=1e-3, atol=1e-4)
+        assert not torch.allclose(shifted.class_maps(images), network.class_maps(images), rtol=1e-2)
 
 
 def test_no_gradient_of_the_exchange_reaches_the_tapped_features():
