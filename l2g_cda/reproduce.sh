@@ -26,6 +26,7 @@ if [[ $# -gt 0 && $1 != -* ]]; then
 fi
 name=$(basename "$config" .yaml)
 cd "$here/.."
+source common/marks.sh
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 
 python=${PYTHON:-python}
@@ -57,7 +58,7 @@ step() {
     "$@"
 }
 
-step "$python" -m common.chain -c "common/chain/configs/$name.yaml" --root "$root" --out "$marks" ${mark_flags[@]+"${mark_flags[@]}"}
+step begin_marks "$marks" -c "common/chain/configs/$name.yaml" --root "$root" ${mark_flags[@]+"${mark_flags[@]}"}
 step "$python" l2g_cda/make_bank.py --dataset "$(sed -n 's/^  dataset: //p' "$config")" --root "$root" \
     --labels "$marks/baseline/labels/cam_x_saliency" --least_salient 0.5 --output "$bank"
 flags=(-c "$config" --experiment_name "$(basename "$run")" --runs "$(dirname "$run")" --data.root "$root" --seed "$seed"
@@ -73,6 +74,7 @@ for stage in train test crf; do
         --EXP.OUTPUT_DIR "$run/deeplabv2" --EXP.ID l2g_cda --EXP.METHOD "$method" --EXP.SALIENCY_SOURCE "$saliency" \
         --seed "$seed" ${init[@]+"${init[@]}"}
 done
+step end_marks
 folders=()
 while IFS= read -r file; do folders+=("$(dirname "$file")"); done < <(find "$marks" "$run" -name results.json | sort)
 step "$python" -m common.report "${folders[@]}" --html "$run/report.html" --title "L2G + CDA, $name"

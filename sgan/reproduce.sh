@@ -19,10 +19,10 @@ reports=() dsrg=${DSRG:-1} dsrg_config=segmentation/configs/voc12.yaml
 if [[ $(basename "$config") == toy* ]]; then
     marks=${MARKS:-../runs/toy_marks} out=${OUT:-../runs/toy_sgan} deeplab=${DEEPLAB:-../deeplabv2/configs/toy.yaml}
     "$python" -m common.data.toy "$dataset"
-    "$python" -m common.chain -c ../common/chain/configs/toy.yaml --out "$marks" --root "$dataset" --seed "$seed"
+    source ../common/marks.sh
+    begin_marks "$marks" -c ../common/chain/configs/toy.yaml --root "$dataset" --seed "$seed"
     "$python" tools/stage0/make_init.py "${stages[@]}"
     "$python" tools/stage0/make_seeds.py "${stages[@]}"
-    reports+=("$marks/baseline" "$marks"/deeplabv2/scores/*/*/val)
     label_stage=(--cfg_file config/dense.yml) dsrg=${DSRG:-0} dsrg_config=segmentation/configs/toy.yaml
 else
     bash stage0.sh "$config" ${flags[@]+"${flags[@]}"}
@@ -51,5 +51,9 @@ if [[ $dsrg == 1 ]]; then
     bash segmentation/run.sh "$dsrg_config" --label-dir "$seeds" --root "$dataset" --out "$segmentation" \
         --method "$method (DSRG recipe)" --saliency_source "$source_of_maps"
     reports+=("$segmentation")
+fi
+if [[ -n ${marks_job:-} ]]; then
+    end_marks
+    reports=("$marks/baseline" "$marks"/deeplabv2/scores/*/*/val "${reports[@]}")
 fi
 "$python" -m common.report "${reports[@]}" --html "$out/report.html" --title "SGAN: $name"

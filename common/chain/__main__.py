@@ -16,7 +16,8 @@ from common.errors import ConfigError, run_command
 def main(argv: Sequence[str] | None = None) -> None:
     config = parse_config(ChainConfig, argv, program="common.chain", shortcuts={})
     run_chain(config)
-    summarise(config, [Path(config.out)])
+    if config.until == "report":
+        summarise(config, [Path(config.out)])
 
 
 def run_chain(config: ChainConfig) -> None:

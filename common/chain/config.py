@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from common.errors import ConfigError
 
@@ -51,6 +52,7 @@ class ChainConfig:
         label_crf: also make and score pseudo labels refined by the CRF.
         fully_supervised: also train on the dataset's masks, the ceiling.
         examples: images of the val list that the report shows.
+        until: labels stops after the pseudo labels, before DeepLab-v2; report goes to the end.
     """
 
     title: str = "From image tags to a segmentation model"
@@ -66,6 +68,7 @@ class ChainConfig:
     label_crf: bool = True
     fully_supervised: bool = True
     examples: int = 6
+    until: Literal["labels", "report"] = "report"
     method_order: list[str] = field(
         default_factory=lambda: ["all background", "plain CAM", "CAM x saliency", "fully supervised"]
     )

@@ -35,7 +35,7 @@ def chain_commands(config: ChainConfig) -> list[list[str]]:
         for crf in ("none", "label") if config.label_crf else ("none",):
             kind = ["--labels.background", background, "--labels.crf", crf]
             commands += [["common.baseline", stage, *baseline, *kind] for stage in ("label", "score")]
-    for labels in config.trainings:
+    for labels in config.trainings if config.until == "report" else ():
         arguments = config.segmentation_arguments(labels, saliency_source)
         commands += [["deeplabv2.main", command, *arguments] for command in ("train", "test", "crf")]
     return commands

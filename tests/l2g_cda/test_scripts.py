@@ -23,8 +23,7 @@ def call(tmp_path):
     """Runs a script with a stand-in for python; gives its status and, per call, the folder and the arguments."""
     stand_in = tmp_path / "python"
     stand_in.write_text(
-        '#!/usr/bin/env bash\n{ printf "%s\\n" "$PWD" "$@"; echo; } >> "$CALLS"\n'
-        '[[ " $* " != *" ${FAIL:-nothing} "* ]]\n'
+        '#!/usr/bin/env bash\nprintf "%s\\n" "$PWD" "$@" "" >> "$CALLS"\n[[ " $* " != *" ${FAIL:-nothing} "* ]]\n'
     )
     stand_in.chmod(0o755)
 
@@ -69,15 +68,23 @@ def test_a_stage_that_fails_ends_the_script(call):
     assert status != 0 and len(calls) == 1
 
 
-def test_reproduce_runs_marks_bank_stages_segmentation_and_report(call):
+def test_reproduce_runs_marks_bank_stages_segmentation_and_report(call, tmp_path):
     # Without results there is nothing to report: the stand-in writes none.
-    status, calls = call("reproduce.sh", ROOT="toyset", OUT="runs_of_this_test_that_do_not_exist")
-    programs = [" ".join(call[1:3]) for call in calls]
+    status, calls = call("reproduce.sh", ROOT="toyset", OUT=str(tmp_path / "out"))
+    chains = [call for call in calls if call[1:3] == ["-m", "common.chain"]]
+    assert [call[-2:] == ["--until", "labels"] for call in chains] == [True, False]
+    # The rest of the marks runs beside the method's stages.
+    programs = [" ".join(call[1:3]) for call in calls if call != chains[1] and call[1] != "-c"]
     stages = [f"l2g_cda/main.py {stage}" for stage in ("train", "cam", "label", "score", "pictures")]
     segmentation = [f"deeplabv2/main.py {stage}" for stage in ("train", "test", "crf")]
     assert programs[:3] == ["-m common.data.toy", "-m common.chain", "l2g_cda/make_bank.py --dataset"]
     assert programs[3:11] == [*stages, *segmentation]
     assert status == 0
+
+
+def test_reproduce_fails_with_its_marks(call, tmp_path):
+    status, _ = call("reproduce.sh", ROOT="toyset", OUT=str(tmp_path / "out"), FAIL="common/chain/configs/toy.yaml")
+    assert status != 0
 
 
 def test_reproduce_on_real_images_asks_for_the_dataset(call):

@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 import types
 
@@ -21,6 +22,11 @@ def test_labels_are_made_before_the_network_that_learns_from_them(small_chain):
         i for i, name in enumerate(names) if name == "common.baseline label"
     )
     assert len([name for name in names if name == "deeplabv2.main crf"]) == 3
+
+
+def test_a_chain_until_the_labels_trains_no_segmentation(small_chain):
+    commands = chain_commands(dataclasses.replace(small_chain, until="labels"))
+    assert commands == [command for command in chain_commands(small_chain) if command[0] == "common.baseline"]
 
 
 def test_a_stage_with_failed_images_stops_the_chain_and_names_the_command(monkeypatch):

@@ -1,0 +1,29 @@
+# For the reproduce.sh of the methods: the marks between which a method's scores are read (floor, plain CAM, CAM x saliency,
+# ceiling), made by common.chain. Its three DeepLab-v2 trainings run beside the method's own stages, each side with half of
+# the cores: small networks gain little from more.
+#
+#   source common/marks.sh
+#   begin_marks OUT FLAGS_OF_COMMON_CHAIN     afterwards the classifier, its CAMs and the pseudo labels are there
+#   end_marks                                 afterwards the rest
+#
+# `python` names the interpreter. The trainings' output goes to OUT/segmentation.log.
+begin_marks() {
+    local cores
+    marks_log=$1/segmentation.log
+    "$python" -m common.chain --out "$@" --until labels
+    cores=$("$python" -c "import os; print(os.cpu_count())")
+    if [[ $cores =~ ^[0-9]+$ ]]; then export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(((cores + 1) / 2))}; fi
+    mkdir -p "$1"
+    echo "the marks' DeepLab-v2 trainings run meanwhile: $marks_log"
+    "$python" -m common.chain --out "$@" >"$marks_log" 2>&1 &
+    marks_job=$!
+    trap 'kill "$marks_job" 2>/dev/null || true' EXIT
+}
+
+end_marks() {
+    if ! wait "$marks_job"; then
+        tail -n 5 "$marks_log" >&2
+        echo "error: the marks failed; $marks_log says why" >&2
+        exit 1
+    fi
+}
