@@ -58,11 +58,9 @@ for seed in ${SEEDS:-0}; do
         experiment=${variant}_seed$seed
         variant_flags "$variant"
         share_base "${base_of}_seed$seed" "$experiment"
-        for stage in train cam label score; do
-            "$python" l2g_cda/main.py "$stage" -c "$config" --runs "$runs" --experiment_name "$experiment" --seed "$seed" \
-                --data.root "${ROOT:-data/$name}" --body.weights "$weights" --cda.bank "$out/l2g_cda/${name}_bank" \
-                --labels.folder "$runs/$experiment/labels" "${flags[@]}" "$@"
-        done
+        "$python" l2g_cda/main.py train cam label score -c "$config" --runs "$runs" --experiment_name "$experiment" \
+            --seed "$seed" --data.root "${ROOT:-data/$name}" --body.weights "$weights" \
+            --cda.bank "$out/l2g_cda/${name}_bank" --labels.folder "$runs/$experiment/labels" "${flags[@]}" "$@"
     done
 done
 "$python" -m common.report "$out/${name}_marks/baseline" "$runs"/*_seed*

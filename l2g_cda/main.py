@@ -1,7 +1,11 @@
-"""``python l2g_cda/main.py STAGE -c CONFIG [flags]``: L2G with CDA, stage by stage."""
+"""``python l2g_cda/main.py STAGE [STAGE ...] -c CONFIG [flags]``: L2G with CDA, stage by stage.
+
+Several stages in one call save the start of a process each; the first that fails ends the call.
+"""
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,15 +24,17 @@ STAGES = ("train", "base", "pasting", "cam", "random_walk", "label", "score", "p
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] not in STAGES:
-        raise ConfigError(f"say which stage to run: python l2g_cda/main.py {' | '.join(STAGES)} -c CONFIG")
-    stage = arguments.pop(0)
-    if stage == "bench":
+    stages = list(itertools.takewhile(STAGES.__contains__, arguments))
+    flags = arguments[len(stages) :]
+    if not stages or (flags and not flags[0].startswith("-")):
+        raise ConfigError(f"say which stages to run: python l2g_cda/main.py {' | '.join(STAGES)} -c CONFIG")
+    if stages == ["bench"]:
         # The stages need not wait for what only this one imports.
         from l2g_cda.bench import main as bench
 
-        return bench(arguments)
-    return run_stage(stage, parse_config(L2GConfig, arguments, program=f"l2g_cda/main.py {stage}"))
+        return bench(flags)
+    config = parse_config(L2GConfig, flags, program=f"l2g_cda/main.py {' '.join(stages)}")
+    return next((status for status in (run_stage(stage, config) for stage in stages) if status), 0)
 
 
 def run_stage(stage: str, config: L2GConfig) -> int:
@@ -48,8 +54,10 @@ def run_stage(stage: str, config: L2GConfig) -> int:
         return compute_random_walk(config).exit_status("random-walk maps")
     elif stage == "label":
         return make_labels(config).exit_status("pseudo labels")
-    else:
+    elif stage == "score":
         print(score_pseudo_labels(config).line())
+    else:
+        raise ConfigError(f"{stage} runs alone: python l2g_cda/main.py {stage} [flags]")
     return 0
 
 

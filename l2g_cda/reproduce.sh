@@ -64,9 +64,7 @@ step "$python" l2g_cda/make_bank.py --dataset "$(sed -n 's/^  dataset: //p' "$co
 flags=(-c "$config" --experiment_name "$(basename "$run")" --runs "$(dirname "$run")" --data.root "$root" --seed "$seed"
     --body.weights "$weights" --cda.bank "$bank" --labels.folder "$run/labels" --labels.saliency_source "$saliency"
     --method "$method" "$@")
-for stage in train cam label score pictures; do
-    step "$python" l2g_cda/main.py "$stage" "${flags[@]}"
-done
+step "$python" l2g_cda/main.py train cam label score pictures "${flags[@]}"
 for stage in train test crf; do
     init=()
     if [[ -n ${WEIGHTS:-} ]]; then init=(--MODEL.BODY.weights "$weights"); fi

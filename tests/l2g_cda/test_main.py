@@ -164,6 +164,14 @@ def test_a_score_without_the_saliencys_source_is_an_error(folder, toy):
         run("score", folder, toy, "--labels.saliency_source", "")
 
 
-def test_an_unknown_stage_is_an_error():
-    with pytest.raises(ConfigError, match="say which stage"):
-        main(["evaluate"])
+@pytest.mark.parametrize("arguments", [[], ["evaluate"], ["train", "evaluate"]], ids=" ".join)
+def test_an_unknown_stage_is_an_error(arguments):
+    with pytest.raises(ConfigError, match="say which stages"):
+        main(arguments)
+
+
+def test_several_stages_run_in_their_order(monkeypatch):
+    ran = []
+    monkeypatch.setattr("l2g_cda.main.run_stage", lambda stage, config: ran.append(stage) or int(stage == "label"))
+    assert main(["train", "cam", "label", "score"]) == 1
+    assert ran == ["train", "cam", "label"]
