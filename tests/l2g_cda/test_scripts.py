@@ -78,7 +78,13 @@ def test_reproduce_runs_marks_bank_stages_segmentation_and_report(call, tmp_path
     segmentation = [f"deeplabv2/main.py {stage}" for stage in ("train", "test", "crf")]
     assert programs[:3] == ["-m common.data.toy", "-m common.chain", "l2g_cda/make_bank.py --dataset"]
     assert programs[3:7] == ["l2g_cda/main.py train", *segmentation]
-    assert calls[[call[1] for call in calls].index("l2g_cda/main.py")][2:7] == "train cam label score pictures".split()
+    assert calls[[call[1] for call in calls].index("l2g_cda/main.py")][2:7] == [
+        "train",
+        "cam",
+        "label",
+        "score",
+        "pictures",
+    ]
     assert status == 0
 
 
