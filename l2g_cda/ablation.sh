@@ -63,4 +63,10 @@ for seed in ${SEEDS:-0}; do
             --cda.bank "$out/l2g_cda/${name}_bank" --labels.folder "$runs/$experiment/labels" "${flags[@]}" "$@"
     done
 done
-"$python" -m common.report "$out/${name}_marks/baseline" "$runs"/*_seed*
+folders=()
+for variant in $variants published_axes; do
+    for folder in "$runs/$variant"_seed*; do
+        if [[ -f $folder/results.json ]]; then folders+=("$folder"); fi
+    done
+done
+"$python" -m common.report "$out/${name}_marks/baseline" ${folders[@]+"${folders[@]}"}
