@@ -19,22 +19,26 @@ from l2g_cda.examples import write_examples
 from l2g_cda.stages import compute_attention, compute_random_walk, make_labels, score_pseudo_labels
 from l2g_cda.train import train_all, train_stage
 
-STAGES = ("train", "base", "pasting", "cam", "random_walk", "label", "score", "pictures", "bench")
+STAGES = ("train", "base", "pasting", "cam", "random_walk", "label", "score", "pictures")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
-    stages = list(itertools.takewhile(STAGES.__contains__, arguments))
-    flags = arguments[len(stages) :]
-    if not stages or (flags and not flags[0].startswith("-")):
-        raise ConfigError(f"say which stages to run: python l2g_cda/main.py {' | '.join(STAGES)} -c CONFIG")
-    if stages == ["bench"]:
+    if arguments[:1] == ["bench"]:
         # The stages need not wait for what only this one imports.
         from l2g_cda.bench import main as bench
 
-        return bench(flags)
+        return bench(arguments[1:])
+    stages = list(itertools.takewhile(STAGES.__contains__, arguments))
+    flags = arguments[len(stages) :]
+    if not stages or (flags and not flags[0].startswith("-")):
+        raise ConfigError(f"say which stages to run: python l2g_cda/main.py {' | '.join(STAGES)} -c CONFIG, or bench")
     config = parse_config(L2GConfig, flags, program=f"l2g_cda/main.py {' '.join(stages)}")
-    return next((status for status in (run_stage(stage, config) for stage in stages) if status), 0)
+    for stage in stages:
+        status = run_stage(stage, config)
+        if status:
+            return status
+    return 0
 
 
 def run_stage(stage: str, config: L2GConfig) -> int:
@@ -54,10 +58,8 @@ def run_stage(stage: str, config: L2GConfig) -> int:
         return compute_random_walk(config).exit_status("random-walk maps")
     elif stage == "label":
         return make_labels(config).exit_status("pseudo labels")
-    elif stage == "score":
-        print(score_pseudo_labels(config).line())
     else:
-        raise ConfigError(f"{stage} runs alone: python l2g_cda/main.py {stage} [flags]")
+        print(score_pseudo_labels(config).line())
     return 0
 
 

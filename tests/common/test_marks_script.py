@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import is_running
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -58,12 +60,3 @@ def test_a_script_that_is_stopped_takes_the_marks_with_it(start, tmp_path):
     while is_running(marks):
         assert time.monotonic() < deadline + 20
         time.sleep(0.05)
-
-
-def is_running(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{process}/stat")
-    return not (status.exists() and ") Z " in status.read_text())

@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from common.engine.finishing import WAITING_PER_PROCESS, FinishingProcesses, number_of_processes
 from common.engine.inference import StageReport
 from common.errors import ConfigError, DataError, DiskFullError
+from tests.processes import is_running
 
 
 def finish(path, result):
@@ -74,16 +74,6 @@ def test_processes_end_with_the_process_that_started_them(tmp_path, pytestconfig
             return
         time.sleep(0.1)
     pytest.fail(f"process {worker} is still there")
-
-
-def is_running(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{process}/stat")
-    # A dead process may wait for somebody to ask how it ended.
-    return not status.exists() or ") Z " not in status.read_text()
 
 
 @pytest.mark.parametrize(
