@@ -9,11 +9,11 @@
 # `python` names the interpreter. The trainings' output goes to OUT/segmentation.log.
 begin_marks() {
     local cores
-    marks_log=$1/segmentation.log
+    mkdir -p "$1"
+    marks_log=$(cd "$1" && pwd)/segmentation.log
     "$python" -m common.chain --out "$@" --until labels
     cores=$("$python" -c "import os; print(os.cpu_count())")
     if [[ $cores =~ ^[0-9]+$ ]]; then export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(((cores + 1) / 2))}; fi
-    mkdir -p "$1"
     echo "the marks' DeepLab-v2 trainings run meanwhile: $marks_log"
     "$python" -m common.chain --out "$@" >"$marks_log" 2>&1 &
     marks_job=$!

@@ -20,7 +20,12 @@ if [[ $(basename "$config") == toy* ]]; then
     marks=${MARKS:-../runs/toy_marks} out=${OUT:-../runs/toy_sgan} deeplab=${DEEPLAB:-../deeplabv2/configs/toy.yaml}
     "$python" -m common.data.toy "$dataset"
     source ../common/marks.sh
-    begin_marks "$marks" -c ../common/chain/configs/toy.yaml --root "$dataset" --seed "$seed"
+    from_repository() { "$python" -c "import os, sys; print(os.path.relpath(sys.argv[1], '..'))" "$1"; }
+    # The marks belong to all methods: they are made with paths as the others spell them.
+    marks_there=$(from_repository "$marks") dataset_there=$(from_repository "$dataset")
+    cd ..
+    begin_marks "$marks_there" -c common/chain/configs/toy.yaml --root "$dataset_there" --seed "$seed"
+    cd "$folder"
     "$python" tools/stage0/make_init.py "${stages[@]}"
     "$python" tools/stage0/make_seeds.py "${stages[@]}"
     label_stage=(--cfg_file config/dense.yml) dsrg=${DSRG:-0} dsrg_config=segmentation/configs/toy.yaml
