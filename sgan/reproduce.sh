@@ -1,64 +1,90 @@
 #!/usr/bin/env bash
-# The whole chain, from data to a table row: bash sgan/reproduce.sh [CONFIG] [--flag value ...]
+# From image tags to the row of the results table: marks, stage 0, training, seeds, DeepLab-v2, report.
 #
-# With config/toy.yml everything is generated and done in under 8 minutes on two CPU cores: floor, plain CAM, CAM x saliency and
-# ceiling first, then stage 0, training, seeds, DeepLab-v2 on the dense label maps, and one table. Other configurations need
-# their dataset and make their classifier by stage0.sh. Flags go to all SGAN stages. Environment:
-#   MARKS       folder of the comparison on the toy set, one per --seed (runs/toy_marks)
-#   DEEPLAB     configuration of DeepLab-v2 (that of its paper recipe, or the toy one)
-#   OUT         folder of DeepLab-v2 and the report (runs/toy_sgan, or runs/sgan)
-#   DSRG        1 trains DeepLab-v2 also as the paper does, on the seeds themselves (default: not on the toy set, for its time)
+#   bash sgan/reproduce.sh [CONFIG] [--flag value ...]
+#
+# CONFIG is config/toy.yml if it is left out: everything is generated, and done in under 8 minutes on two CPU cores.
+# config/sgan_vgg16_321x321.yml is the paper's chain. Flags go to all SGAN stages. What is complete is skipped, so the same
+# command continues a stopped run. Where common/chain has a configuration of the same name (toy, voc_animals), floor, plain CAM,
+# CAM x saliency and ceiling are made too, and SGAN starts from their classifier; elsewhere stage0.sh makes one. Environment, all
+# optional; relative paths are seen from where the command is given:
+#   ROOT      the dataset                                        (the configuration's; toy: made when it is missing)
+#   WEIGHTS   initial weights of the classifier, and of DeepLab-v2 where it has the same body (voc_animals): a file, or imagenet
+#                                                                (the configurations')
+#   MARKS     folder of floor, plain CAM, CAM x saliency and ceiling, one per --run.seed   (runs/<name>_marks)
+#   DEEPLAB   configuration of DeepLab-v2                        (deeplabv2/configs/<name>.yaml, or that of the paper's body)
+#   OUT       folder of DeepLab-v2 and the report                (runs/<name>_sgan, or runs/sgan)
+#   DSRG      1 trains DeepLab-v2 also as the paper does, on the seeds themselves   (1; on the toy set 0, for its time)
+#   STAGE0, GPUS, PYTHON   as in stage0.sh and train.sh
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/here.sh"
-
-stages=(--cfg_file "$config" ${flags[@]+"${flags[@]}"})
-deeplab=${DEEPLAB:-../deeplabv2/configs/voc12_coco_pretrained.yaml} out=${OUT:-../runs/sgan} label_stage=()
-dataset=$("$python" tools/paths.py dataset "${stages[@]}")
-seed=$("$python" tools/paths.py seed "${stages[@]}")
-reports=() dsrg=${DSRG:-1} dsrg_config=segmentation/configs/voc12.yaml
-if [[ $(basename "$config") == toy* ]]; then
-    marks=${MARKS:-../runs/toy_marks} out=${OUT:-../runs/toy_sgan} deeplab=${DEEPLAB:-../deeplabv2/configs/toy.yaml}
-    "$python" -m common.data.toy "$dataset"
-    source ../common/marks.sh
-    from_repository() { "$python" -c "import os, sys; print(os.path.relpath(sys.argv[1], '..'))" "$1"; }
-    # The marks belong to all methods: they are made with paths as the others spell them.
-    marks_there=$(from_repository "$marks") dataset_there=$(from_repository "$dataset")
-    cd ..
-    begin_marks "$marks_there" -c common/chain/configs/toy.yaml --root "$dataset_there" --seed "$seed"
-    cd "$folder"
-    "$python" tools/stage0/make_init.py "${stages[@]}"
-    "$python" tools/stage0/make_seeds.py "${stages[@]}"
-    label_stage=(--cfg_file config/dense.yml) dsrg=${DSRG:-0} dsrg_config=segmentation/configs/toy.yaml
-else
-    bash stage0.sh "$config" ${flags[@]+"${flags[@]}"}
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+    exit 0
 fi
+default_config=toy.yml
+source "$(dirname "${BASH_SOURCE[0]}")/here.sh"
+source ../common/marks.sh
+
+name=$(basename "$config" .yml)
+if [[ -n ${ROOT:-} ]]; then flags=(--dataset_root "$(absolute "$ROOT")" ${flags[@]+"${flags[@]}"}); fi
+marks=$(absolute "${MARKS:-$folder/../runs/${name}_marks}") out=$folder/../runs/sgan
+deeplab=$folder/../deeplabv2/configs/voc12_coco_pretrained.yaml dsrg_config=$folder/segmentation/configs/voc12.yaml
+chain=common/chain/configs/$name.yaml dense=() deeplab_flags=() dsrg_flags=()
+if [[ -f ../$chain ]]; then
+    flags=(--stage0.classifier "$marks/baseline" ${flags[@]+"${flags[@]}"})
+    out=$folder/../runs/${name}_sgan deeplab=$folder/../deeplabv2/configs/$name.yaml
+    dsrg_config=$folder/segmentation/configs/$name.yaml dense=(--cfg_file config/dense.yml)
+    if [[ -n $weights ]]; then
+        deeplab_flags=(--MODEL.BODY.weights "$weights") dsrg_flags=(--network.body.weights "$weights")
+    fi
+fi
+out=$(absolute "${OUT:-$out}") deeplab=$(absolute "${DEEPLAB:-$deeplab}")
+dsrg=${DSRG:-$([[ $name == toy ]] && echo 0 || echo 1)}
+
+all=(--cfg_file "$config" ${flags[@]+"${flags[@]}"})
+answer() { "$python" tools/paths.py "$1" "${all[@]}" ${dense[@]+"${dense[@]}"}; }
+dataset=$(answer dataset) seed=$(answer seed) training=$(answer training) labels=$(answer labels)
+method=$(answer method) saliency=$(answer saliency) reports=()
+seeds=$("$python" tools/paths.py seeds "${all[@]}")
+
+if [[ $name == toy && ! -d $dataset/JPEGImages ]]; then "$python" -m common.data.toy "$dataset"; fi
+if [[ -f ../$chain ]]; then
+    mark_flags=(--root "$dataset" --seed "$seed")
+    if [[ -n $weights ]]; then mark_flags+=(--weights "$weights"); fi
+    cd ..
+    begin_marks "$marks" -c "$chain" "${mark_flags[@]}"
+    cd "$folder"
+    "$python" tools/stage0/make_init.py "${all[@]}"
+    "$python" tools/stage0/make_seeds.py "${all[@]}"
+else
+    WEIGHTS=$weights STAGE0=$(absolute "${STAGE0:-}") bash stage0.sh "$config" ${flags[@]+"${flags[@]}"}
+fi
+
 bash train.sh "$config" ${flags[@]+"${flags[@]}"}
 bash infer.sh "$config" ${flags[@]+"${flags[@]}"}
 bash eval.sh "$config" ${flags[@]+"${flags[@]}"}
-seeds=$("$python" tools/paths.py seeds "${stages[@]}")
-reports+=("$("$python" tools/paths.py report "${stages[@]}")")
-if [[ ${#label_stage[@]} -gt 0 ]]; then
-    bash infer.sh "$config" ${flags[@]+"${flags[@]}"} "${label_stage[@]}"
-    bash eval.sh "$config" ${flags[@]+"${flags[@]}"} "${label_stage[@]}"
-    reports+=("$("$python" tools/paths.py report "${stages[@]}" "${label_stage[@]}")")
+reports+=("$("$python" tools/paths.py report "${all[@]}")")
+if [[ ${#dense[@]} -gt 0 ]]; then
+    bash infer.sh "$config" ${flags[@]+"${flags[@]}"} "${dense[@]}"
+    bash eval.sh "$config" ${flags[@]+"${flags[@]}"} "${dense[@]}"
+    reports+=("$(answer report)")
 fi
-labels=$("$python" tools/paths.py labels "${stages[@]}" ${label_stage[@]+"${label_stage[@]}"})
-name=$(basename "$("$python" tools/paths.py training "${stages[@]}")")
-method=$("$python" tools/paths.py method "${stages[@]}")
-source_of_maps=$("$python" tools/paths.py saliency "${stages[@]}")
+
+experiment=$(basename "$training")
 for stage in train test crf; do
     "$python" ../deeplabv2/main.py "$stage" -c "$deeplab" --root "$dataset" --label-dir "$labels" --EXP.OUTPUT_DIR "$out/deeplabv2" \
-        --seed "$seed" --EXP.ID "$name" --EXP.METHOD "$method" --EXP.SALIENCY_SOURCE "$source_of_maps"
+        --seed "$seed" --EXP.ID "$experiment" --EXP.METHOD "$method" --EXP.SALIENCY_SOURCE "$saliency" \
+        ${deeplab_flags[@]+"${deeplab_flags[@]}"}
 done
-reports+=("$out/deeplabv2/scores/$name"/*/*)
+reports+=("$out/deeplabv2/scores/$experiment"/*/*)
 if [[ $dsrg == 1 ]]; then
-    segmentation=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")/segmentation_$name
+    segmentation=$out/segmentation_$experiment
     bash segmentation/run.sh "$dsrg_config" --label-dir "$seeds" --root "$dataset" --out "$segmentation" \
-        --method "$method (DSRG recipe)" --saliency_source "$source_of_maps"
+        --method "$method (DSRG recipe)" --saliency_source "$saliency" ${dsrg_flags[@]+"${dsrg_flags[@]}"}
     reports+=("$segmentation")
 fi
 if [[ -n ${marks_job:-} ]]; then
     end_marks
     reports=("$marks/baseline" "$marks"/deeplabv2/scores/*/*/val "${reports[@]}")
 fi
-"$python" -m common.report "${reports[@]}" --html "$out/report.html" --title "SGAN: $name"
+"$python" -m common.report "${reports[@]}" --html "$out/report.html" --title "SGAN: $experiment"

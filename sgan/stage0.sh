@@ -5,13 +5,9 @@
 #   STAGE0      configuration of the classifier (sgan/config/stage0_voc12.yaml)
 #   WEIGHTS     its initial weights (the configuration's): a file, or imagenet
 set -euo pipefail
-classifier=${STAGE0:-}
-if [[ -n $classifier && $classifier != /* ]]; then classifier=$PWD/$classifier; fi
-weights=${WEIGHTS:-}
-if [[ $weights == */* && $weights != /* ]]; then weights=$PWD/$weights; fi
 source "$(dirname "${BASH_SOURCE[0]}")/here.sh"
 
-classifier=${classifier:-$folder/config/stage0_voc12.yaml}
+classifier=$(absolute "${STAGE0:-$folder/config/stage0_voc12.yaml}")
 classifier_flags=(--data.root "$("$python" tools/paths.py dataset --cfg_file "$config" ${flags[@]+"${flags[@]}"})")
 if [[ -n $weights ]]; then classifier_flags+=(--backbone.weights "$weights"); fi
 for stage in train cam; do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -119,9 +120,18 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any], free: C
     changed = [
         f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}"
         for key in sorted(before.keys() | after.keys())
-        if key not in free and before.get(key) != after.get(key)
+        if key not in free and not same_value(before.get(key), after.get(key))
     ]
     return ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+
+
+def same_value(before: Any, after: Any) -> bool:
+    """Whether two settings are equal, or two spellings of one file or folder that is there."""
+    if before == after:
+        return True
+    if not (isinstance(before, str) and isinstance(after, str) and before and after):
+        return False
+    return os.path.exists(before) and os.path.exists(after) and os.path.samefile(before, after)
 
 
 def as_read_back(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,3 +116,14 @@ def test_many_differences_are_counted():
     new = dict.fromkeys(old, 1)
     assert describe_differences(old, new).endswith("key4: 0 -> 1 and 3 more")
     assert describe_differences(old, dict(old)) == ""
+
+
+def test_two_spellings_of_one_folder_are_the_same_setting(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    old = {"data": {"root": "data"}}
+    for same in (str(tmp_path / "data"), "other/../data"):
+        assert describe_differences(old, {"data": {"root": same}}) == ""
+    for different in ("other", "missing/data", "", None):
+        assert describe_differences(old, {"data": {"root": different}}) == f"data.root: data -> {different}"
