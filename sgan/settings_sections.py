@@ -17,17 +17,21 @@ class Body:
         width: factor on all channels; 1.0 is the published network.
         output_stride: input size divided by feature size; 8 as published, VGG16 takes nothing else.
         dilate: ResNets only, see common/models/backbones.py.
+        last_convolution: MobileNetV2 only, see there.
         frozen_stages: first stages that do not learn.
         freeze_batchnorm: keep BatchNorm's running statistics (bodies that have any).
         normaliser: how attention scores become weights; masked_normalize as published.
+        attention: False keeps gamma at zero, so that the network does without the context of other cells.
     """
 
     width: float = 1.0
     output_stride: int = 8
     dilate: bool = True
+    last_convolution: bool = True
     frozen_stages: int = 0
     freeze_batchnorm: bool = False
     normaliser: Literal["masked_normalize", "masked_softmax", "softmax"] = "masked_normalize"
+    attention: bool = True
 
 
 @dataclass

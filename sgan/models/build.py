@@ -38,7 +38,9 @@ def build_network(config: SganConfig, n_classes: int, pretrained: bool = True) -
         state, source = initial_weights(config)
         load_weights(body, state, source=source, strip_prefixes=BODY_PREFIXES, rename=initial_names(config))
     body.freeze(own.frozen_stages, own.freeze_batchnorm)
-    return SGAN(body, n_classes, own.width, own.normaliser)
+    network = SGAN(body, n_classes, own.width, own.normaliser)
+    network.gamma.requires_grad_(own.attention)
+    return network
 
 
 def backbone_config(config: SganConfig, weights: str = "") -> BackboneConfig:
@@ -52,7 +54,12 @@ def backbone_config(config: SganConfig, weights: str = "") -> BackboneConfig:
         raise ConfigError(f"backbone {name} is unknown; use one of {', '.join(BODIES)}")
     own = config.body
     return BackboneConfig(
-        name=name, output_stride=own.output_stride, width=own.width, weights=weights, dilate=own.dilate
+        name=name,
+        output_stride=own.output_stride,
+        width=own.width,
+        weights=weights,
+        dilate=own.dilate,
+        last_convolution=own.last_convolution,
     )
 
 

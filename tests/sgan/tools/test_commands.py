@@ -61,8 +61,9 @@ def interpreter(tmp_path):
 @pytest.mark.parametrize("script", ["train.sh", "infer.sh", "eval.sh", "stage0.sh", "reproduce.sh"])
 def test_scripts_run_from_anywhere_with_an_optional_configuration(tmp_path, interpreter, script):
     environment = {**os.environ, "PYTHON": str(interpreter), "MARKS": str(tmp_path)}
+    default = "toy" if script == "reproduce.sh" else "sgan_vgg16_321x321"
     for given, wanted in (
-        ([], "config/sgan_vgg16_321x321.yml"),
+        ([], f"config/{default}.yml"),
         (["own.yml", "--max_iter", "5"], "own.yml --max_iter 5"),
     ):
         done = subprocess.run(
@@ -79,6 +80,74 @@ def test_scripts_run_from_anywhere_with_an_optional_configuration(tmp_path, inte
         assert mine
         assert all(f"--cfg_file {start}/{wanted}" in line for line in mine)
         assert {line.partition(": ")[0] for line in mine} == {str(FOLDER)}
+
+
+@pytest.fixture
+def reproduce(tmp_path, interpreter):
+    """Runs reproduce.sh with the stand-in; returns its exit status and the arguments of every call, in order."""
+
+    def run(*arguments, **environment):
+        interpreter.write_text(f'#!/usr/bin/env bash\necho "$*" >>{tmp_path}/calls\necho "$1-$2"\n')
+        done = subprocess.run(
+            ["bash", FOLDER / "reproduce.sh", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHON": str(interpreter), "MARKS": "marks", "OUT": "out", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        calls = tmp_path / "calls"
+        return done.returncode, calls.read_text().splitlines() if calls.exists() else []
+
+    return run
+
+
+def test_reproduce_makes_marks_seeds_label_maps_segmentation_and_report(tmp_path, reproduce):
+    status, calls = reproduce(DSRG="1")
+    assert status == 0
+    programs = [" ".join(call.split()[:2]) for call in calls if not call.startswith(("-c", "tools/paths.py"))]
+    # The rest of the marks runs beside the method's stages, so its place is not certain.
+    assert programs.count("-m common.chain") == 2
+    first = ["-m common.data.toy", "-m common.chain", "tools/stage0/make_init.py --cfg_file"]
+    assert programs[0] == first[0] and next(program for program in programs if program in first[1:]) == first[1]
+    stages = [program for program in programs[1:] if program != "-m common.chain"]
+    seeds = [
+        "tools/stage2/infer_cam.py --cfg_file",
+        "tools/stage2/make_labels.py --cfg_file",
+        "tools/eval_mIoU.py --cfg_file",
+    ]
+    segmentation = [f"../deeplabv2/main.py {stage}" for stage in ("train", "test", "crf")]
+    assert stages == [
+        first[2],
+        "tools/stage0/make_seeds.py --cfg_file",
+        "tools/stage2/train_sgan.py --cfg_file",
+        *seeds,
+        *seeds,
+        *segmentation,
+        *["-m sgan.segmentation"] * 3,
+        "-m common.report",
+    ]
+    assert f"{tmp_path}/out/report.html" in calls[-1] and f"{tmp_path}/marks/baseline" in calls[-1]
+
+
+def test_reproduce_gives_dataset_and_weights_to_all_that_learns(tmp_path, reproduce):
+    (tmp_path / "body.pth").touch()
+    status, calls = reproduce(str(FOLDER / "config" / "voc_animals.yml"), ROOT="photographs", WEIGHTS="body.pth")
+    assert status == 0
+    weights = {call.split()[1]: call for call in calls if f"{tmp_path}/body.pth" in call}
+    assert {"common.chain", "train", "sgan.segmentation"} <= set(weights)
+    stages = [call for call in calls if call.startswith("tools/")]
+    assert stages and all(f"--dataset_root {tmp_path}/photographs" in call for call in stages)
+
+
+def test_reproduce_with_the_paper_s_configuration_makes_no_marks(reproduce):
+    status, calls = reproduce(str(FOLDER / "config" / "sgan_vgg16_321x321.yml"))
+    assert status == 0 and not [call for call in calls if "common.chain" in call]
+    assert [call.split()[2] for call in calls if call.startswith("-m common.baseline")] == ["train", "cam"]
+
+
+def test_reproduce_asked_for_help_runs_nothing(reproduce):
+    assert reproduce("--help") == (0, [])
 
 
 @pytest.mark.slow
