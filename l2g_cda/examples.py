@@ -12,7 +12,8 @@ from common.data.images import read_label_map
 from common.data.layout import DatasetLayout, open_layout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample, SampleKey
-from common.report.examples import write_example
+from common.data.showing import most_classes
+from common.report.examples import write_class_names, write_example
 from common.report.html import Example, Panel
 from common.visual.overlay import cam_overlay
 from l2g_cda.cda.bank import read_bank
@@ -42,14 +43,8 @@ def write_examples(config: L2GConfig, count: int = 6) -> list[Path]:
         sample = images[index]
         panels = [*input_panels(sample), *pasted_panels(twins, sample, index), *output_panels(config, layout, sample)]
         write_example(config.out, Example(image_id, panels))
+    write_class_names(config.out, layout.classes)
     return [config.out / "examples" / image_id for image_id in ids]
-
-
-def most_classes(layout: DatasetLayout, ids: list[str], count: int) -> list[str]:
-    """``count`` ids, evenly spaced among the third with the most classes."""
-    tags = layout.read_tags(ids)
-    rich = sorted(ids, key=lambda image_id: -tags[image_id].sum())[: max(count, len(ids) // 3)]
-    return [rich[place] for place in np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)]
 
 
 def pasting(config: L2GConfig, layout: DatasetLayout, images: ListedImages) -> PastedTwins | None:

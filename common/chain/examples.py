@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from common.baseline.classifier import load_classifier
 from common.baseline.config import BaselineConfig
 from common.cam.files import Cams
@@ -15,6 +13,7 @@ from common.data.dataset import ListedImages
 from common.data.images import read_image, read_label_map, read_saliency
 from common.data.layout import DatasetLayout, open_layout
 from common.data.palette import colour_label_map
+from common.data.showing import most_classes
 from common.engine.session import choose_device
 from common.files import read_json
 from common.models.fold import fold_batchnorm
@@ -31,7 +30,7 @@ def chain_examples(config: ChainConfig, baseline: BaselineConfig) -> list[Exampl
     list only.
     """
     layout = open_layout(baseline.data)
-    ids = choose_ids(layout, config.examples)
+    ids = most_classes(layout, layout.ids("val"), config.examples)
     images = ListedImages(layout, ids, parts={"tags"})
     device = choose_device(config.device, 0)
     inference = CamInference(fold_batchnorm(load_classifier(baseline, layout)).to(device), baseline.cam, device)
@@ -41,14 +40,6 @@ def chain_examples(config: ChainConfig, baseline: BaselineConfig) -> list[Exampl
         Example(image_id, example_panels(config, baseline, layout, image_id, one))
         for image_id, one in zip(ids, cams, strict=True)
     ]
-
-
-def choose_ids(layout: DatasetLayout, count: int) -> list[str]:
-    """``count`` ids of the val list, spread evenly over those with the most classes."""
-    ids = layout.ids("val")
-    tags = layout.read_tags(ids)
-    rich = sorted(ids, key=lambda image_id: -tags[image_id].sum())[: max(count, len(ids) // 3)]
-    return [rich[index] for index in np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)]
 
 
 def example_panels(

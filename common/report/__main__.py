@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.engine.metric_file import read_metrics
 from common.errors import DataError, run_command
-from common.report.examples import read_examples
+from common.report.examples import read_class_names, read_examples
 from common.report.html import ReportInput, write_report
 from common.report.metrics import training_curves
 from common.report.results import Result, read_results
@@ -58,6 +58,7 @@ def collect_report(title: str, run_folders: Sequence[Path], results: Sequence[Re
         description=DESCRIPTION.format(count=len(run_folders), folders=folders, names=names),
         results=results,
         examples=read_examples(run_folders),
+        class_names=read_class_names(run_folders),
         curves=training_curves({name: read_metrics(path) for name, path in logs.items() if path.is_file()}),
     )
 

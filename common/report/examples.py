@@ -12,11 +12,12 @@ from pathlib import Path
 
 from common.data.images import read_image
 from common.errors import DataError
-from common.files import atomic_write, resolve_inside
+from common.files import atomic_write, read_json, resolve_inside, write_json
 from common.report.html import Example, Panel
 from common.visual.panels import png_bytes
 
 FOLDER = "examples"
+CLASS_NAMES = "classes.json"
 
 
 def write_example(run_folder: Path, example: Example) -> None:
@@ -38,6 +39,18 @@ def write_example(run_folder: Path, example: Example) -> None:
 def write_panel(path: Path, panel: Panel) -> None:
     content = png_bytes(panel.image)
     atomic_write(path, lambda file: file.write(content))
+
+
+def write_class_names(run_folder: Path, names: Sequence[str]) -> None:
+    """Write the dataset's classes without background: the meaning of the colours in label pictures."""
+    write_json(Path(run_folder) / FOLDER / CLASS_NAMES, list(names))
+
+
+def read_class_names(run_folders: Sequence[Path]) -> list[str]:
+    """The classes of the pictures; none where no run has any, or two runs show other ones."""
+    files = [Path(run_folder) / FOLDER / CLASS_NAMES for run_folder in run_folders]
+    found = [list(map(str, read_json(file))) for file in files if file.is_file()]
+    return found[0] if found and all(names == found[0] for names in found) else []
 
 
 def read_examples(run_folders: Sequence[Path]) -> list[Example]:

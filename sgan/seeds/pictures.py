@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from common.data.images import read_image
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.data.sampling import Sample
-from common.report.examples import write_example
+from common.data.showing import most_classes
+from common.report.examples import write_class_names, write_example
 from common.report.html import Example, Panel
 from common.visual.overlay import cam_overlay, label_overlay
+from sgan.data.folders import initial_seed_folder
 from sgan.data.zoom import zoom_linear, zoom_nearest
 from sgan.models.attention import attention_weights
 from sgan.seeds.folders import report_folder
@@ -24,11 +28,13 @@ Floats = npt.NDArray[np.floating]
 
 def draw_pictures(config: SganConfig, layout: DatasetLayout, load: SeedInput, inference: SeedInference) -> None:
     """What the report shows of ``report.pictures`` images of the list."""
-    ids = sorted(layout.ids("train"))
-    chosen = [ids[place] for place in np.linspace(0, len(ids) - 1, min(config.report.pictures, len(ids))).astype(int)]
-    for image_id in chosen:
+    if not config.report.pictures:
+        return
+    folder = report_folder(config.seed_folder)
+    for image_id in most_classes(layout, layout.ids("train"), config.report.pictures):
         panels = image_panels(layout, load(image_id), image_id, inference)
-        write_example(report_folder(config.seed_folder), Example(image_id, panels))
+        write_example(folder, Example(image_id, [*panels, *files_of(config, layout, image_id)]))
+    write_class_names(folder, layout.classes)
 
 
 @torch.inference_mode()
@@ -47,11 +53,24 @@ def image_panels(layout: DatasetLayout, sample: Sample, image_id: str, inference
     if salient.any() and len(sample["keys"]):
         heat = attention_of_strongest(found.features, sample, seeded.maps[sample["keys"][0]], inference)
         panels.append(("attention of the strongest cell", overlay(image, heat)))
-    unlabelled = layout.n_classes + 1
-    seed = np.where(seeded.label_map == unlabelled, IGNORE_LABEL, seeded.label_map).astype(np.uint8)
+    seed = with_ignored(seeded.label_map, layout.n_classes)
     name = "SGAN seed" if inference.rule.config.seeds.fill == "none" else "SGAN pseudo label"
     panels += [(name, colour_label_map(seed)), (f"{name} on the image", label_overlay(image, seed))]
     return [Panel(title, shown) for title, shown in panels]
+
+
+def files_of(config: SganConfig, layout: DatasetLayout, image_id: str) -> Iterator[Panel]:
+    """The initial seed that supervised the seed branch, and the truth, where they are there."""
+    initial = initial_seed_folder(config) / f"{image_id}.png"
+    if initial.is_file():
+        yield Panel("initial seed", colour_label_map(with_ignored(read_label_map(initial), layout.n_classes)))
+    if layout.masks.is_dir():
+        yield Panel("ground truth", colour_label_map(read_label_map(layout.mask_path(image_id))))
+
+
+def with_ignored(seed: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.uint8]:
+    """A seed as a label map: unlabelled pixels hold the ignore label."""
+    return np.where(seed > n_classes, IGNORE_LABEL, seed).astype(np.uint8)
 
 
 def attention_of_strongest(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from common.report.examples import read_examples, write_example
+from common.report.examples import read_class_names, read_examples, write_class_names, write_example
 from common.report.html import Example, Panel
 
 
@@ -39,6 +39,16 @@ def test_an_image_of_several_runs_shows_every_title_once(tmp_path):
 
 def test_a_run_without_examples_gives_none(tmp_path):
     assert read_examples([tmp_path]) == []
+
+
+def test_class_names_come_back_unless_two_runs_show_different_classes(tmp_path):
+    assert read_class_names([tmp_path / "one", tmp_path / "two"]) == []
+    write_class_names(tmp_path / "one", ("cat", "dog"))
+    write_class_names(tmp_path / "two", ("cat", "dog"))
+    assert read_class_names([tmp_path / "one", tmp_path / "none", tmp_path / "two"]) == ["cat", "dog"]
+    write_class_names(tmp_path / "two", ("cow",))
+    assert read_class_names([tmp_path / "one", tmp_path / "two"]) == []
+    assert read_examples([tmp_path / "one"]) == []
 
 
 @pytest.mark.parametrize("example", [Example("a", []), Example("a", [panel("a/b")]), Example("../a", [panel("image")])])

@@ -5,7 +5,7 @@ import pytest
 
 from common.errors import DataError
 from common.report.__main__ import main
-from common.report.examples import write_example
+from common.report.examples import write_class_names, write_example
 from common.report.html import Example, Panel
 from common.report.results import write_results
 
@@ -46,3 +46,12 @@ def test_the_html_report_shows_the_examples_of_the_runs(run_folders, tmp_path):
     main([*run_folders, "--html", str(tmp_path / "report.html")])
     document = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "attention: cat of image cat_1" in document
+
+
+def test_the_html_report_says_which_colour_is_which_class(run_folders, tmp_path):
+    write_example(tmp_path / "b", Example("cat_1", [Panel("label", np.zeros((4, 5, 3), np.uint8))]))
+    write_class_names(tmp_path / "b", ["cat", "dog"])
+    main([*run_folders, "--html", str(tmp_path / "report.html")])
+    document = (tmp_path / "report.html").read_text(encoding="utf-8")
+    legend = document.split('aria-label="Colours of the classes"')[1].split("</ul>")[0]
+    assert "cat" in legend and "dog" in legend

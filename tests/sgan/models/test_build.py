@@ -67,3 +67,20 @@ def test_another_body_gives_maps_at_its_stride():
 def test_a_body_that_does_not_exist_is_an_error(settings):
     with pytest.raises(ConfigError, match=r"backbone vgg19|output_stride is 4"):
         build_network(small(**settings), 20)
+
+
+def test_without_attention_gamma_stays_zero_and_nothing_else_is_frozen():
+    network = build_network(small(body=Body(width=0.05, attention=False)), 20)
+    assert network.gamma.item() == 0
+    assert [name for name, value in network.named_parameters() if not value.requires_grad] == ["gamma"]
+
+
+def test_mobilenet_without_its_last_convolution_takes_the_weights_of_a_classifier_that_has_it(tmp_path):
+    body = {"width": 0.25, "output_stride": 16}
+    classifier = build_network(small(backbone="mobilenet_v2", body=Body(**body)), 6).backbone
+    torch.save(classifier.state_dict(), tmp_path / "classifier.pth")
+    settings = small(backbone="mobilenet_v2", pretrain=str(tmp_path / "classifier.pth"))
+    settings.body = Body(**body, last_convolution=False)
+    network = build_network(settings, 6)
+    assert network.fc9.in_channels == 80
+    assert torch.equal(network.backbone.features[17].conv[2].weight, classifier.features[17].conv[2].weight)

@@ -83,13 +83,13 @@ def test_scripts_run_from_anywhere_with_an_optional_configuration(tmp_path, inte
 
 
 @pytest.fixture
-def reproduce(tmp_path, interpreter):
-    """Runs reproduce.sh with the stand-in; returns its exit status and the arguments of every call, in order."""
+def run_script(tmp_path, interpreter):
+    """Runs a script with the stand-in; returns its exit status and the arguments of every call, in order."""
 
-    def run(*arguments, **environment):
+    def run(script, *arguments, **environment):
         interpreter.write_text(f'#!/usr/bin/env bash\necho "$*" >>{tmp_path}/calls\necho "$1-$2"\n')
         done = subprocess.run(
-            ["bash", FOLDER / "reproduce.sh", *arguments],
+            ["bash", FOLDER / script, *arguments],
             cwd=tmp_path,
             env={**os.environ, "PYTHON": str(interpreter), "MARKS": "marks", "OUT": "out", **environment},
             capture_output=True,
@@ -102,8 +102,8 @@ def reproduce(tmp_path, interpreter):
     return run
 
 
-def test_reproduce_makes_marks_seeds_label_maps_segmentation_and_report(tmp_path, reproduce):
-    status, calls = reproduce(DSRG="1")
+def test_reproduce_makes_marks_seeds_label_maps_segmentation_and_report(tmp_path, run_script):
+    status, calls = run_script("reproduce.sh", DSRG="1")
     assert status == 0
     programs = [" ".join(call.split()[:2]) for call in calls if not call.startswith(("-c", "tools/paths.py"))]
     # The rest of the marks runs beside the method's stages, so its place is not certain.
@@ -130,9 +130,11 @@ def test_reproduce_makes_marks_seeds_label_maps_segmentation_and_report(tmp_path
     assert f"{tmp_path}/out/report.html" in calls[-1] and f"{tmp_path}/marks/baseline" in calls[-1]
 
 
-def test_reproduce_gives_dataset_and_weights_to_all_that_learns(tmp_path, reproduce):
+def test_reproduce_gives_dataset_and_weights_to_all_that_learns(tmp_path, run_script):
     (tmp_path / "body.pth").touch()
-    status, calls = reproduce(str(FOLDER / "config" / "voc_animals.yml"), ROOT="photographs", WEIGHTS="body.pth")
+    status, calls = run_script(
+        "reproduce.sh", str(FOLDER / "config" / "voc_animals.yml"), ROOT="photographs", WEIGHTS="body.pth"
+    )
     assert status == 0
     weights = {call.split()[1]: call for call in calls if f"{tmp_path}/body.pth" in call}
     assert {"common.chain", "train", "sgan.segmentation"} <= set(weights)
@@ -140,14 +142,30 @@ def test_reproduce_gives_dataset_and_weights_to_all_that_learns(tmp_path, reprod
     assert stages and all(f"--dataset_root {tmp_path}/photographs" in call for call in stages)
 
 
-def test_reproduce_with_the_paper_s_configuration_makes_no_marks(reproduce):
-    status, calls = reproduce(str(FOLDER / "config" / "sgan_vgg16_321x321.yml"))
-    assert status == 0 and not [call for call in calls if "common.chain" in call]
+def test_reproduce_with_the_paper_s_configuration_makes_no_marks(run_script):
+    status, calls = run_script("reproduce.sh", str(FOLDER / "config" / "sgan_vgg16_321x321.yml"))
+    assert status == 0 and not any("common.chain" in call for call in calls)
     assert [call.split()[2] for call in calls if call.startswith("-m common.baseline")] == ["train", "cam"]
 
 
-def test_reproduce_asked_for_help_runs_nothing(reproduce):
-    assert reproduce("--help") == (0, [])
+@pytest.mark.parametrize("script", ["reproduce.sh", "ablation.sh"])
+def test_help_runs_nothing(run_script, script):
+    assert run_script(script, "--help") == (0, [])
+
+
+def test_ablation_trains_once_for_variants_that_differ_in_their_seeds_only(tmp_path, run_script):
+    status, calls = run_script("ablation.sh", SEEDS="3", VARIANTS="full class_maps no_attention")
+    assert status == 0
+    trainings = [call for call in calls if "train_sgan.py" in call]
+    networks = [call.split("--save_model_path ")[1].split()[0] for call in trainings]
+    assert networks == [f"{tmp_path}/out/{name}_seed3" for name in ("full", "full", "no_attention")]
+    assert "--body.attention false" in trainings[2] and "--body.attention" not in trainings[0]
+    results = {call.split("--res_path ")[1].split()[0] for call in calls if "infer_cam.py" in call}
+    assert results == {f"{tmp_path}/out/{name}_seed3" for name in ("full", "class_maps", "no_attention")}
+
+
+def test_an_unknown_variant_of_the_ablation_is_refused(run_script):
+    assert run_script("ablation.sh", VARIANTS="nothing") == (2, [])
 
 
 @pytest.mark.slow
