@@ -102,7 +102,7 @@ def test_label_maps_need_seeds(settings):
 def test_pictures_are_drawn_when_asked_for(settings, work):
     make_seeds(settings("--report.pictures", "2"))
     examples = work / "result" / "tiny_seedcam_0.25_report" / "examples"
-    assert len(list(examples.glob("*/"))) == 2
+    assert sum(one.is_dir() for one in examples.iterdir()) == 2
     for title in ("SGAN seed", "initial seed", "ground truth"):
         assert len(list(examples.glob(f"*/* {title}.png"))) == 2
     assert (examples / "classes.json").is_file()
