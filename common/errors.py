@@ -7,6 +7,8 @@ traceback. Programming errors keep their traceback.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -38,10 +40,18 @@ class DiskFullError(ToolboxError):
 
 
 def run_command(main: Callable[[], int | None]) -> None:
-    """Run an entry point and exit: 0 on success, 2 on a :class:`ToolboxError`, ``main``'s own integer otherwise."""
+    """Run an entry point and exit: 0 on success, 2 on a :class:`ToolboxError`, ``main``'s own integer otherwise.
+
+    Where the reader of the output has gone (``| head``), the exit status is 141, as that of other programs.
+    """
     try:
         status = main()
+        sys.stdout.flush()
     except ToolboxError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(error.exit_status)
+    except BrokenPipeError:
+        # The interpreter flushes again when it ends, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     sys.exit(status or 0)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError, run_command
@@ -26,3 +29,10 @@ def test_an_error_the_user_can_act_on_is_one_line_and_status_2(capsys, kind):
 def test_a_programming_error_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_command(lambda: 1 // 0)
+
+
+def test_a_reader_that_has_gone_ends_the_command_without_a_traceback():
+    code = "from common.errors import run_command; run_command(lambda: print('line ' * 100_000))"
+    command = f"set -o pipefail; '{sys.executable}' -c \"{code}\" | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (141, "l", "")
