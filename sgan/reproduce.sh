@@ -49,7 +49,10 @@ seeds=$("$python" tools/paths.py seeds "${all[@]}")
 
 if [[ $name == toy && ! -d $dataset/JPEGImages ]]; then "$python" -m common.data.toy "$dataset"; fi
 if [[ -f ../$chain ]]; then
-    mark_flags=(--root "$dataset" --seed "$seed")
+    # Marks belong to all methods, so their records name the dataset as the others do: inside the repository without its place.
+    spelled=$("$python" -c "import sys, os; here = os.path.relpath(sys.argv[1], '..'); \
+        print(os.path.normpath(sys.argv[1]) if here.startswith('..') else here)" "$dataset")
+    mark_flags=(--root "$spelled" --seed "$seed")
     if [[ -n $weights ]]; then mark_flags+=(--weights "$weights"); fi
     cd ..
     begin_marks "$marks" -c "$chain" "${mark_flags[@]}"
