@@ -170,6 +170,11 @@ class SganConfig:
         return self.cfg_name + self.semi.suffix
 
     @property
+    def method(self) -> str:
+        """Row of the results table; it names true masks, which are more than tags."""
+        return self.report.method + self.semi.description
+
+    @property
     def training_run(self) -> RunFolder:
         return RunFolder(Path(self.save_model_path) / self.name)
 

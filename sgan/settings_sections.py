@@ -100,6 +100,13 @@ class Semi:
             raise ConfigError(f"semi.share is {self.share}; give a share between 0 and 1, such as 0.125")
 
     @property
+    def description(self) -> str:
+        """``", 1/8 true masks"``, or nothing in weakly supervised mode."""
+        share = f"1/{round(1 / self.share)} " if self.share else ""
+        of_list = f" of {Path(self.list).stem}" if self.list else ""
+        return f", {share}true masks{of_list}" if share or of_list else ""
+
+    @property
     def suffix(self) -> str:
         """What it adds to the names of outputs: nothing in weakly supervised mode."""
         listed = f"_{Path(self.list).stem}" if self.list else ""

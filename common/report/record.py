@@ -30,6 +30,7 @@ class Evaluated:
         run_folder: where the outputs lie.
         seed: of the training that made them.
         score_classes: names to score, empty for all; the others are ignored in the masks.
+        part: which images of the list, in words, where not all: such numbers get columns of their own.
     """
 
     split: str
@@ -37,6 +38,7 @@ class Evaluated:
     run_folder: Path | str
     seed: int
     score_classes: Sequence[str] = ()
+    part: str = ""
 
 
 def make_result(
@@ -67,7 +69,7 @@ def make_result(
         stage=stage,
         dataset=layout.name,
         list=list_name(layout, evaluated.split),
-        split=evaluated.split,
+        split=f"{evaluated.split} {evaluated.part}".strip(),
         n_images=evaluated.n_images,
         threshold=threshold,
         threshold_choice=threshold_choice,

@@ -39,7 +39,7 @@ class Result:
     stage: str  # one of STAGES
     dataset: str
     list: str  # file name of the image list
-    split: str  # 'train', 'train_aug', 'val', 'test'
+    split: str  # 'train', 'train_aug', 'val', 'test', and which of its images where not all
     n_images: int
     miou: float  # mean of class_iou over the classes that occur
     class_iou: dict[str, float]  # in label order, background first

@@ -120,13 +120,15 @@ def record(
         print("no record in results.json: set report.saliency_source, which network and data made the saliency maps")
         return
     report = report_folder(folder)
-    evaluated = Evaluated("train", n_images, report, origin["seed"], config.report.score_classes)
+    semi = Semi(**seeds.get("semi", {}))
+    part = "without true masks" if semi.suffix else ""
+    evaluated = Evaluated("train", n_images, report, origin["seed"], config.report.score_classes, part)
     stage = "pseudo label" if dense else "seed"
     result = make_result(
         matrix,
         layout,
         evaluated,
-        method=config.report.method,
+        method=config.report.method + semi.description,
         stage=stage,
         steps={"SGAN": origin["steps"]},
         threshold=seeds["cam_thresh"],

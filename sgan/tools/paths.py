@@ -20,7 +20,7 @@ ANSWERS = {
     "report": lambda config: report_folder(config.seed_folder).absolute(),
     "dataset": lambda config: Path(config.dataset_root).absolute(),
     "seed": lambda config: config.run.seed,
-    "method": lambda config: config.report.method,
+    "method": lambda config: config.method,
     "saliency": lambda config: config.report.saliency_source,
 }
 

@@ -48,6 +48,7 @@ def test_flags_come_after_the_file_and_short_ones_are_known(tmp_path):
     )
     assert (config.engine.max_steps, config.engine.seed) == (5, 3)
     assert config.training_run.path.as_posix() == "model/mine_masks_1_8"
+    assert config.method == "SGAN, 1/8 true masks"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from PIL import Image
 
 from common.errors import ConfigError, DataError
 from common.report.results import read_results
+from common.report.table import build_tables
 from sgan.evaluation.evaluate import parse
 from sgan.evaluation.scores import seed_scores
 from sgan.seeds.infer import make_seeds
@@ -88,3 +89,17 @@ def test_images_whose_masks_were_used_are_left_out(work, settings, capsys):
     make_seeds(settings(*flags))
     main([*TINY, *flags, "--res_path", str(settings(*flags).seed_folder), "--num_classes", "8"])
     assert "1 images whose true masks were used are left out" in capsys.readouterr().out
+
+
+def test_scores_of_some_images_stand_beside_those_of_all_in_a_column_of_their_own(work, settings):
+    flags = ("--semi.share", "0.25")
+    train_network(settings(*flags))
+    make_seeds(settings(*flags))
+    results = []
+    for given in ((), flags):
+        folder = settings(*given).seed_folder
+        main([*TINY, *given, "--res_path", str(folder), "--num_classes", "8"])
+        results += read_results(folder.with_name(f"{folder.name}_report") / "results.json")
+    (table,) = build_tables(results)
+    assert table.columns == (("seed", "train"), ("seed", "train without true masks"))
+    assert [row.method for row in table.rows] == ["all background", "SGAN", "SGAN, 1/4 true masks"]
