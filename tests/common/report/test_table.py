@@ -52,6 +52,16 @@ def test_the_same_measurement_with_the_same_outcome_counts_once(make_result, cha
     assert [result.run_folder for result in table.results] == ["runs/toy"]
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_floors_behind_different_crfs_are_the_same_floor(make_result, seed):
+    floors = [
+        make_result(**{**CRF, "method": "all background", "crf": crf, **more})
+        for crf, more in (("deeplab: 10 iterations", {}), ("sec: 10 iterations", {"seed": seed}))
+    ]
+    (table,) = build_tables(floors)
+    assert len(table.rows) == 1 and len(table.rows[0].cells[0].results) == 1 + seed
+
+
 def test_no_result_is_an_error():
     with pytest.raises(DataError, match="no results"):
         build_tables([])
