@@ -21,7 +21,11 @@ begin_marks() {
 }
 
 end_marks() {
-    if ! wait "$marks_job"; then
+    local status=0
+    wait "$marks_job" || status=$?
+    # Its number may belong to another process from now on.
+    trap - EXIT
+    if [[ $status -ne 0 ]]; then
         tail -n 5 "$marks_log" >&2
         echo "error: the marks failed; $marks_log says why" >&2
         exit 1

@@ -11,16 +11,8 @@
 #   OUT        folder of all outputs                                                              (runs/<name>_sgan/ablation)
 # class_maps and published_painting make other seeds with the network of full.
 set -euo pipefail
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
-    exit 0
-fi
-default_config=toy.yml
-source "$(dirname "${BASH_SOURCE[0]}")/here.sh"
-
-name=$(basename "$config" .yml)
-if [[ -n ${ROOT:-} ]]; then flags=(--dataset_root "$(absolute "$ROOT")" ${flags[@]+"${flags[@]}"}); fi
-marks=$(absolute "${MARKS:-$folder/../runs/${name}_marks}") out=$(absolute "${OUT:-$folder/../runs/${name}_sgan/ablation}")
+source "$(dirname "${BASH_SOURCE[0]}")/chain.sh"
+out=$(absolute "${OUT:-$folder/../runs/${name}_sgan/ablation}")
 
 variant_flags() {  # the settings of a variant, its row, and the variant whose network it takes
     network_of=$1

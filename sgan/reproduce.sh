@@ -17,17 +17,10 @@
 #   DSRG      1 trains DeepLab-v2 also as the paper does, on the seeds themselves   (1; on the toy set 0, for its time)
 #   STAGE0, GPUS, PYTHON   as in stage0.sh and train.sh
 set -euo pipefail
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
-    exit 0
-fi
-default_config=toy.yml
-source "$(dirname "${BASH_SOURCE[0]}")/here.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/chain.sh"
 source ../common/marks.sh
 
-name=$(basename "$config" .yml)
-if [[ -n ${ROOT:-} ]]; then flags=(--dataset_root "$(absolute "$ROOT")" ${flags[@]+"${flags[@]}"}); fi
-marks=$(absolute "${MARKS:-$folder/../runs/${name}_marks}") out=$folder/../runs/sgan
+out=$folder/../runs/sgan
 deeplab=$folder/../deeplabv2/configs/voc12_coco_pretrained.yaml dsrg_config=$folder/segmentation/configs/voc12.yaml
 chain=common/chain/configs/$name.yaml dense=() deeplab_flags=() dsrg_flags=()
 if [[ -f ../$chain ]]; then

@@ -198,8 +198,9 @@ def _build_row(method: str, cells: Sequence[Cell | None]) -> Row:
 
 def _require_same_measurement(seeds: Sequence[Result]) -> None:
     first = seeds[0]
+    compared = [name for name in SAME_IN_A_CELL if name not in _meaningless(first)]
     for other in seeds[1:]:
-        for name in (name for name in SAME_IN_A_CELL if name not in _meaningless(first)):
+        for name in compared:
             if getattr(first, name) != getattr(other, name):
                 raise DataError(
                     f"{first.method}, {first.stage}, {first.split}: seeds {first.seed} and {other.seed} differ in {name} "

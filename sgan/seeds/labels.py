@@ -35,7 +35,12 @@ class LabelMap:
             raise DataError(
                 f"{path} holds {seed.max()}, but seeds of this dataset end at {unlabelled}; make them again"
             )
-        return np.where(seed == unlabelled, IGNORE_LABEL, seed).astype(np.uint8)
+        return with_ignored(seed, self.layout.n_classes)
+
+
+def with_ignored(seed: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.uint8]:
+    """A seed as a label map: unlabelled pixels hold the ignore label."""
+    return np.where(seed > n_classes, IGNORE_LABEL, seed).astype(np.uint8)
 
 
 def make_label_maps(config: SganConfig) -> StageReport:

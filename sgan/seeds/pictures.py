@@ -10,7 +10,7 @@ import torch
 
 from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
-from common.data.palette import IGNORE_LABEL, colour_label_map
+from common.data.palette import colour_label_map
 from common.data.sampling import Sample
 from common.data.showing import most_classes
 from common.report.examples import write_class_names, write_example
@@ -21,6 +21,7 @@ from sgan.data.zoom import zoom_linear, zoom_nearest
 from sgan.models.attention import attention_weights
 from sgan.seeds.folders import report_folder
 from sgan.seeds.image import SeedInference, SeedInput
+from sgan.seeds.labels import with_ignored
 from sgan.settings import SganConfig
 
 Floats = npt.NDArray[np.floating]
@@ -66,11 +67,6 @@ def files_of(config: SganConfig, layout: DatasetLayout, image_id: str) -> Iterat
         yield Panel("initial seed", colour_label_map(with_ignored(read_label_map(initial), layout.n_classes)))
     if layout.masks.is_dir():
         yield Panel("ground truth", colour_label_map(read_label_map(layout.mask_path(image_id))))
-
-
-def with_ignored(seed: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.uint8]:
-    """A seed as a label map: unlabelled pixels hold the ignore label."""
-    return np.where(seed > n_classes, IGNORE_LABEL, seed).astype(np.uint8)
 
 
 def attention_of_strongest(
