@@ -1,9 +1,10 @@
 """One configuration from a dataclass, YAML files and flags; unknown keys are errors.
 
 A command describes its settings as a (nested) dataclass. Values come, later ones winning, from the dataclass defaults,
-any number of ``-c FILE.yaml`` in their order, and flags spelled like the keys (``--engine.max_steps 100``), wherever they
-stand. The short spellings in :data:`SHORTCUTS` (``--max-steps 100``) are the same for every command that trains; a flag of
-a setting that is true or false may stand alone (``--force``).
+any number of ``-c FILE.yaml`` in their order (each may name a base, see :mod:`common.config_files`), and flags spelled like
+the keys (``--engine.max_steps 100``), wherever they stand. The short spellings in :data:`SHORTCUTS` (``--max-steps 100``)
+are the same for every command; a flag of a setting that is true or false may stand alone (``--force``). A paper's own
+spelling of a setting, in files and flags, is a row of its alias table.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
+from common.config_files import Aliases, apply_alias, flatten, nest, read_settings
 from common.errors import ConfigError
 from common.files import write_text
 
@@ -31,6 +33,7 @@ SHORTCUTS: Mapping[str, str] = {
     "--seed": "--engine.seed",
     "--device": "--engine.device",
     "--workers": "--engine.workers",
+    "--root": "--data.root",
 }
 
 
@@ -41,6 +44,7 @@ def parse_config(
     program: str,
     description: str = "",
     shortcuts: Mapping[str, str] | None = None,
+    aliases: Aliases | None = None,
 ) -> Config:
     """Build ``config_class`` from defaults, YAML files and flags.
 
@@ -49,6 +53,7 @@ def parse_config(
         argv: the arguments without the program's name; None means those of the process.
         program: name shown in usage and error messages.
         shortcuts: short flag -> full flag; default :data:`SHORTCUTS`.
+        aliases: published key -> setting, in files and as flags.
 
     Raises:
         ConfigError: an unknown key, a value of the wrong type, a missing or broken file.
@@ -62,11 +67,17 @@ def parse_config(
     arguments = expand_shortcuts(
         list(sys.argv[1:] if argv is None else argv), SHORTCUTS if shortcuts is None else shortcuts
     )
+    arguments = expand_aliases(arguments, aliases or {})
     files, flags = split_off_files(expand_switches(arguments, config_class))
+    settings: dict[str, Any] = {}
     for file in files:
-        require_sections(read_yaml(Path(file)), config_class, file)
+        of_file = read_settings(Path(file), aliases or {})
+        require_known(of_file, config_class, program, file)
+        settings |= of_file
+    # The parser takes a YAML text in the place of a file.
+    from_files = [f"--config={yaml.safe_dump(nest(settings))}"] if settings else []
     try:
-        namespace = parser.parse_args([*(f"--config={file}" for file in files), *flags])
+        namespace = parser.parse_args([*from_files, *flags])
     except argparse.ArgumentError as error:
         raise ConfigError(f"{program}: {explain(str(error), config_class)}") from error
     namespace.pop("config", None)
@@ -83,6 +94,26 @@ def expand_shortcuts(arguments: list[str], shortcuts: Mapping[str, str]) -> list
     for argument in arguments:
         flag, equals, value = argument.partition("=")
         expanded.append(shortcuts.get(flag, flag) + equals + value)
+    return expanded
+
+
+def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
+    """Replace flags in a paper's spelling (``--max_iter 5``) by those used here; one that nothing reads goes with its value."""
+    expanded: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        flag, equals, value = argument.partition("=")
+        name = flag.removeprefix("--")
+        if not flag.startswith("--") or name not in aliases:
+            expanded.append(argument)
+            continue
+        if not equals:
+            value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
+        alias = aliases[name]
+        if alias is not None:
+            setting, converted = apply_alias(alias, value if isinstance(alias, str) else yaml.safe_load(value))
+            expanded.append(f"--{setting}={converted}")
     return expanded
 
 
@@ -110,14 +141,18 @@ def split_off_files(arguments: list[str]) -> tuple[list[str], list[str]]:
     return files, others
 
 
-def require_sections(values: Mapping[str, Any], config_class: type[Any], file: str) -> None:
-    """Raise :class:`ConfigError` when a section of a YAML file is a single value or empty."""
-    sections = {name.rpartition(".")[0] for name in default_settings(config_class)} - {""}
+def require_known(values: Mapping[str, Any], config_class: type[Any], program: str, file: str) -> None:
+    """Raise :class:`ConfigError` for a key of a file that is no setting, or a section that is a single value or empty."""
+    known = default_settings(config_class)
+    sections = {name.rpartition(".")[0] for name in known} - {""}
+    sections |= {section.rpartition(".")[0] for section in sections} - {""}
     for name, value in values.items():
-        if name in sections and not isinstance(value, Mapping):
+        if name in sections:
             raise ConfigError(
                 f"{file}: {name} is a section with settings of its own, not {value!r}; correct or remove it"
             )
+        if name not in known:
+            raise ConfigError(f"{program}: {file} has the key {name!r}, which is no setting{nearest(name, list(known))}")
 
 
 def explain(message: str, config_class: type[Any]) -> str:
@@ -129,11 +164,17 @@ def explain(message: str, config_class: type[Any]) -> str:
     )
     if unknown is None:
         return line
-    key = next(filter(None, unknown.groups())).split(".")[-1]
-    known = list(default_settings(config_class))
-    near = difflib.get_close_matches(key, [name.split(".")[-1] for name in known], n=1)
-    hint = [name for name in known if near and name.split(".")[-1] == near[0]]
-    return line + (f". Did you mean {hint[0]!r}?" if hint else f". Known keys: {', '.join(known)}.")
+    return line + nearest(next(filter(None, unknown.groups())), list(default_settings(config_class)))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """``". Did you mean 'engine.seed'?"`` for a name that is not known, or the known names where none is like it."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if not near:
+        last = [one.split(".")[-1] for one in known]
+        found = difflib.get_close_matches(name.split(".")[-1], last, n=1)
+        near = [one for one in known if found and one.split(".")[-1] == found[0]]
+    return f". Did you mean {near[0]!r}?" if near else f". Known keys: {', '.join(known)}."
 
 
 def default_settings(config_class: type[Any]) -> dict[str, Any]:
@@ -153,31 +194,5 @@ def config_to_dict(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` -> ``{"a.b": 1}``."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, yaml.safe_dump(dict(values), sort_keys=False))
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping safely.
-
-    Raises:
-        ConfigError: the file is missing, broken or not a mapping.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} does not hold settings (a mapping of keys to values)")
-    return values

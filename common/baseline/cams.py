@@ -8,7 +8,8 @@ from common.baseline.classifier import load_classifier, training_settings
 from common.baseline.config import BaselineConfig
 from common.cam.files import write_cams
 from common.cam.inference import CamInference, PyramidLoader
-from common.config import config_to_dict, read_yaml
+from common.config import config_to_dict
+from common.config_files import read_yaml
 from common.data.dataset import ListedImages
 from common.data.images import image_size
 from common.data.layout import DatasetLayout, open_layout

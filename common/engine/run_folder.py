@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.config import flatten, read_yaml, write_yaml
+from common.config import write_yaml
+from common.config_files import flatten, read_yaml
 from common.engine.checkpoint import checkpoint_step, latest_checkpoint
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError

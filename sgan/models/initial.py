@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from common.config import read_yaml
+from common.config_files import read_yaml
 from common.data.layout import open_layout
 from common.engine.run_folder import RunFolder
 from common.errors import ConfigError, DataError

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from common.config import read_yaml
+from common.config_files import read_yaml
 from common.data.dataset import ListedImages, Part
 from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.session import start_session

@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from common.config import config_to_dict, flatten, parse_config, read_yaml, write_yaml
+from common.config import config_to_dict, parse_config, write_yaml
+from common.config_files import Renamed, flatten, read_yaml
 from common.errors import ConfigError
 
 
@@ -186,3 +187,48 @@ def test_a_config_is_written_as_it_is_read(tmp_path):
 
 def test_nested_settings_have_dotted_names():
     assert flatten({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}
+
+
+ALIASES = {
+    "max_iter": "engine.max_steps",
+    "SOLVER.LR": "lr",
+    "SOLVER.RATE": "lr",
+    "kind": Renamed("engine.precision", {"half": "bf16", "full": "fp32"}.__getitem__),
+    "gt_path": None,
+}
+
+
+def parse_published(*arguments):
+    return parse_config(Settings, arguments, program="tiny", aliases=ALIASES)
+
+
+def test_a_published_file_is_read_in_its_own_spelling(yaml):
+    path = yaml("max_iter: 7\nSOLVER:\n  LR: 0.5\nkind: half\ngt_path: /nowhere\nscales: [1]\n")
+    assert parse_published("-c", path) == Settings(
+        lr=0.5, scales=[1.0], engine=Engine(max_steps=7, precision="bf16")
+    )
+
+
+def test_a_published_key_that_is_left_blank_is_not_set(yaml):
+    assert parse_published("-c", yaml("max_iter:\nSOLVER:\n  LR:\n")) == Settings()
+
+
+def test_published_spellings_are_flags_too():
+    flags = ["--max_iter", "7", "--SOLVER.LR=0.5", "--kind", "half", "--gt_path", "x", "--force", "--seed", "2"]
+    assert parse_published(*flags) == Settings(
+        force=True, lr=0.5, engine=Engine(max_steps=7, seed=2, precision="bf16")
+    )
+
+
+def test_a_file_holds_what_differs_from_the_base_it_names(yaml):
+    yaml("lr: 0.5\nengine:\n  max_steps: 5\n  seed: 1\n", "first.yaml")
+    yaml("base: first.yaml\nengine:\n  seed: 2\n", "second.yaml")
+    path = yaml("base: [second.yaml]\nrun: here\n", "third.yaml")
+    assert parse("-c", path) == Settings(run="here", lr=0.5, engine=Engine(max_steps=5, seed=2))
+
+
+def test_a_base_that_is_missing_or_the_file_itself_is_an_error_that_names_it(yaml):
+    with pytest.raises(ConfigError, match=r"cannot read .*nowhere\.yaml"):
+        parse("-c", yaml("base: nowhere.yaml\n"))
+    with pytest.raises(ConfigError, match=r"loop\.yaml is its own base"):
+        parse("-c", yaml("base: loop.yaml\n", "loop.yaml"))
