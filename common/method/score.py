@@ -1,0 +1,86 @@
+"""The one scorer of label maps: evaluate a folder against the masks, and record the result with its floor."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from common.data.layout import DatasetLayout
+from common.data.palette import IGNORE_LABEL
+from common.errors import DataError
+from common.metrics.confusion import Matrix
+from common.metrics.folder import evaluate_folder
+from common.report.record import Evaluated, floor_result, make_result
+from common.report.results import NONE, Result, add_results
+
+
+def label_matrix(
+    layout: DatasetLayout, ids: Sequence[str], folder: Path, ignore_label: int = IGNORE_LABEL
+) -> Matrix:
+    """The confusion matrix (int64 [n, n + 1], rows: truth, last column: none of the labels) of ``folder/<id>.png``.
+
+    Raises:
+        DataError: a file is missing, unreadable or does not fit its mask.
+    """
+    return evaluate_folder(
+        layout.mask_path,
+        lambda image_id: folder / f"{image_id}.png",
+        ids,
+        layout.n_classes + 1,
+        ignore_label=ignore_label,
+    ).matrix
+
+
+def record_score(
+    matrix: Matrix,
+    layout: DatasetLayout,
+    evaluated: Evaluated,
+    results: Path,
+    *,
+    split: str = "",
+    crf: str = NONE,
+    stage: str,
+    **fields: Any,
+) -> Result:
+    """Add the result of a confusion matrix, and that of its floor, to ``results.json``.
+
+    Args:
+        evaluated: list, number of images, run folder, seed, classes to score.
+        results: the file.
+        split: name of the split in the table, where it is not that of ``evaluated``.
+        crf: the CRF that the label maps went through, in words.
+        stage: column of the table.
+        fields: the others of :func:`common.report.record.make_result`.
+    """
+    result = make_result(matrix, layout, evaluated, stage=stage, crf=crf, **fields)
+    records = [floor_result(matrix, layout, evaluated, stage=stage, crf=crf), result]
+    if split:
+        records = [dataclasses.replace(record, split=split) for record in records]
+    add_results(results, records)
+    return records[-1]
+
+
+def any_masks(layout: DatasetLayout, ids: Sequence[str]) -> bool:
+    """Whether the list has masks.
+
+    Raises:
+        DataError: some of its images have one and others have not.
+    """
+    without = [image_id for image_id in ids if not has_file(layout.mask_path, image_id)]
+    if without and len(without) < len(ids):
+        raise DataError(
+            f"{len(without)} of {len(ids)} images have no mask, e.g. {without[0]}: add them or take the images out of "
+            "the list; the label maps are written"
+        )
+    return not without
+
+
+def has_file(path_of: Callable[[str], Path], image_id: str) -> bool:
+    """Whether ``path_of`` finds the file of an image."""
+    try:
+        path_of(image_id)
+    except DataError:
+        return False
+    return True

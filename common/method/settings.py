@@ -1,0 +1,119 @@
+"""Settings that every method has, under the same names; a method's own come on top in a dataclass that extends these."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from common.data.layout import DataConfig
+from common.engine.optimizer import OptimizerConfig
+from common.engine.schedules import ScheduleConfig
+from common.engine.settings import EngineConfig
+from common.errors import ConfigError
+from common.models.backbones import BackboneConfig
+
+S = TypeVar("S")
+
+
+@dataclass
+class ReportConfig:
+    """What results and pictures say about a run.
+
+    Args:
+        method: row of the results table; empty for the method's own name.
+        saliency_source: which network and data made the saliency maps; part of every result that used them.
+        score_classes: names to score; others are ignored in the masks. Empty scores all.
+        pictures: images that the report shows.
+    """
+
+    method: str = ""
+    saliency_source: str = ""
+    score_classes: list[str] = field(default_factory=list)
+    pictures: int = 6
+
+
+@dataclass
+class ChainConfig:
+    """What reproduce runs around the method's own stages.
+
+    Args:
+        title: heading of the report; empty for the method's name and dataset.
+        description: first paragraph of the report.
+        reference: configuration of plain CAM for the reference rows (floor, plain CAM, CAM x saliency, ceiling); empty for
+            none.
+        reference_out: folder of the reference rows, which all methods of a dataset share.
+        segmentation: configuration of DeepLab-v2; empty leaves it out.
+        segmentation_weights: its initial weights; empty for the configuration's.
+    """
+
+    title: str = ""
+    description: str = ""
+    reference: str = ""
+    reference_out: str = ""
+    segmentation: str = ""
+    segmentation_weights: str = ""
+
+
+@dataclass
+class MethodSettings:
+    """Settings of every method.
+
+    Args:
+        out: folder of the run and of all that is made from it.
+        force: redo what is there.
+        split: list of the training images (train or val).
+        data: the dataset.
+        backbone: feature extractor of the network.
+        engine: how the training runs.
+        optimizer: optimiser.
+        schedule: learning-rate schedule.
+        report: what results and pictures say.
+        chain: what reproduce runs around the method's own stages.
+    """
+
+    out: str = "runs/method"
+    force: bool = False
+    split: Literal["train", "val"] = "train"
+    data: DataConfig = field(default_factory=DataConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    chain: ChainConfig = field(default_factory=ChainConfig)
+
+
+def with_values(settings: S, values: Mapping[str, Any]) -> S:
+    """A copy with dotted settings changed, checked as if they had been given so.
+
+    Raises:
+        ConfigError: there is no such setting, or a value contradicts another.
+    """
+    changed = copy.deepcopy(settings)
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        holder: Any = changed
+        for section in sections:
+            holder = getattr(holder, section, None)
+        if not hasattr(holder, last):
+            raise ConfigError(f"{type(settings).__name__} has no setting {name}")
+        setattr(holder, last, value)
+    return _checked(changed)
+
+
+def _checked(section: S) -> S:
+    """The dataclass and all its sections made anew, so that their own checks run."""
+    values = {
+        one.name: _checked(value) if dataclasses.is_dataclass(value := getattr(section, one.name)) else value
+        for one in dataclasses.fields(section)  # type: ignore[arg-type]
+        if one.init
+    }
+    return type(section)(**values)
+
+
+def without_initial_weights(settings: S) -> S:
+    """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
+    return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings

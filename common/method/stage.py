@@ -1,0 +1,42 @@
+"""What all kinds of stages share: a name, and a run from the settings to an exit status."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common.data.layout import DatasetLayout, open_layout
+
+
+def dataset_of(settings: Any) -> DatasetLayout:
+    """The dataset of ``settings.data``."""
+    return open_layout(settings.data)
+
+
+def inside(*parts: str) -> Callable[[Any], Path]:
+    """``settings -> <out>/<parts>``: where a stage writes unless the paper has another place."""
+    return lambda settings: Path(settings.out).joinpath(*parts)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage(ABC):
+    """One step of a method, a command of its own.
+
+    Attributes:
+        name: the command.
+        text: what it does, for the help.
+        layout: the dataset it works on.
+        folder: where it writes.
+    """
+
+    name: str
+    text: str = ""
+    layout: Callable[[Any], DatasetLayout] = dataset_of
+    folder: Callable[[Any], Path] = field(default_factory=inside)
+
+    @abstractmethod
+    def run(self, settings: Any) -> int:
+        """Do it; what is complete is skipped. 1 when an image failed, else 0."""

@@ -1,0 +1,206 @@
+"""The kind of stage that trains: the one assembly of session, run folder, network, data, optimiser, schedule and loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import default_collate
+
+from common.config import config_to_dict
+from common.data.layout import DatasetLayout
+from common.data.sampling import SeededDataset
+from common.engine.checkpoint import load_model_state
+from common.engine.loading import Collate
+from common.engine.losses import StepFunction
+from common.engine.optimizer import body_and_head_rules, build_optimizer, parameter_groups
+from common.engine.randomness import seed_everything
+from common.engine.run_folder import RunFolder
+from common.engine.schedules import Schedule, build_schedule
+from common.engine.session import Session, start_session
+from common.engine.settings import FREE_TO_CHANGE, EngineConfig
+from common.engine.train import train
+from common.errors import CheckpointError
+from common.files import write_torch
+from common.method.settings import without_initial_weights
+from common.method.stage import Stage
+from common.models.weights import load_weights, read_state_dict
+
+# Sections that decide a trained network in every method; what a method adds, it names.
+SECTIONS = ("data", "split", "backbone", "engine", "optimizer", "schedule")
+
+
+def head_and_backbone_optimizer(settings: Any, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser of the settings; the module ``head`` learns faster than the backbone."""
+    chosen = settings.optimizer
+    rules = body_and_head_rules("head", chosen.head_lr_multiplier)
+    return build_optimizer(
+        chosen, parameter_groups(network, rules, chosen.lr, chosen.weight_decay, chosen.decay_vectors)
+    )
+
+
+def schedule_of_settings(settings: Any, engine: EngineConfig) -> Schedule:
+    return build_schedule(settings.schedule, engine.max_steps)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The published form of a trained network: a file beside the checkpoints.
+
+    Attributes:
+        path: (settings, dataset) -> file.
+        content: (network, training engine's settings) -> what ``torch.save`` writes; None for the network's tensors alone.
+        load: reads the file into a network; None for a file of the network's tensors.
+    """
+
+    path: Callable[[Any, DatasetLayout], Path]
+    content: Callable[[Any, nn.Module, EngineConfig], Mapping[str, Any]] | None = None
+    load: Callable[[nn.Module, Path], None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Training(Stage):
+    """Train a network, or continue where a stopped training was.
+
+    Every callable takes the method's settings and hands on values: networks, losses and samples do not know them.
+
+    Attributes:
+        network: (settings, dataset) -> the network with its initial weights.
+        step: (settings, network) -> ``(network, batch) -> losses``.
+        data: (settings, dataset) -> samples.
+        optimizer: (settings, network) -> optimiser over the network's groups.
+        schedule: (settings, engine) -> factor of the rates by step.
+        engine: (settings, number of samples) -> how long and how the loop runs.
+        decides: settings and sections that decide the trained network.
+        free: dotted settings that may change between a stopped run and its continuation.
+        collate: settings -> how samples become a batch.
+        prepare: (settings, network), once the optimiser has the parameters: e.g. fold frozen BatchNorm layers.
+        after: the training of the same method whose end this one starts from, in place of initial weights.
+        published: the file written at the end.
+        summary: (settings, number of samples, device) -> what is printed first.
+    """
+
+    network: Callable[[Any, DatasetLayout], nn.Module]
+    step: Callable[[Any, nn.Module], StepFunction]
+    data: Callable[[Any, DatasetLayout], SeededDataset]
+    name: str = "train"
+    optimizer: Callable[[Any, nn.Module], torch.optim.Optimizer] = head_and_backbone_optimizer
+    schedule: Callable[[Any, EngineConfig], Schedule] = schedule_of_settings
+    engine: Callable[[Any, int], EngineConfig] = lambda settings, n_samples: settings.engine
+    decides: Collection[str] = SECTIONS
+    free: Collection[str] = FREE_TO_CHANGE
+    collate: Callable[[Any], Collate] = lambda settings: default_collate
+    prepare: Callable[[Any, nn.Module], None] = lambda settings, network: None
+    after: Training | None = None
+    published: Published | None = None
+    summary: Callable[[Any, int, torch.device], str] = field(default=lambda settings, n_samples, device: "")
+
+    def run(self, settings: Any) -> int:
+        """Train to the end of the settings' steps.
+
+        Raises:
+            ConfigError: the settings contradict each other, or the run that is there.
+            DataError: the dataset is not there.
+            CheckpointError: the initial weights, or the training before, are missing or do not fit.
+        """
+        layout = self.layout(settings)
+        data = self.data(settings, layout)
+        engine, run = self.engine(settings, len(data)), self.run_folder(settings)
+        with start_session(engine.device) as session:
+            decisive = self.decisive(settings)
+            session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
+            seed_everything(engine.seed)
+            network = self.initial_network(settings, layout, len(data)).train()
+            optimizer = self.optimizer(settings, network)
+            self.prepare(settings, network)
+            summary = self.summary(settings, len(data), session.device)
+            if summary and session.is_main:
+                print(summary)
+            step, schedule = self.step(settings, network), self.schedule(settings, engine)
+            train(
+                *(network, step, data, optimizer, schedule),
+                *(engine, run, session, decisive, self.collate(settings)),
+            )
+            self.publish(settings, layout, network, engine, session)
+        return 0
+
+    def run_folder(self, settings: Any) -> RunFolder:
+        return RunFolder(self.folder(settings))
+
+    def decisive(self, settings: Any) -> dict[str, Any]:
+        """The settings that decide the trained network."""
+        values = config_to_dict(settings)
+        return {name: values[name] for name in self.decides}
+
+    def initial_network(self, settings: Any, layout: DatasetLayout, n_samples: int) -> nn.Module:
+        """The network as this training starts from it."""
+        if self.after is None:
+            return self.network(settings, layout)
+        checkpoint = self.after.checkpoint(settings, n_samples)
+        # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
+        network = self.network(without_initial_weights(settings), layout)
+        load_weights(network, load_model_state(checkpoint), source=str(checkpoint))
+        return network
+
+    def checkpoint(self, settings: Any, n_samples: int) -> Path:
+        """The checkpoint of the finished training.
+
+        Raises:
+            CheckpointError: there is none, or the training stopped earlier.
+        """
+        return self.run_folder(settings).finished_checkpoint(self.engine(settings, n_samples).end_step)
+
+    def publish(
+        self, settings: Any, layout: DatasetLayout, network: nn.Module, engine: EngineConfig, session: Session
+    ) -> None:
+        """Write the published form of a training that reached its end."""
+        published = self.published
+        if published is None or engine.end_step < engine.max_steps:
+            return
+        path = published.path(settings, layout)
+
+        def write() -> None:
+            # The checkpoint's tensors are compact and on the CPU; the network's may be neither.
+            state = load_model_state(self.run_folder(settings).finished_checkpoint(engine.max_steps))
+            content = published.content
+            write_torch(path, state if content is None else content(settings, network, engine))
+            print(f"wrote {path}")
+
+        session.on_main(write)
+
+    def trained(self, settings: Any, layout: DatasetLayout, given: str = "") -> tuple[nn.Module, Path]:
+        """The trained network in eval mode, and the file it was read from.
+
+        Args:
+            given: a file to use in place of this training's own.
+
+        Raises:
+            CheckpointError: the training is missing or unfinished, or the file is of another network.
+        """
+        network = self.network(without_initial_weights(settings), layout)
+        if self.published is None and not given:
+            path = self.checkpoint(settings, len(self.data(settings, layout)))
+            load_weights(network, load_model_state(path), source=str(path))
+            return network.eval(), path
+        path = Path(given) if given else self.published_file(settings, layout)
+        if self.published is not None and self.published.load is not None:
+            self.published.load(network, path)
+        else:
+            load_weights(network, read_state_dict(path), source=str(path))
+        return network.eval(), path
+
+    def published_file(self, settings: Any, layout: DatasetLayout) -> Path:
+        """The published form of the trained network.
+
+        Raises:
+            CheckpointError: the training was not run, or not to its end.
+        """
+        assert self.published is not None
+        path = self.published.path(settings, layout)
+        if not path.is_file():
+            raise CheckpointError(f"no trained network {path}; run the stage {self.name} first, to its end")
+        return path
