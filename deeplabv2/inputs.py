@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,9 +36,22 @@ class InputConvention:
         colour = self.mean if self.order == "RGB" else self.mean[::-1]
         return colour if self.resize_in_float else tuple(round(channel) for channel in colour)  # type: ignore[return-value]
 
+    @property
+    def rounded(self) -> InputConvention:
+        """With the mean in whole grey levels, as DSRG's test and its CRF take it (defect 14 of the sgan spec: kept)."""
+        first, second, third = (float(round(channel)) for channel in self.mean)
+        return replace(self, mean=(first, second, third)) if self.order == "BGR" else self
+
     def image(self, image: np.ndarray) -> torch.Tensor:
         """RGB image H x W x 3 in 0..255 -> network input, float32 3 x H x W."""
         return InputTensors(self).image(image)
+
+    def colours(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Network input N x 3 x h x w -> what it showed, uint8 N x h x w x 3, BGR."""
+        std, mean = (torch.tensor(values, dtype=inputs.dtype, device=inputs.device) for values in (self.std, self.mean))
+        levels = inputs * std[:, None, None] + mean[:, None, None]
+        bgr = levels if self.order == "BGR" else levels.flip(1)
+        return bgr.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous()
 
 
 def caffe_input(mean_bgr: tuple[float, float, float]) -> InputConvention:
@@ -56,7 +69,8 @@ class InputTensors(ToTensors):
     """The last transform of a sample: normalisation in a network's convention, and conversion to tensors."""
 
     def __init__(self, convention: InputConvention) -> None:
-        super().__init__(np.divide(convention.mean, RGB_RANGE), np.divide(convention.std, RGB_RANGE))
+        mean, std = ([channel / RGB_RANGE for channel in values] for values in (convention.mean, convention.std))
+        super().__init__(mean, std)
         self.reverses = convention.order == "BGR"
 
     def image(self, image: np.ndarray) -> torch.Tensor:

@@ -1,35 +1,24 @@
-"""``demo.py live``: what a camera sees, segmented frame by frame."""
+"""``demo.py live``: what a camera sees, segmented frame by frame in a window."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from deeplabv2.inference.one_image import SegmentImage
-from deeplabv2.label_names import label_names
-from deeplabv2.settings import DeepLabConfig
-from deeplabv2.window import require_display
 
 WINDOW = "DeepLab"
 OPACITY = 0.5
 
 
-@dataclass
-class LiveConfig(DeepLabConfig):
-    """Segment what a camera sees.
-
-    Args:
-        camera_id: number of the camera.
-        with_crf: refine with the dense CRF (seconds per frame).
-    """
-
-    camera_id: int = 0
-    with_crf: bool = False
+def require_display() -> None:
+    """Raise :class:`ConfigError` where there is no screen: OpenCV would end the whole process."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise ConfigError("there is no screen to open a window on (DISPLAY is not set); run this at a desktop")
 
 
 class LiveWindow:
@@ -55,29 +44,6 @@ class LiveWindow:
         height, width = self.label_map.shape
         if event == cv2.EVENT_LBUTTONDOWN and y < height and x < width:
             print(self.names[self.label_map[y, x]])
-
-
-def run_live(config: LiveConfig) -> int:
-    """Segment frames until q is pressed.
-
-    Raises:
-        ConfigError: there is no camera or no screen.
-        CheckpointError: the checkpoint cannot be used.
-        DataError: the camera stops.
-    """
-    require_display()
-    names = label_names(config)
-    frames = camera_frames(config.camera_id)
-    first = next(frames)
-    with start_session(config.RUN.DEVICE) as session:
-        segment = SegmentImage(config, config.with_crf, session.device)
-        window = LiveWindow(names)
-        going = window.show(*segment(first, "camera"))
-        while going:
-            going = window.show(*segment(next(frames), "camera"))
-    frames.close()
-    cv2.destroyAllWindows()
-    return 0
 
 
 def camera_frames(number: int) -> Generator[np.ndarray, None, None]:

@@ -88,12 +88,12 @@ class ChainConfig:
         """``-c CONFIG`` and flags of the DeepLab-v2 commands."""
         arguments = ["-c", str(find_config("deeplabv2", self.segmentation))]
         arguments += ["--EXP.OUTPUT_DIR", f"{self.out}/deeplabv2", "--EXP.ID", labels.experiment]
-        arguments += ["--EXP.METHOD", labels.method]
-        arguments += ["--EXP.SALIENCY_SOURCE", saliency_source if labels.uses_saliency else "none"]
+        arguments += ["--method", labels.method]
+        arguments += ["--saliency_source", saliency_source if labels.uses_saliency else "none"]
         arguments += ["--seed", str(self.seed), "--device", self.device, "--workers", str(self.workers)]
         arguments += ["--label-dir", f"{self.out}/baseline/labels/{labels.folder}"] if labels.folder else []
         arguments += ["--root", self.root] if self.root else []
-        return arguments + (["--MODEL.BODY.weights", self.weights] if self.weights else [])
+        return arguments + (["--network.backbone.weights", self.weights] if self.weights else [])
 
 
 def find_config(package: str, name: str) -> Path:

@@ -22,11 +22,11 @@ def small_chain(tmp_path_factory) -> ChainConfig:
     folder = tmp_path_factory.mktemp("chain")
     make_toy(folder / "data", ToyConfig(n_train=12, n_val=4))
     engine = {"max_steps": 3, "batch_size": 4}
-    solver = {"ITER_MAX": 3, "BATCH_SIZE": {"TRAIN": 4, "TEST": 4}}
+    small = {"engine": engine, "test": {"batch_size": 4}}
     return ChainConfig(
         title="A small chain",
         baseline=shortened("common.baseline", folder / "baseline.yaml", engine=engine),
-        segmentation=shortened("deeplabv2", folder / "deeplabv2.yaml", SOLVER=solver),
+        segmentation=shortened("deeplabv2", folder / "deeplabv2.yaml", **small),
         out=str(folder / "out"),
         root=str(folder / "data"),
         device="cpu",

@@ -24,16 +24,16 @@ def test_a_segmentation_learns_from_the_folder_its_labels_are_in():
     config = ChainConfig(out="runs/x")
     arguments = config.segmentation_arguments(PLAIN_CAM, "maps")
     assert arguments[arguments.index("--label-dir") + 1] == "runs/x/baseline/labels/plain_cam"
-    assert arguments[arguments.index("--EXP.SALIENCY_SOURCE") + 1] == "none"
+    assert arguments[arguments.index("--saliency_source") + 1] == "none"
     guided = config.segmentation_arguments(CAM_X_SALIENCY, "maps")
-    assert guided[guided.index("--EXP.SALIENCY_SOURCE") + 1] == "maps"
+    assert guided[guided.index("--saliency_source") + 1] == "maps"
     assert "--label-dir" not in config.segmentation_arguments(FULLY_SUPERVISED, "maps")
 
 
 def test_initial_weights_reach_both_networks():
     config = ChainConfig(weights="mobilenet.pth")
     assert config.baseline_arguments()[-2:] == ["--backbone.weights", "mobilenet.pth"]
-    assert config.segmentation_arguments(PLAIN_CAM, "")[-2:] == ["--MODEL.BODY.weights", "mobilenet.pth"]
+    assert config.segmentation_arguments(PLAIN_CAM, "")[-2:] == ["--network.backbone.weights", "mobilenet.pth"]
 
 
 def test_every_shipped_chain_names_configurations_that_exist():
