@@ -23,7 +23,7 @@ from deeplabv2.inference.outputs import ReadPredictions, read_origin, read_recor
 from deeplabv2.inference.predictor import Form, Prediction, Predictor, largest_label
 from deeplabv2.inference.refine import ImageCrf
 from deeplabv2.networks.build import load_network
-from deeplabv2.scores import score_folder
+from deeplabv2.results import score_folder
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.test import existing_checkpoint, form_of, network_input, part_of, prediction_record, tags_of
 

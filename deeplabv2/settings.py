@@ -19,7 +19,7 @@ from deeplabv2.inference.squares import Edge
 from deeplabv2.losses import LossName
 from deeplabv2.networks.dsrg import CAFFE_MEAN, OUTPUT_STRIDE
 from deeplabv2.networks.registry import NetworkConfig
-from deeplabv2.seed_layers import SCALE
+from deeplabv2.seed_losses import SCALE
 
 # Losses that take the label maps as seeds, one label per position of the logits.
 SEED_LOSSES = ("dsrg", "retrain")

@@ -22,8 +22,7 @@ from deeplabv2.inference.predictor import Form, NetworkInput, Prediction, Predic
 from deeplabv2.inference.squares import Squares
 from deeplabv2.inference.whole import WholeImages
 from deeplabv2.networks.build import load_network
-from deeplabv2.pictures import draw_pictures
-from deeplabv2.scores import score_folder
+from deeplabv2.results import draw_pictures, score_folder
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.train import convention_of
 

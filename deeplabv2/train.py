@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -21,14 +22,12 @@ from common.models.backbones import describe_weights
 from common.models.frozen import fold_frozen_batchnorm
 from deeplabv2.dataset import TrainingCollate, TrainingImages, open_dataset
 from deeplabv2.inference.squares import resize_aligned
-from deeplabv2.inputs import InputConvention
 from deeplabv2.losses import LossName, map_loss, pyramid_losses
 from deeplabv2.networks.build import build_network, input_convention, network_groups
 from deeplabv2.networks.dsrg import OUTPUT_STRIDE
 from deeplabv2.networks.registry import network_kind
-from deeplabv2.samples import scaled_crop, warped_crop
-from deeplabv2.seed_layers import training_crf
-from deeplabv2.seed_losses import SeedTerms, dsrg_losses, retrain_losses
+from deeplabv2.samples import InputConvention, scaled_crop, warped_crop
+from deeplabv2.seed_losses import dsrg_losses, retrain_losses, training_crf
 from deeplabv2.settings import DeepLabConfig, LossConfig, TestConfig
 
 # What the run folder holds: all that a prediction needs too, so that it finds its settings beside the checkpoint. Scores and test
@@ -82,7 +81,8 @@ class SeedStep:
     def __init__(self, loss: LossConfig, ignore_label: int, convention: InputConvention) -> None:
         self.retrains, self.ignore_label, self.convention = loss.name == "retrain", ignore_label, convention.rounded
         grow = (loss.grow_background, loss.grow_foreground) if loss.grow else None
-        self.terms = SeedTerms(loss.seed, loss.constrain, training_crf(loss.crf_scale), loss.crf_engine, grow)
+        crf = {"crf": training_crf(loss.crf_scale), "engine": loss.crf_engine}
+        self.losses = partial(dsrg_losses, seed=loss.seed, constrain=loss.constrain, grow=grow, **crf)
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
         (logits,) = network(batch["image"])
@@ -90,7 +90,7 @@ class SeedStep:
         labels = seeds.masked_fill(seeds == self.ignore_label, logits.shape[1])
         if self.retrains:
             return retrain_losses(logits, labels)
-        return dsrg_losses(logits, labels, self.photographs(batch["image"], labels), self.terms, batch.get("tags"))
+        return self.losses(logits, labels, self.photographs(batch["image"], labels), tags=batch.get("tags"))
 
     def photographs(self, images: Tensor, labels: Tensor) -> Tensor:
         """What the CRF sees: the network's input at the size of the logits, uint8 N x h x w x 3, BGR."""

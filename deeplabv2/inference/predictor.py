@@ -17,7 +17,7 @@ from common.data.images import read_image
 from common.data.sampling import Sample
 from common.errors import DataError, NonFiniteError
 from common.models.fold import fold_batchnorm
-from deeplabv2.inputs import InputConvention
+from deeplabv2.samples import InputConvention
 
 Floats = npt.NDArray[np.float32]
 # What the scores of an image's own labels gain where its tags are given: more than a probability can be.

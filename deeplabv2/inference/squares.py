@@ -20,7 +20,7 @@ from common.data.sampling import Sample
 from common.engine.precision import autocast
 from common.errors import ConfigError
 from deeplabv2.inference.predictor import Floats, Form, Prediction
-from deeplabv2.inputs import InputConvention
+from deeplabv2.samples import InputConvention
 
 Edge = Literal["repaired", "published"]
 SMALLEST_PROBABILITY = 1e-5

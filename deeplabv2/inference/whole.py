@@ -17,8 +17,8 @@ from common.engine.inference import same_size_groups
 from common.engine.precision import autocast
 from common.errors import ConfigError
 from deeplabv2.inference.predictor import Floats, Form, Prediction
-from deeplabv2.inputs import InputConvention
 from deeplabv2.networks.msc import enlarge, resize_by
+from deeplabv2.samples import InputConvention
 
 # 256 MiB of float32: a photograph of 12 million pixels takes a few labels at a time, images of usual size all at once.
 ENLARGED_AT_ONCE = 1 << 26

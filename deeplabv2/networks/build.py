@@ -12,10 +12,10 @@ from torch import nn
 from common.engine.optimizer import OptimizerConfig, parameter_groups
 from common.errors import CheckpointError
 from common.models.weights import load_weights, read_state_dict
-from deeplabv2.inputs import InputConvention, caffe_input, imagenet_input
 from deeplabv2.networks.initial_weights import caffe_tensors
 from deeplabv2.networks.msc import MSC
 from deeplabv2.networks.registry import NetworkConfig, network_kind
+from deeplabv2.samples import InputConvention, caffe_input, imagenet_input
 
 
 def bare_network(config: NetworkConfig) -> nn.Module:
@@ -96,5 +96,6 @@ def input_convention(config: NetworkConfig, mean_bgr: tuple[float, float, float]
 
 def network_groups(network: nn.Module, config: NetworkConfig, optimizer: OptimizerConfig) -> list[dict[str, Any]]:
     """The optimiser's parameter groups; what does not learn is in none."""
-    rules = network_kind(config).rules(optimizer.head_lr_multiplier)
+    kind = network_kind(config)
+    rules = kind.rules(kind.head, optimizer.head_lr_multiplier)
     return parameter_groups(network, rules, optimizer.lr, optimizer.weight_decay, optimizer.decay_vectors)

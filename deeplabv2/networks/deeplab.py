@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from common.models.base import BATCH_NORMS, Backbone, freeze_batchnorm_statistics
 from common.models.resnet import Bottleneck, ResNet
-from deeplabv2.networks.caffe_resnet import OUT_CHANNELS, caffe_resnet
 
 HIDDEN_CHANNELS = 1024
 LARGE_FOV_RATE = 12
@@ -106,31 +105,6 @@ class DeepLab(nn.Sequential):
         super().train(mode)
         freeze_batchnorm_statistics(self)
         return self
-
-
-def deeplabv2_resnet(n_labels: int, n_blocks: Sequence[int], rates: Sequence[int]) -> DeepLab:
-    """DeepLab-v2 on the Caffe ResNet."""
-    return DeepLab(**caffe_resnet(n_blocks), aspp=atrous_pyramid(OUT_CHANNELS, n_labels, rates))
-
-
-def deeplabv1_resnet(n_labels: int, n_blocks: Sequence[int]) -> DeepLab:
-    """The container of the COCO weights: a 1x1 classifier on the Caffe ResNet."""
-    return DeepLab(**caffe_resnet(n_blocks), fc=nn.Conv2d(OUT_CHANNELS, n_labels, 1))
-
-
-def deeplabv1_resnet_fov(n_labels: int, n_blocks: Sequence[int]) -> DeepLab:
-    """L2G's DeepLab-v1: LargeFOV on the Caffe ResNet."""
-    return DeepLab(**caffe_resnet(n_blocks), fov=large_fov(OUT_CHANNELS, n_labels))
-
-
-def deeplabv2_vgg16(n_labels: int, rates: Sequence[int]) -> DeepLab:
-    """L2G's DeepLab-v2 on VGG-16."""
-    return DeepLab(**vgg16_layers(), aspp=hidden_atrous_pyramid(VGG_CHANNELS, n_labels, rates))
-
-
-def deeplabv1_vgg16(n_labels: int) -> DeepLab:
-    """L2G's DeepLab-v1 on VGG-16."""
-    return DeepLab(**vgg16_layers(), aspp=large_fov(VGG_CHANNELS, n_labels))
 
 
 class BackboneAndHead(nn.Module):

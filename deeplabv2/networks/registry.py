@@ -13,7 +13,17 @@ from common.engine.optimizer import GroupRule, body_and_head_rules
 from common.errors import ConfigError
 from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
 from common.models.weights import LoadReport, load_weights
-from deeplabv2.networks import deeplab
+from deeplabv2.networks.caffe_resnet import OUT_CHANNELS, caffe_resnet
+from deeplabv2.networks.deeplab import (
+    VGG_CHANNELS,
+    BackboneAndHead,
+    DeepLab,
+    I2CRCNetwork,
+    atrous_pyramid,
+    hidden_atrous_pyramid,
+    large_fov,
+    vgg16_layers,
+)
 from deeplabv2.networks.dsrg import DeepLabVGG16, DSRGNetwork
 from deeplabv2.networks.initial_weights import load_published, load_vgg16
 from deeplabv2.networks.msc import ResizeConvention
@@ -72,17 +82,17 @@ class NetworkConfig:
         return self.rates or RATES
 
 
-def head_rules(head: str) -> Callable[[float], list[GroupRule]]:
+def head_rules(head: str, multiplier: float) -> list[GroupRule]:
     """Backbone 1x, head weights 10x, head biases 20x without decay (deeplabv2 spec, section 5)."""
-    return lambda multiplier: body_and_head_rules(head, multiplier)
+    return body_and_head_rules(head.removesuffix("."), multiplier)
 
 
-def one_group(multiplier: float) -> list[GroupRule]:
+def one_group(head: str, multiplier: float) -> list[GroupRule]:
     """I2CRC: everything learns alike."""
     return [GroupRule("all", "")]
 
 
-def caffe_rules(multiplier: float) -> list[GroupRule]:
+def caffe_rules(head: str, multiplier: float) -> list[GroupRule]:
     """Weights 1x, biases 2x without decay; of the last layers ten times that (sgan spec, section 5.2)."""
     return [
         GroupRule("head_bias", r"(^|\.)fc8_\d+\.bias$", 2 * multiplier, decays=False),
@@ -99,7 +109,7 @@ class NetworkKind:
     Attributes:
         build: settings -> network for one scale. Weights are random, or those of the backbone.
         head: beginning of the names of its head, which may be missing from initial weights.
-        rules: rate of the head relative to the backbone -> groups of parameters.
+        rules: (head, its rate relative to the backbone) -> groups of parameters.
         input: ``caffe`` (BGR minus mean) or ``imagenet`` (RGB, normalised).
         backbone: what of the setting it reads: all of it, its weights, or nothing.
         load: (network for one scale, head, weights, force) -> what was loaded; starts it from ``weights``.
@@ -108,25 +118,46 @@ class NetworkKind:
 
     build: Callable[[NetworkConfig], nn.Module]
     head: str
-    rules: Callable[[float], list[GroupRule]]
+    rules: Callable[[str, float], list[GroupRule]] = head_rules
     input: Literal["caffe", "imagenet"] = "caffe"
     backbone: Literal["all", "weights", "nothing"] = "nothing"
     load: Callable[[nn.Module, str, str, bool], LoadReport] = load_published
     trains: bool = True
 
 
-def deeplabv2s_resnet(config: NetworkConfig) -> nn.Module:
-    """DeepLab-v2 with small rates, which are what the name says."""
-    if tuple(config.all_rates) not in (RATES, SMALL_RATES):
+def caffe_deeplab(config: NetworkConfig, rates: Sequence[int] | None = None) -> nn.Module:
+    """DeepLab-v2 on the Caffe ResNet, with ``rates`` where the name says which."""
+    if rates and tuple(config.all_rates) not in (RATES, tuple(rates)):
         raise ConfigError(
-            f"{config.name} has the rates {SMALL_RATES}; leave network.rates out or choose DeepLabV2_ResNet101_MSC"
+            f"{config.name} has the rates {rates}; leave network.rates out or choose DeepLabV2_ResNet101_MSC"
         )
-    return deeplab.deeplabv2_resnet(config.n_labels, config.blocks, SMALL_RATES)
+    aspp = atrous_pyramid(OUT_CHANNELS, config.n_labels, rates or config.all_rates)
+    return DeepLab(**caffe_resnet(config.blocks), aspp=aspp)
+
+
+def deeplabv1(config: NetworkConfig) -> nn.Module:
+    """The container of the COCO weights: a 1x1 classifier on the Caffe ResNet."""
+    return DeepLab(**caffe_resnet(config.blocks), fc=nn.Conv2d(OUT_CHANNELS, config.n_labels, 1))
+
+
+def deeplabv1_fov(config: NetworkConfig) -> nn.Module:
+    """L2G's DeepLab-v1: LargeFOV on the Caffe ResNet."""
+    return DeepLab(**caffe_resnet(config.blocks), fov=large_fov(OUT_CHANNELS, config.n_labels))
+
+
+def deeplabv2_vgg16(config: NetworkConfig) -> nn.Module:
+    """L2G's DeepLab-v2 on VGG-16."""
+    return DeepLab(**vgg16_layers(), aspp=hidden_atrous_pyramid(VGG_CHANNELS, config.n_labels, config.all_rates))
+
+
+def deeplabv1_vgg16(config: NetworkConfig) -> nn.Module:
+    """L2G's DeepLab-v1 on VGG-16."""
+    return DeepLab(**vgg16_layers(), aspp=large_fov(VGG_CHANNELS, config.n_labels))
 
 
 def i2crc(config: NetworkConfig) -> nn.Module:
     """I2CRC's network, its backbone from ImageNet weights where network.backbone.weights names them."""
-    network = deeplab.I2CRCNetwork(config.n_labels, config.all_rates)
+    network = I2CRCNetwork(config.n_labels, config.all_rates)
     backbone = dataclasses.replace(config.backbone, name="resnet101", width=1.0)
     if backbone.weights:
         state, source = backbone_weights(backbone)
@@ -134,39 +165,24 @@ def i2crc(config: NetworkConfig) -> nn.Module:
     return network
 
 
+def vgg16_of_dsrg(config: NetworkConfig) -> nn.Module:
+    return DeepLabVGG16(config.n_labels, config.all_rates, config.width)
+
+
 def on_backbone(network: Callable[..., nn.Module]) -> Callable[[NetworkConfig], nn.Module]:
     return lambda config: network(build_backbone(config.backbone), config.n_labels, config.all_rates)
 
 
 NETWORKS = {
-    "DeepLabV2_ResNet101_MSC": NetworkKind(
-        lambda config: deeplab.deeplabv2_resnet(config.n_labels, config.blocks, config.all_rates),
-        "aspp.",
-        head_rules("aspp"),
-    ),
-    "DeepLabV2S_ResNet101_MSC": NetworkKind(deeplabv2s_resnet, "aspp.", head_rules("aspp")),
-    "DeepLabV1_ResNet101": NetworkKind(
-        lambda config: deeplab.deeplabv1_resnet(config.n_labels, config.blocks), "fc.", head_rules("fc"), trains=False
-    ),
-    "DeepLabV1_ResNet101_MSC": NetworkKind(
-        lambda config: deeplab.deeplabv1_resnet_fov(config.n_labels, config.blocks), "fov.", head_rules("fov")
-    ),
-    "DeepLabV2_VGG16_MSC": NetworkKind(
-        lambda config: deeplab.deeplabv2_vgg16(config.n_labels, config.all_rates), "aspp.", head_rules("aspp")
-    ),
-    "DeepLabV1_VGG16_MSC": NetworkKind(
-        lambda config: deeplab.deeplabv1_vgg16(config.n_labels), "aspp.", head_rules("aspp")
-    ),
+    "DeepLabV2_ResNet101_MSC": NetworkKind(caffe_deeplab, "aspp."),
+    "DeepLabV2S_ResNet101_MSC": NetworkKind(lambda config: caffe_deeplab(config, SMALL_RATES), "aspp."),
+    "DeepLabV1_ResNet101": NetworkKind(deeplabv1, "fc.", trains=False),
+    "DeepLabV1_ResNet101_MSC": NetworkKind(deeplabv1_fov, "fov."),
+    "DeepLabV2_VGG16_MSC": NetworkKind(deeplabv2_vgg16, "aspp."),
+    "DeepLabV1_VGG16_MSC": NetworkKind(deeplabv1_vgg16, "aspp."),
     "I2CRC_ResNet101_MSC": NetworkKind(i2crc, "classifier.", one_group, backbone="weights"),
-    "DeepLabV2_MSC": NetworkKind(
-        on_backbone(deeplab.BackboneAndHead), "aspp.", head_rules("aspp"), input="imagenet", backbone="all"
-    ),
-    "DSRG_VGG16": NetworkKind(
-        lambda config: DeepLabVGG16(config.n_labels, config.all_rates, config.width),
-        "fc8_",
-        caffe_rules,
-        load=load_vgg16,
-    ),
+    "DeepLabV2_MSC": NetworkKind(on_backbone(BackboneAndHead), "aspp.", input="imagenet", backbone="all"),
+    "DSRG_VGG16": NetworkKind(vgg16_of_dsrg, "fc8_", caffe_rules, load=load_vgg16),
     "DSRG": NetworkKind(on_backbone(DSRGNetwork), "fc8_", caffe_rules, backbone="all"),
 }
 

@@ -3,8 +3,7 @@ import torch
 
 from common.crf.inference import dense_crf
 from common.crf.unary import unary_from_negated
-from deeplabv2.seed_layers import log_refined_probabilities, refined_probabilities, training_crf
-from deeplabv2.seed_losses import floored_softmax
+from deeplabv2.seed_losses import floored_softmax, log_refined_probabilities, refined_probabilities, training_crf
 
 GENERATOR = torch.Generator().manual_seed(0)
 PROBABILITIES = floored_softmax(4 * torch.randn(2, 3, 6, 7, generator=GENERATOR))

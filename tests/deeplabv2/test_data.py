@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from deeplabv2.dataset import TrainingCollate
-from deeplabv2.inputs import caffe_input, imagenet_input
-from deeplabv2.samples import demo_image, scaled_crop
+from deeplabv2.samples import caffe_input, demo_image, imagenet_input, scaled_crop
 
 MEAN_BGR = (104.008, 116.669, 122.675)
 

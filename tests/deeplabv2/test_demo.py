@@ -55,7 +55,7 @@ def test_there_is_a_panel_for_every_label_found():
 def test_what_is_missing_is_named(arguments, monkeypatch, flags, error, message):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr("deeplabv2.live.sys.platform", "linux")
+    monkeypatch.setattr("deeplabv2.demo.sys.platform", "linux")
     with pytest.raises(error, match=message):
         main(["single", *arguments, *flags])
 

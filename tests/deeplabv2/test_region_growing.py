@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from deeplabv2.seed_layers import grow_batch, grow_seeds
+from deeplabv2.seed_losses import grow_batch, grow_seeds
 
 
 def probabilities(*labels):

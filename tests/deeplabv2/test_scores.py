@@ -10,7 +10,7 @@ import pytest
 from common.metrics.scores import compute_scores
 from common.report.results import read_results
 from deeplabv2.main import main
-from deeplabv2.scores import method_name, published_text, trained_steps
+from deeplabv2.results import method_name, published_text, trained_steps
 from deeplabv2.settings import DeepLabConfig
 
 

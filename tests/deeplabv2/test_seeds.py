@@ -13,10 +13,9 @@ from common.data.palette import write_label_map
 from common.data.sampling import SampleKey
 from common.errors import DataError
 from deeplabv2.dataset import TrainingImages
-from deeplabv2.inputs import caffe_input, imagenet_input
 from deeplabv2.main import COMMANDS
 from deeplabv2.networks.dsrg import CAFFE_MEAN
-from deeplabv2.samples import Warp, warped_crop
+from deeplabv2.samples import Warp, caffe_input, imagenet_input, warped_crop
 from deeplabv2.train import SeedStep, build_step, training_data
 
 RNG = np.random.Generator(np.random.PCG64(0))

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from deeplabv2.inference.squares import Squares
-from deeplabv2.inputs import caffe_input
 from deeplabv2.networks.dsrg import CAFFE_MEAN
+from deeplabv2.samples import caffe_input
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES
 

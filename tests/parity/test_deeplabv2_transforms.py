@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from common.data.sampling import Sample
-from deeplabv2.inputs import InputTensors, caffe_input
-from deeplabv2.samples import demo_image, scaled_crop
+from deeplabv2.samples import InputTensors, caffe_input, demo_image, scaled_crop
 from tests.parity.deeplabv2_cases import (
     CASES,
     DEMO_ITEM,

@@ -13,8 +13,8 @@ from common.data.palette import voc_palette
 from common.pseudo_labels.background import power
 from deeplabv2.inference.refine import ImageCrf
 from deeplabv2.inference.squares import resize_aligned
-from deeplabv2.pictures import entropy_bits
-from deeplabv2.seed_layers import training_crf
+from deeplabv2.results import entropy_bits
+from deeplabv2.seed_losses import training_crf
 from deeplabv2.test import part_of
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected

@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from common.errors import DataError
-from deeplabv2.inputs import caffe_input
 from deeplabv2.networks.dsrg import CAFFE_MEAN
-from deeplabv2.seed_layers import grow_seeds, log_refined_probabilities
+from deeplabv2.samples import caffe_input
 from deeplabv2.seed_losses import (
     balanced_seed_loss,
     constrain_loss,
     floored_softmax,
+    grow_seeds,
+    log_refined_probabilities,
     one_hot_seeds,
     plain_seed_loss,
     self_labels,

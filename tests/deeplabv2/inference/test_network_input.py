@@ -7,7 +7,7 @@ from PIL import Image
 from common.errors import DataError
 from deeplabv2.inference.predictor import NetworkInput
 from deeplabv2.inference.whole import WholeImages
-from deeplabv2.inputs import caffe_input
+from deeplabv2.samples import caffe_input
 
 MEAN = (104.008, 116.669, 122.675)
 

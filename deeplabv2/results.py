@@ -1,17 +1,28 @@
-"""Scores of a folder of label maps: the published JSON, and the result record with its provenance."""
+"""What a test leaves for the reader: the published scores, result records with their provenance, and sheets of single images."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
-from common.files import write_text
+from common.data.palette import IGNORE_LABEL, colour_label_map
+from common.errors import DataError
+from common.files import atomic_write, write_text
 from common.method.score import any_masks, label_matrix, record_score
 from common.metrics.scores import Scores, compute_scores, published_json
 from common.report.record import Evaluated
 from common.report.results import NONE
+from common.visual.overlay import cam_overlay, label_overlay
+from common.visual.panels import png_bytes, side_by_side
+from deeplabv2.inference.predictor import NetworkInput, Predictor
 from deeplabv2.inference.refine import ImageCrf
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.train import initial_weights
@@ -86,3 +97,46 @@ def trained_steps(config: DeepLabConfig, checkpoint: Path | None) -> int:
     """Steps behind a checkpoint: those in its name, else those of the configuration."""
     named = STEPS_IN_NAME.search(checkpoint.name) if checkpoint else None
     return int(named[1]) if named else config.engine.max_steps
+
+
+def draw_pictures(
+    config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str], load: NetworkInput, predictor: Predictor
+) -> None:
+    """``features/.../picture/<id>.png`` for ``report.pictures`` images, evenly spaced in ``ids``."""
+    folder = config.label_maps(crf=False).with_name("picture")
+    places = np.linspace(0, len(ids) - 1, min(config.report.pictures, len(ids))).astype(int)
+    for image_id in (ids[place] for place in places):
+        (prediction,) = predictor([load(image_id)])
+        probabilities = predictor.form.probabilities(prediction.logits, prediction.size)
+        sheet = png_bytes(picture(config, layout, image_id, probabilities))
+        atomic_write(folder / f"{image_id}.png", lambda file, sheet=sheet: file.write(sheet))
+
+
+def picture(config: DeepLabConfig, layout: DatasetLayout, image_id: str, probabilities: np.ndarray) -> np.ndarray:
+    """All panels of one image side by side, uint8 RGB; probabilities are C x H x W at image size."""
+    image, predicted = read_image(layout.image_path(image_id)), probabilities.argmax(0).astype(np.uint8)
+    unsure = entropy_bits(np.maximum(probabilities, 1e-12)) / np.log2(len(probabilities))
+    panels = [("image", image), *known_maps(config, layout, image_id)]
+    panels += [("prediction", colour_label_map(predicted)), ("on image", label_overlay(image, predicted))]
+    panels += [("uncertainty", cam_overlay(image, np.clip(unsure, 0, 1)))]
+    return side_by_side([panel for _, panel in panels], [title for title, _ in panels])
+
+
+def known_maps(config: DeepLabConfig, layout: DatasetLayout, image_id: str) -> list[tuple[str, np.ndarray]]:
+    """Title and colours (uint8 RGB, H x W x 3) of the label maps there are: its mask, and what it was trained on."""
+    title = "seeds" if config.takes_seeds else "labels"
+    places = {title: Path(config.label_dir) / f"{image_id}.png"} if config.label_dir else {}
+    with suppress(DataError):
+        places["mask"] = layout.mask_path(image_id)
+    maps = [(title, read_label_map(path)) for title, path in places.items() if path.is_file()]
+    unlabelled = config.network.n_labels
+    return [
+        (title, colour_label_map(np.where(labels == unlabelled, IGNORE_LABEL, labels).astype(np.uint8)))
+        for title, labels in maps
+    ]
+
+
+def entropy_bits(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Entropy over C of probabilities C x H x W (above 0), H x W in bits: 0 .. log2(C)."""
+    bits: npt.NDArray[np.float32] = -(probabilities * np.log2(probabilities)).sum(0)
+    return bits
