@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
-from common.config_files import Aliases, apply_alias, flatten, nest, read_settings
+from common.config_files import Aliases, apply_alias, nest, read_settings
 from common.errors import ConfigError
 from common.files import write_text
 
@@ -152,7 +152,9 @@ def require_known(values: Mapping[str, Any], config_class: type[Any], program: s
                 f"{file}: {name} is a section with settings of its own, not {value!r}; correct or remove it"
             )
         if name not in known:
-            raise ConfigError(f"{program}: {file} has the key {name!r}, which is no setting{nearest(name, list(known))}")
+            raise ConfigError(
+                f"{program}: {file} has the key {name!r}, which is no setting{nearest(name, list(known))}"
+            )
 
 
 def explain(message: str, config_class: type[Any]) -> str:
