@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from common.commands import Command, Flag, overview, parse_command, wants_help
+from common.commands import Command, Flag, command_help, overview, parse_command
 from common.errors import ConfigError
 from common.method.method import Method
 from common.method.stage import Stage
@@ -124,9 +123,20 @@ def run_bench(method: Method, command: Command, program: str, arguments: list[st
     from common.method.bench import bench_method
 
     if not wants_help(program, command, arguments):
-        settings = parse_command(program, command, [*arguments, *([] if "--max-steps" in arguments else ["--max-steps", "3"])])
+        settings = parse_command(
+            program, command, [*arguments, *([] if "--max-steps" in arguments else ["--max-steps", "3"])]
+        )
         bench_method(method.name, settings)
     return 0
+
+
+def wants_help(program: str, command: Command, arguments: Sequence[str]) -> bool:
+    """Print the help of a command where the arguments ask for it."""
+    if not {"-h", "--help"} & set(arguments):
+        return False
+    stage = program.split()[-1]
+    print(command_help(program.removesuffix(stage).strip(), stage, command))
+    return True
 
 
 def taken(arguments: list[str], flag: str) -> list[str]:

@@ -61,7 +61,9 @@ def missing_parts(tables: Sequence[Table], has_examples: bool, has_curves: bool)
     parts = [f"{table.dataset}: no number for {column}." for table in tables for column in table.missing]
     for table in tables:
         methods = {row.method for row in table.rows}
-        parts += [f"{table.dataset}: no row {name} ({kind})." for name, kind in REFERENCE_ROWS.items() if name not in methods]
+        parts += [
+            f"{table.dataset}: no row {name} ({kind})." for name, kind in REFERENCE_ROWS.items() if name not in methods
+        ]
     if not has_examples:
         parts.append("No example images were given.")
     if not has_curves:
