@@ -17,10 +17,10 @@ EXAMPLE = {
     "sgan/tools/train.py": "from sgan import late\ndef main(): late.run()\nif __name__ == '__main__':\n    run_command(main)",
     "sgan/late.py": "def run():\n    from sgan.later import act\n    act()",
     "sgan/later.py": "def act() -> 'int': ...",
-    "sgan/never.py": "def main(): other()\ndef other(): ...",
+    "sgan/never.py": "def main(): other()\ndef other(): ...\nMETHOD = main",
 }
 UNREACHED = [
-    *("sgan/method.py: left", "sgan/model.py: only_for_unused, unused", "sgan/never.py: main, other"),
+    *("sgan/method.py: left", "sgan/model.py: only_for_unused, unused", "sgan/never.py: METHOD, main, other"),
     "sgan/sizes.py: OTHER",
 ]
 
@@ -40,7 +40,7 @@ def unreached(sources: Sources, packages: Iterable[str]) -> list[str]:
 def reachable(project: Project) -> set[Place]:
     """The places that commands lead to: from name to name, and through what runs when a module is imported."""
     waiting: list[Place] = [(module.name, "") for module in project.entries()]
-    waiting += [(module.name, DECLARATION) for module in project.modules.values() if DECLARATION in module.definitions]
+    waiting += [(module.name, DECLARATION) for module in project.modules.values() if is_declaration(module)]
     reached: set[Place] = set()
     while waiting:
         place = waiting.pop()
@@ -48,6 +48,11 @@ def reachable(project: Project) -> set[Place]:
             reached.add(place)
             waiting.extend(led_to(project, project.modules[place[0]], place[1]))
     return reached
+
+
+def is_declaration(module: Module) -> bool:
+    """Whether a module is the ``method.py`` of a package and declares a method."""
+    return module.name.split(".")[1:] == ["method"] and DECLARATION in module.definitions
 
 
 def led_to(project: Project, module: Module, name: str) -> Iterable[Place]:
