@@ -11,7 +11,7 @@ from common.errors import ConfigError
 from common.method.labels import Labels, Score
 from common.method.method import Method, Variant
 from common.method.pictures import Pictures
-from common.method.report import results_below
+from common.method.report import ABLATION, results_below
 from common.method.reproduce import run_stage
 from common.method.settings import with_values
 from common.report.table import build_tables
@@ -29,7 +29,7 @@ def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[
     unknown = [name for name in names if name not in method.variants]
     if unknown:
         raise ConfigError(f"{method.name} has no variant {', '.join(unknown)}; there is {', '.join(method.variants)}")
-    folder = Path(settings.out) / "ablation"
+    folder = Path(settings.out) / ABLATION
     runs = []
     for seed in seeds:
         for name in names or list(method.variants):

@@ -16,6 +16,12 @@ from common.method.__main__ import main
 CONFIG = Path(__file__).parent / "tiny.yaml"
 
 
+@pytest.fixture
+def tiny() -> Path:
+    """The configuration of ``run``."""
+    return CONFIG
+
+
 @pytest.fixture(autouse=True, scope="package")
 def one_thread() -> Iterator[None]:
     with torch_threads(1):

@@ -86,7 +86,7 @@ def test_the_chosen_threshold_is_the_best_of_the_sweep_and_is_used(plain_cam, wo
     assert len(sweep["thresholds"]) == len(sweep["miou"]) > 50
     assert sweep["best"] == sweep["thresholds"][int(np.argmax(sweep["miou"]))]
     assert f"background threshold {sweep['best']:.2f}: {max(sweep['miou']):.1f} mIoU" in capsys.readouterr().out
-    made_with = read_json(work / "run/labels/plain_cam/stage.json")["labels"]
+    made_with = read_json(work / "run/labels/plain_cam/stage.json")["rule"]
     assert (made_with["threshold"], made_with["choose_threshold"]) == (sweep["best"], True)
     matrix = evaluate_folder(
         lambda image_id: work / "data/SegmentationClass" / f"{image_id}.png",

@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from common.data.images import read_label_map
 from common.data.palette import write_label_map
 from common.errors import CheckpointError, ConfigError, DataError
 from common.files import read_json
+from common.models.backbones import BackboneConfig, build_backbone
 from common.report.results import read_results
 
 IDS = [f"train_{index:04d}" for index in range(4)]
@@ -123,9 +125,20 @@ def test_a_missing_pseudo_label_is_an_error_that_names_it(plain_cam, work):
     assert not (work / "run/results.json").exists()
 
 
+def test_initial_weights_are_described_by_their_file_also_when_it_is_gone_at_the_score(plain_cam, work):
+    torch.save(build_backbone(BackboneConfig("resnet18", width=0.25)).state_dict(), work / "own.pth")
+    flags = ["--out", "own", "--backbone.weights", "own.pth"]
+    for stage in ("train", "cam", "label"):
+        assert plain_cam(stage, *flags) == 0
+    (work / "own.pth").unlink()
+    assert plain_cam("score", *flags) == 0
+    assert read_results(work / "own/results.json")[-1].initial_weights.startswith("file own.pth sha256:")
+
+
 def test_weights_that_are_gone_cannot_be_described(plain_cam, work):
-    plain_cam("label")
-    stage = work / "run/labels/plain_cam/stage.json"
-    stage.write_text(stage.read_text().replace('"weights": ""', '"weights": "gone.pth"'))
-    with pytest.raises(CheckpointError, match=r"no weights file gone\.pth"):
-        plain_cam("score")
+    torch.save(build_backbone(BackboneConfig("resnet18", width=0.25)).state_dict(), work / "own.pth")
+    flags = ["--out", "own", "--backbone.weights", "own.pth"]
+    plain_cam("train", *flags)
+    (work / "own.pth").unlink()
+    with pytest.raises(CheckpointError, match=r"no weights file own\.pth"):
+        plain_cam("cam", *flags)

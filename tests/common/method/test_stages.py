@@ -1,4 +1,4 @@
-"""The whole baseline on a handful of images, through its command line."""
+"""The stages of plain CAM on a handful of images, through the command line."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_other_cam_settings_are_refused_until_they_are_forced(plain_cam):
 def test_labels_of_other_cams_are_not_taken_for_complete(plain_cam):
     plain_cam("label")
     plain_cam("cam", "--cam.flip", "false", "--force")
-    with pytest.raises(ConfigError, match=r"cams\.cam\.flip: True -> False"):
+    with pytest.raises(ConfigError, match=r"maps\.cam\.flip: True -> False"):
         plain_cam("label")
 
 
@@ -88,9 +88,9 @@ def test_stages_out_of_order_say_which_one_comes_first(plain_cam):
         plain_cam("score")
 
 
-@pytest.mark.parametrize("arguments", [[], ["learn"], ["--out", "x"]])
-def test_without_a_known_stage_the_stages_are_listed(arguments):
-    from common.baseline.__main__ import main
-
-    with pytest.raises(ConfigError, match=r"train \| cam \| label \| score"):
-        main(arguments)
+def test_a_repeated_label_stage_makes_nothing_anew(plain_cam, work, capsys):
+    plain_cam("label")
+    before = modification_times(work / "run/labels", "*.png")
+    assert plain_cam("label") == 0
+    assert "label: 0 written, 4 already there, 0 failed" in capsys.readouterr().out
+    assert modification_times(work / "run/labels", "*.png") == before
