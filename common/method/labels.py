@@ -102,6 +102,14 @@ def label_crf(settings: Any) -> str:
     return NONE if crf == NONE else describe_crf(crf, PRESETS[crf])
 
 
+def row_of_settings(settings: Any) -> str:
+    """The row that the section ``report`` names."""
+    row: str = settings.report.method
+    if not row:
+        raise ConfigError("report.method is empty: say what the row of the results table is called")
+    return row
+
+
 def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
     return frozenset()
 
@@ -139,7 +147,7 @@ class Labels(Stage):
     thresholds: Sequence[float] = THRESHOLDS
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
     beside: Callable[[Any], Write] | None = None
-    row: Callable[[Any], str] = lambda settings: settings.report.method
+    row: Callable[[Any], str] = row_of_settings
     column: Callable[[Any], str] = lambda settings: (
         "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
     )

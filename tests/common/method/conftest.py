@@ -16,7 +16,7 @@ from common.method.__main__ import main
 CONFIG = Path(__file__).parent / "tiny.yaml"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Path:
     """The configuration of ``run``."""
     return CONFIG
