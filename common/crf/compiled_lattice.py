@@ -133,7 +133,7 @@ def simplices(features: Floats, scales: Floats) -> tuple[Integers, Ranks, Floats
 
 @compiled
 def slot_of(key: np.int64, keys: Keys, table: Integers) -> np.int64:
-    """Where the table (a power of two long, -1 is free) holds the number of ``key``, or would hold it."""
+    """Where the table (int32 [2^n], -1 is free) holds the number of ``key`` in ``keys`` (int64 [M]), or would hold it."""
     mask = len(table) - 1
     slot = (((key ^ (key >> 17)) * 2654435761) >> 7) & mask
     while table[slot] >= 0 and keys[table[slot]] != key:
@@ -178,7 +178,7 @@ def number_vertices(origins: Integers, ranks: Ranks, strides: Keys, low: Keys) -
 
 @compiled
 def enlarged(keys: Keys, table: Integers) -> tuple[Keys, Integers]:
-    """The same keys (int64) and table (int32) with twice the room; the table stays at most half full."""
+    """The keys (int64 [2 M]) and table (int32 [2^n]) with twice the room; the table stays at most half full."""
     more_keys = np.empty(2 * len(keys), np.int64)
     more_keys[: len(keys)] = keys
     more_table = np.full(2 * len(table), -1, np.int32)

@@ -102,7 +102,7 @@ def pass_over_pixels(
 
 @compiled
 def pixels_first(unary: Floats, energies: Floats) -> None:
-    """Write -``unary`` float32 [C, N] to ``energies`` [N, lanes], minus infinity where no label is; by blocks that fit the cache."""
+    """Negate float32 [C, N] into ``energies`` [N, lanes], minus infinity without a label; by blocks that fit the cache."""
     n_labels, n_pixels = unary.shape
     for start in range(0, n_pixels, PIXELS_AT_ONCE):
         stop = min(start + PIXELS_AT_ONCE, n_pixels)

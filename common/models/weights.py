@@ -189,6 +189,7 @@ def strip_name(name: str, own: Mapping[str, Tensor], prefixes: Sequence[str]) ->
 
 
 def renamed_name(name: str, rename: Callable[[str], str] | Mapping[str, str] | None) -> str:
+    """``name`` by the function, or with the longest of the mapping's prefixes replaced."""
     if rename is None:
         return name
     if isinstance(rename, Mapping):
