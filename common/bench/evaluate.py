@@ -53,7 +53,7 @@ def compare_evaluation(n_images: int = VOC_VAL_IMAGES, workers: int | None = Non
 
 
 def per_class_loop(truths: Path, predictions: Path, ids: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Class IoU, float64 [N_LABELS] in 0..1, by the loop of EPS and SEAM: three full-image sums per class and image."""
+    """Class IoU, float64 [N_LABELS] in 0..1 or NaN, by the loop of EPS and SEAM: three full-image sums per class and image."""
     predicted, in_truth, hits = (np.zeros(N_LABELS) for _ in range(3))
     for identifier in ids:
         prediction = np.array(Image.open(predictions / f"{identifier}.png"))

@@ -98,7 +98,6 @@ class ClassMapNetwork(Protocol):
 
     def class_maps(self, images: torch.Tensor) -> torch.Tensor:
         """Raw class maps N x C x h x w, any sign, of normalised images N x 3 x H x W."""
-        ...
 
 
 class Pass(NamedTuple):
