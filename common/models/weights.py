@@ -129,7 +129,7 @@ def load_weights(
 ) -> LoadReport:
     """Copy ``state`` into ``model``; either all that has to match matches, or ``model`` stays as it was.
 
-    Tensors of the file that the network lacks (a classifier on top of a body) are reported, and no error.
+    Tensors of the file that the network lacks (a classifier on top of a backbone) are reported, and no error.
 
     Args:
         model: the network.
@@ -179,6 +179,7 @@ def rename_tensors(
 
 
 def strip_name(name: str, own: Mapping[str, Tensor], prefixes: Sequence[str]) -> str:
+    """``name`` without the prefixes in front of it, as far as needed to become a name of the network, ``own``."""
     while name not in own:
         prefix = next((prefix for prefix in prefixes if prefix and name.startswith(prefix)), None)
         if prefix is None:
@@ -188,6 +189,7 @@ def strip_name(name: str, own: Mapping[str, Tensor], prefixes: Sequence[str]) ->
 
 
 def renamed_name(name: str, rename: Callable[[str], str] | Mapping[str, str] | None) -> str:
+    """``name`` by the function, or with the longest of the mapping's prefixes replaced."""
     if rename is None:
         return name
     if isinstance(rename, Mapping):

@@ -59,7 +59,7 @@ def make_result(
     """The record of one evaluation; see :class:`Result` for the fields.
 
     Args:
-        matrix: over all labels of the dataset.
+        matrix: int64 [n, n + 1] over all labels of the dataset, see :func:`common.metrics.confusion.confusion_matrix`.
         steps: optimiser steps per trained network, empty where nothing was trained.
     """
     labels, names = score_labels(layout.classes, evaluated.score_classes)
@@ -93,14 +93,14 @@ def list_name(layout: DatasetLayout, split: str) -> str:
 
 
 def floor_result(matrix: Matrix, layout: DatasetLayout, evaluated: Evaluated, *, stage: str, crf: str = NONE) -> Result:
-    """What predicting background everywhere scores on the same masks (a CRF leaves it as it is)."""
+    """What predicting background everywhere scores on the masks of a matrix int64 [n, n + 1] (a CRF leaves it as it is)."""
     floor = np.zeros_like(matrix)
     floor[:, 0] = matrix.sum(axis=1)
     return make_result(floor, layout, evaluated, method=FLOOR, stage=stage, steps={}, crf=crf)
 
 
 def describe_crf(preset: str, settings: CrfSettings) -> str:
-    """One line: name and constants."""
+    """The CRF of a result in one line: the name of its preset and its constants."""
     return (
         f"{preset}: position {settings.gaussian_sxy:g}/{settings.gaussian_compat:g}, colour {settings.bilateral_sxy:g}/"
         f"{settings.bilateral_srgb:g}/{settings.bilateral_compat:g}, {settings.iterations} iterations"
