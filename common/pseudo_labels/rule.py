@@ -24,12 +24,14 @@ class Evidence(NamedTuple):
         cams: maps of its tagged classes.
         image: uint8 RGB, H x W x 3; None unless the rule needs it.
         saliency: uint8, H x W; None unless the rule needs it.
+        labels: label maps (uint8, H x W) of the stages that the rule starts from besides the maps, in their order.
     """
 
     id: str
     cams: Cams
     image: npt.NDArray[np.uint8] | None = None
     saliency: npt.NDArray[np.uint8] | None = None
+    labels: tuple[LabelMap, ...] = ()
 
 
 class LabelRule(Protocol):
