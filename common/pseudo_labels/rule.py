@@ -74,7 +74,7 @@ class LabelConfig:
 
     @property
     def stated_threshold(self) -> float:
-        """What a result states as its threshold."""
+        """What a result states as its threshold: the one number that the background in use depends on."""
         return {"constant": self.threshold, "power": self.alpha, "saliency": self.saliency_threshold}[self.background]
 
 
@@ -97,7 +97,7 @@ class CamRule:
         return label_map
 
     def background_scores(self, evidence: Evidence) -> np.ndarray:
-        """H x W scores to hold against the maps."""
+        """float32 H x W, to hold against the maps: 0..1, or infinite where saliency decides."""
         maps, saliency = evidence.cams.maps, evidence.saliency
         size = (maps.shape[1], maps.shape[2])
         if self.config.background == "power":
