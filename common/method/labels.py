@@ -220,10 +220,17 @@ class Labels(Stage):
         return Path(settings.out) / "threshold_sweep.json"
 
     def chosen(self, settings: Any) -> Any:
-        """The settings with the threshold that the sweep found best, where one was asked for."""
+        """The settings with the threshold that the sweep found best, where one was asked for.
+
+        Raises:
+            DataError: there was no sweep yet.
+        """
         if not self.sweeps(settings):
             return settings
-        labels = dataclasses.replace(settings.labels, threshold=read_json(self.sweep_file(settings))["best"])
+        sweep = self.sweep_file(settings)
+        if not sweep.is_file():
+            raise DataError(f"no threshold sweep {sweep}; run the stage {self.name} first")
+        labels = dataclasses.replace(settings.labels, threshold=read_json(sweep)["best"])
         return dataclasses.replace(settings, labels=labels)
 
     def sweep(self, settings: Any, layout: DatasetLayout) -> None:
