@@ -30,9 +30,9 @@ class Cams(NamedTuple):
     maps: np.ndarray
 
 
-def write_cams(path: Path, cams: Cams) -> None:
-    """Write the shared ``.npz``; half precision resolves 1/2048, far below any threshold in use."""
-    write_npz(path, keys=cams.keys.astype(np.int64), maps=cams.maps.astype(np.float16))
+def write_cams(path: Path, cams: Cams, precision: type[np.floating] = np.float16) -> None:
+    """Write the shared ``.npz``; half precision resolves 1/2048 in 0..1, far below any threshold in use."""
+    write_npz(path, keys=cams.keys.astype(np.int64), maps=cams.maps.astype(precision))
 
 
 def read_cams(path: Path) -> Cams:
@@ -56,6 +56,7 @@ def read_cams(path: Path) -> Cams:
 
 
 def read_shared_form(path: Path) -> Cams:
+    """Read the ``.npz`` of :func:`write_cams`; see :func:`read_cams`."""
     try:
         arrays = read_npz(path)
     except DataError as error:

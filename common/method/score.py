@@ -16,9 +16,7 @@ from common.report.record import Evaluated, floor_result, make_result
 from common.report.results import NONE, Result, add_results
 
 
-def label_matrix(
-    layout: DatasetLayout, ids: Sequence[str], folder: Path, ignore_label: int = IGNORE_LABEL
-) -> Matrix:
+def label_matrix(layout: DatasetLayout, ids: Sequence[str], folder: Path, ignore_label: int = IGNORE_LABEL) -> Matrix:
     """The confusion matrix (int64 [n, n + 1], rows: truth, last column: none of the labels) of ``folder/<id>.png``.
 
     Raises:

@@ -19,6 +19,19 @@ S = TypeVar("S")
 
 
 @dataclass
+class CropConfig:
+    """What a network sees of an image in training.
+
+    Args:
+        crop_size: side of the square that is cut out, in pixels.
+        scales: factors of the image, of which one is drawn.
+    """
+
+    crop_size: int = 224
+    scales: list[float] = field(default_factory=list)
+
+
+@dataclass
 class ReportConfig:
     """What results and pictures say about a run.
 
@@ -46,7 +59,8 @@ class ChainConfig:
             none.
         reference_out: folder of the reference rows, which all methods of a dataset share.
         segmentation: configuration of DeepLab-v2; empty leaves it out.
-        segmentation_weights: its initial weights; empty for the configuration's.
+        weights: initial weights of all backbones of the chain that do not start from one of its own networks (a file or
+            imagenet); empty for the configurations'.
     """
 
     title: str = ""
@@ -54,35 +68,44 @@ class ChainConfig:
     reference: str = ""
     reference_out: str = ""
     segmentation: str = ""
-    segmentation_weights: str = ""
+    weights: str = ""
 
 
 @dataclass
-class MethodSettings:
-    """Settings of every method.
+class RunSettings:
+    """Settings of everything that trains.
 
     Args:
         out: folder of the run and of all that is made from it.
         force: redo what is there.
-        split: list of the training images (train or val).
         data: the dataset.
-        backbone: feature extractor of the network.
         engine: how the training runs.
         optimizer: optimiser.
         schedule: learning-rate schedule.
         report: what results and pictures say.
-        chain: what reproduce runs around the method's own stages.
     """
 
     out: str = "runs/method"
     force: bool = False
-    split: Literal["train", "val"] = "train"
     data: DataConfig = field(default_factory=DataConfig)
-    backbone: BackboneConfig = field(default_factory=BackboneConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+
+
+@dataclass
+class MethodSettings(RunSettings):
+    """Settings of every method; those of every training come first.
+
+    Args:
+        split: list of the training images (train or val).
+        backbone: feature extractor of the network.
+        chain: what reproduce runs around the method's own stages.
+    """
+
+    split: Literal["train", "val"] = "train"
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
     chain: ChainConfig = field(default_factory=ChainConfig)
 
 
@@ -117,3 +140,11 @@ def _checked(section: S) -> S:
 def without_initial_weights(settings: S) -> S:
     """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
     return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings
+
+
+def with_chain_weights(settings: S) -> S:
+    """The chain's initial weights for the method's backbone too, where the configuration names none of its own."""
+    values: Any = settings
+    if not values.chain.weights or values.backbone.weights not in ("", "imagenet"):
+        return settings
+    return with_values(settings, {"backbone.weights": values.chain.weights})

@@ -12,23 +12,25 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from common.config import config_to_dict
+from common.config_files import read_yaml
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.checkpoint import load_model_state
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
-from common.engine.optimizer import body_and_head_rules, build_optimizer, parameter_groups
+from common.engine.optimizer import backbone_and_head_rules, build_optimizer, parameter_groups
 from common.engine.randomness import seed_everything
-from common.engine.run_folder import RunFolder
+from common.engine.run_folder import RunFolder, describe_differences
 from common.engine.schedules import Schedule, build_schedule
 from common.engine.session import Session, start_session
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.engine.train import train
-from common.errors import CheckpointError
+from common.errors import CheckpointError, ConfigError
 from common.files import write_torch
 from common.method.settings import without_initial_weights
 from common.method.stage import Stage
-from common.models.weights import load_weights, read_state_dict
+from common.models.backbones import describe_weights
+from common.models.weights import file_fingerprint, load_weights, read_state_dict
 
 # Sections that decide a trained network in every method; what a method adds, it names.
 SECTIONS = ("data", "split", "backbone", "engine", "optimizer", "schedule")
@@ -37,7 +39,7 @@ SECTIONS = ("data", "split", "backbone", "engine", "optimizer", "schedule")
 def head_and_backbone_optimizer(settings: Any, network: nn.Module) -> torch.optim.Optimizer:
     """The optimiser of the settings; the module ``head`` learns faster than the backbone."""
     chosen = settings.optimizer
-    rules = body_and_head_rules("head", chosen.head_lr_multiplier)
+    rules = backbone_and_head_rules("head", chosen.head_lr_multiplier)
     return build_optimizer(
         chosen, parameter_groups(network, rules, chosen.lr, chosen.weight_decay, chosen.decay_vectors)
     )
@@ -81,6 +83,7 @@ class Training(Stage):
         prepare: (settings, network), once the optimiser has the parameters: e.g. fold frozen BatchNorm layers.
         after: the training of the same method whose end this one starts from, in place of initial weights.
         published: the file written at the end.
+        initial_weights: settings -> where the network starts from, in words.
         summary: (settings, number of samples, device) -> what is printed first.
     """
 
@@ -97,6 +100,7 @@ class Training(Stage):
     prepare: Callable[[Any, nn.Module], None] = lambda settings, network: None
     after: Training | None = None
     published: Published | None = None
+    initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
     summary: Callable[[Any, int, torch.device], str] = field(default=lambda settings, n_samples, device: "")
 
     def run(self, settings: Any) -> int:
@@ -192,6 +196,48 @@ class Training(Stage):
         else:
             load_weights(network, read_state_dict(path), source=str(path))
         return network.eval(), path
+
+    def origin(self, settings: Any, layout: DatasetLayout, path: Path, given: bool = False) -> dict[str, Any]:
+        """Where the network of ``path`` comes from: what outputs depend on, and what their scores have to say.
+
+        Args:
+            given: the file is not of this training.
+
+        Raises:
+            ConfigError: the training had other settings than these.
+        """
+        if given:
+            known = {"seed": 0, "steps": {"given network": 0}, "initial_weights": f"released {path.name}"}
+        else:
+            trained = self.require_trained_with(settings)
+            known = {
+                "seed": trained["engine"]["seed"],
+                "steps": self.steps(settings, len(self.data(settings, layout))),
+                "initial_weights": self.initial_weights(settings),
+            }
+        return {"sha256": file_fingerprint(path), **known}
+
+    def require_trained_with(self, settings: Any) -> dict[str, Any]:
+        """The settings of the training, if they are these; list and dataset may be others than in the training.
+
+        Raises:
+            ConfigError: they are not; the message names those that differ.
+        """
+        run = self.run_folder(settings)
+        trained = read_yaml(run.config)
+        given = self.decisive(settings)
+        for name in sorted(given.keys() - {"data", "split"}):
+            changes = describe_differences({name: trained.get(name)}, {name: given[name]}, self.free)
+            if changes:
+                raise ConfigError(
+                    f"the network in {run.path} was trained with other settings ({changes}); give those it was trained with"
+                )
+        return trained
+
+    def steps(self, settings: Any, n_samples: int) -> dict[str, int]:
+        """Optimiser steps of this training and of those before it."""
+        before = self.after.steps(settings, n_samples) if self.after else {}
+        return {**before, self.name: self.engine(settings, n_samples).end_step}
 
     def published_file(self, settings: Any, layout: DatasetLayout) -> Path:
         """The published form of the trained network.

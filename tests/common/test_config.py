@@ -204,9 +204,7 @@ def parse_published(*arguments):
 
 def test_a_published_file_is_read_in_its_own_spelling(yaml):
     path = yaml("max_iter: 7\nSOLVER:\n  LR: 0.5\nkind: half\ngt_path: /nowhere\nscales: [1]\n")
-    assert parse_published("-c", path) == Settings(
-        lr=0.5, scales=[1.0], engine=Engine(max_steps=7, precision="bf16")
-    )
+    assert parse_published("-c", path) == Settings(lr=0.5, scales=[1.0], engine=Engine(max_steps=7, precision="bf16"))
 
 
 def test_a_published_key_that_is_left_blank_is_not_set(yaml):
@@ -215,9 +213,7 @@ def test_a_published_key_that_is_left_blank_is_not_set(yaml):
 
 def test_published_spellings_are_flags_too():
     flags = ["--max_iter", "7", "--SOLVER.LR=0.5", "--kind", "half", "--gt_path", "x", "--force", "--seed", "2"]
-    assert parse_published(*flags) == Settings(
-        force=True, lr=0.5, engine=Engine(max_steps=7, seed=2, precision="bf16")
-    )
+    assert parse_published(*flags) == Settings(force=True, lr=0.5, engine=Engine(max_steps=7, seed=2, precision="bf16"))
 
 
 def test_a_file_holds_what_differs_from_the_base_it_names(yaml):

@@ -13,7 +13,7 @@ from common.engine.session import Session
 from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import accumulate_gradients, update_parameters
-from deeplabv2.inference.squares import resize_aligned
+from deeplabv2.resize import resize_aligned
 from deeplabv2.seed_losses import balanced_seed_loss, constrain_loss, one_hot_seeds, refined_probabilities
 from sgan.losses.training import SganStep, classification_loss, seed_loss
 from sgan.models.groups import network_groups

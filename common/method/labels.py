@@ -1,0 +1,271 @@
+"""The kind of stage that turns maps into label maps: loop, threshold sweep, true masks where they are allowed, scores."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from common.cam.files import Cams
+from common.config import config_to_dict
+from common.crf.presets import PRESETS
+from common.data.images import read_label_map
+from common.data.layout import DatasetLayout
+from common.data.palette import write_label_map
+from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.engine.session import start_session
+from common.errors import ConfigError, DataError
+from common.files import read_json, write_json
+from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps
+from common.method.maps import Maps, Write
+from common.method.score import label_matrix, record_score
+from common.method.stage import Stage, inside
+from common.metrics.selection import score_labels
+from common.metrics.sweep import CamSample, sweep_background_threshold
+from common.pseudo_labels.labels import LabelMap
+from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
+from common.report.record import Evaluated, describe_crf, list_name
+from common.report.results import NONE, Result
+
+# Background scores that ``labels.choose_threshold`` tries, unless a method has others.
+THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
+
+
+def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:
+    """Plain CAM's rule, with the section ``labels``."""
+    return CamRule(settings.labels)
+
+
+def needs_of_cam_rule(settings: Any) -> Collection[Need]:
+    labels: LabelConfig = settings.labels
+    needs: list[Need] = ["image"] if labels.crf != NONE else []
+    return [*needs, "saliency"] if labels.background == "saliency" else needs
+
+
+def label_crf(settings: Any) -> str:
+    """The CRF inside plain CAM's rule, in words."""
+    crf = settings.labels.crf
+    return NONE if crf == NONE else describe_crf(crf, PRESETS[crf])
+
+
+def row_of_settings(settings: Any) -> str:
+    """The row that the section ``report`` names."""
+    row: str = settings.report.method
+    if not row:
+        raise ConfigError("report.method is empty: say what the row of the results table is called")
+    return row
+
+
+def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
+    return frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labels(Stage):
+    """Make the label maps of the list from its maps, and score them; what is complete is skipped.
+
+    Attributes:
+        maps: where the maps come from.
+        starts_from: stages whose label maps the rule looks at besides, e.g. for a second round.
+        rule: (settings, dataset) -> the rule.
+        needs: settings -> what the rule looks at besides the maps.
+        values: changes maps as they are read, e.g. to the precision of a paper's own file form.
+        decides: settings -> everything of the rule that the label maps depend on.
+        thresholds: background scores that are tried where ``labels.choose_threshold`` asks for the best.
+        masked: ids whose true masks take the place of the rule's maps; scores leave them out.
+        beside: settings -> writer of the paper's own form, called with the rule's map before the label map is written.
+        row: settings -> row of the results table.
+        column: settings -> its column.
+        threshold: settings -> what the result states as background threshold, None where there is none.
+        crf: settings -> the CRF inside the rule, in words, or ``none``.
+        sweeps: settings -> whether the best of ``thresholds`` is looked for first.
+        uses_saliency: settings -> whether saliency maps are behind the labels.
+        report_folder: settings -> where results and pictures go.
+    """
+
+    maps: Maps
+    starts_from: Sequence[LabelSource] = ()
+    name: str = "label"
+    rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
+    needs: Callable[[Any], Collection[Need]] = needs_of_cam_rule
+    values: Callable[[Cams], Cams] | None = None
+    decides: Callable[[Any], dict[str, Any]] = lambda settings: config_to_dict(settings.labels)
+    thresholds: Sequence[float] = THRESHOLDS
+    masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
+    beside: Callable[[Any], Write] | None = None
+    row: Callable[[Any], str] = row_of_settings
+    column: Callable[[Any], str] = lambda settings: (
+        "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
+    )
+    threshold: Callable[[Any], float | None] = lambda settings: settings.labels.stated_threshold
+    crf: Callable[[Any], str] = label_crf
+    sweeps: Callable[[Any], bool] = lambda settings: (
+        settings.labels.choose_threshold and settings.labels.background == "constant"
+    )
+    uses_saliency: Callable[[Any], bool] = lambda settings: settings.labels.background == "saliency"
+    folder: Callable[[Any], Path] = field(default_factory=partial(inside, "labels"))
+    report_folder: Callable[[Any], Path] = field(default_factory=inside)
+
+    def run(self, settings: Any) -> int:
+        """Write the label maps.
+
+        Raises:
+            DataError: there are no maps.
+            ConfigError: the folder holds label maps made otherwise, or nobody says what made the saliency maps.
+        """
+        self.require_source(settings)
+        layout = self.layout(settings)
+        made = self.maps.made(settings)
+        before = {source.name: source.made(settings) for source in self.starts_from}
+        with start_session("cpu") as session:
+            if self.sweeps(settings):
+                session.on_main(lambda: self.sweep(settings, layout))
+            chosen = self.chosen(settings)
+            masked = self.masked(chosen, layout)
+            record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
+            record |= {"starts_from": before} if before else {}
+            record["result"] = self.stated(chosen, layout)
+            if "saliency" in self.needs(chosen):
+                record["saliency"] = str(layout.saliency)
+            report = images_to_files(
+                layout.ids(settings.split),
+                self.maker(chosen, layout),
+                self.writer(chosen, layout, masked),
+                OutputFolder(self.folder(chosen), ".png", record, settings.force),
+                session,
+                workers=settings.engine.workers,
+                title=f"pseudo labels, {self.row(chosen)}",
+            )
+        return report.exit_status(self.name)
+
+    def maker(self, settings: Any, layout: DatasetLayout) -> LabelMaker:
+        read = ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
+        folders = [source.label_folder(settings) for source in self.starts_from]
+        return LabelMaker(layout, read, self.rule(settings, layout), self.needs(settings), folders)
+
+    def label_folder(self, settings: Any) -> Path:
+        """Where the label maps lie, for a rule that starts from them."""
+        return self.folder(settings)
+
+    def writer(self, settings: Any, layout: DatasetLayout, masked: frozenset[str]) -> Write:
+        folder, beside = self.folder(settings), self.beside(settings) if self.beside else None
+
+        def write(path: Path, label_map: LabelMap) -> None:
+            if beside:
+                beside(path, label_map)
+            image_id = path.relative_to(folder).with_suffix("").as_posix()
+            write_label_map(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
+
+        return write
+
+    def require_source(self, settings: Any) -> None:
+        if self.uses_saliency(settings) and not settings.report.saliency_source:
+            raise ConfigError("report.saliency_source is empty: say which network and data made the saliency maps")
+
+    def sweep_file(self, settings: Any) -> Path:
+        return Path(settings.out) / "threshold_sweep.json"
+
+    def chosen(self, settings: Any) -> Any:
+        """The settings with the threshold that the sweep found best, where one was asked for.
+
+        Raises:
+            DataError: there was no sweep yet.
+        """
+        if not self.sweeps(settings):
+            return settings
+        sweep = self.sweep_file(settings)
+        if not sweep.is_file():
+            raise DataError(f"no threshold sweep {sweep}; run the stage {self.name} first")
+        labels = dataclasses.replace(settings.labels, threshold=read_json(sweep)["best"])
+        return dataclasses.replace(settings, labels=labels)
+
+    def sweep(self, settings: Any, layout: DatasetLayout) -> None:
+        """Find the constant background score that is best against the masks of the list; writes ``sweep_file``."""
+        read = ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
+
+        def sample(image_id: str) -> CamSample:
+            return CamSample(read_label_map(layout.mask_path(image_id)), *read(image_id))
+
+        labels, names = score_labels(layout.classes, settings.report.score_classes)
+        ids = layout.ids(settings.split)
+        sweep = sweep_background_threshold(
+            sample, ids, self.thresholds, layout.n_classes + 1, labels=labels, names=names
+        )
+        miou = [100 * scores.mean_iou for scores in sweep.scores]
+        best = sweep.thresholds[sweep.best]
+        found = {"thresholds": sweep.thresholds, "miou": miou, "best": best, "n_images": sweep.n_images}
+        write_json(self.sweep_file(settings), found)
+        print(
+            f"background threshold {best:.2f}: {max(miou):.1f} mIoU, the best of {len(miou)} against the masks of "
+            f"{sweep.n_images} images"
+        )
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of the label maps that are there.
+
+        Raises:
+            DataError: there are none.
+        """
+        file = self.folder(settings) / STAGE_FILE
+        if not file.exists():
+            raise DataError(f"no label maps in {self.folder(settings)}; run the stage {self.name} first")
+        record: dict[str, Any] = read_json(file)
+        return record
+
+    def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
+        """What a result says about how the label maps were made."""
+        threshold = self.threshold(settings)
+        fixed = "not used" if threshold is None else "fixed"
+        best = f"best on {list_name(layout, settings.split)} against its masks"
+        return {
+            "stage": self.column(settings),
+            "threshold": threshold,
+            "threshold_choice": best if self.sweeps(settings) else fixed,
+            "crf": self.crf(settings),
+        }
+
+    def score(self, settings: Any) -> Result:
+        """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
+
+        The record is about the label maps as they were made, whatever the settings are now.
+        """
+        self.require_source(settings)
+        made, layout = self.made(settings), self.layout(settings)
+        masked = set(made["masked"])
+        ids = [image_id for image_id in layout.ids(settings.split) if image_id not in masked]
+        if not ids:
+            raise DataError("every image of the list has its true mask as label map: nothing is left to score")
+        origin, report = made["maps"]["network"], self.report_folder(settings)
+        steps = dict(origin["steps"])
+        for source in made.get("starts_from", {}).values():
+            steps |= source.get("steps", {})
+        return record_score(
+            label_matrix(layout, ids, self.folder(settings)),
+            layout,
+            Evaluated(
+                *(settings.split, len(ids), report, origin["seed"], settings.report.score_classes),
+                part="without true masks" if masked else "",
+            ),
+            report / "results.json",
+            method=self.row(settings),
+            steps=steps,
+            initial_weights=origin["initial_weights"],
+            saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
+            tags_given=True,
+            **made["result"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Score(Stage):
+    """Score label maps against the masks of their list."""
+
+    labels: Labels
+    name: str = "score"
+
+    def run(self, settings: Any) -> int:
+        print(self.labels.score(settings).line())
+        return 0

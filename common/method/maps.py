@@ -1,0 +1,157 @@
+"""The kind of stage that turns a trained network into maps: ``<id>.npz`` of every listed image, once, for every label rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import device as Device
+from torch import nn
+
+from common.cam.files import Cams, read_cams, write_cams
+from common.cam.inference import CamInference, PyramidLoader
+from common.config import config_to_dict
+from common.data.dataset import ListedImages, Part
+from common.data.images import image_size
+from common.data.layout import DatasetLayout
+from common.data.sampling import Sample
+from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.engine.session import choose_device, start_session
+from common.errors import DataError
+from common.files import read_json
+from common.method.stage import Stage, inside
+from common.method.training import Training
+
+Load = Callable[[str], Sample]
+Compute = Callable[[list[Sample]], list[Any]]
+# (file, what compute made of an image) -> the file, atomically.
+Write = Callable[[Path, Any], None]
+TAGS: tuple[Part, ...] = ("tags",)
+
+
+def no_more(settings: Any) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Maps(Stage):
+    """Compute the maps of every image of the list with a trained network; what is complete is skipped.
+
+    Attributes:
+        training: whose end gives the network.
+        checkpoint: settings -> a file to use in place of that; empty for none.
+        load: (settings, images) -> ``id -> sample``, in worker processes.
+        compute: (settings, network, device) -> ``[sample] -> [maps]``.
+        write: the writer of the shared form, or of the only one where a paper wants another.
+        beside: settings -> writer of the paper's own form: called first, so that where the shared file is, that is too.
+        suffix: ending of the shared file.
+        parts: what of an image is read besides its pixels.
+        decides: settings -> what the maps depend on besides network, images and ``settings.cam``.
+        batch_size: settings -> images of one call.
+    """
+
+    training: Training
+    name: str = "cam"
+    checkpoint: Callable[[Any], str] = lambda settings: ""
+    load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(images, settings.cam)
+    compute: Callable[[Any, nn.Module, Device], Compute] = lambda settings, network, device: CamInference(
+        network, settings.cam, device
+    )
+    write: Write = write_cams
+    beside: Callable[[Any], Write] | None = None
+    suffix: str = ".npz"
+    parts: Collection[Part] = TAGS
+    decides: Callable[[Any], dict[str, Any]] = no_more
+    batch_size: Callable[[Any], int] = lambda settings: settings.cam.batch_size
+    folder: Callable[[Any], Path] = field(default_factory=partial(inside, "cams"))
+
+    def run(self, settings: Any) -> int:
+        """Write the maps.
+
+        Raises:
+            CheckpointError: the training is not finished, or is of other settings.
+            ConfigError: the folder holds maps made otherwise.
+        """
+        layout = self.layout(settings)
+        with start_session(settings.engine.device) as session:
+            network, path = self.training.trained(settings, layout, self.checkpoint(settings))
+            ids = ids_by_size(layout, layout.ids(settings.split))
+            report = images_to_files(
+                ids,
+                self.load(settings, ListedImages(layout, ids, self.parts)),
+                self.writer(settings),
+                OutputFolder(self.folder(settings), self.suffix, self.record(settings, layout, path), settings.force),
+                session,
+                compute=self.compute(settings, network, session.device),
+                batch_size=self.batch_size(settings),
+                workers=settings.engine.workers,
+                title=self.name,
+            )
+        return report.exit_status(self.name)
+
+    def writer(self, settings: Any) -> Write:
+        if self.beside is None:
+            return self.write
+        beside, write = self.beside(settings), self.write
+
+        def both(path: Path, maps: Any) -> None:
+            beside(path, maps)
+            write(path, maps)
+
+        return both
+
+    def record(self, settings: Any, layout: DatasetLayout, path: Path) -> dict[str, Any]:
+        """Everything the maps depend on, without what only sets the pace."""
+        cam = {name: value for name, value in config_to_dict(settings.cam).items() if name != "batch_size"}
+        return {
+            "network": self.training.origin(settings, layout, path, given=bool(self.checkpoint(settings))),
+            "images": str(layout.images),
+            "split": settings.split,
+            "cam": cam,
+            **self.decides(settings),
+        }
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of the maps that are there.
+
+        Raises:
+            DataError: there are none.
+        """
+        file = self.folder(settings) / STAGE_FILE
+        if not file.exists():
+            raise DataError(f"no maps in {self.folder(settings)}; run the stage {self.name} first")
+        record: dict[str, Any] = read_json(file)
+        return record
+
+    def read(self, settings: Any, image_id: str) -> Cams:
+        """The maps of an image from its file."""
+        return read_cams(self.folder(settings) / f"{image_id}{self.suffix}")
+
+    def of_images(self, settings: Any, layout: DatasetLayout, ids: Sequence[str]) -> list[Any]:
+        """The maps of a few images of any list, computed now: for pictures."""
+        device = choose_device(settings.engine.device, 0)
+        network, _ = self.training.trained(settings, layout, self.checkpoint(settings))
+        load = self.load(settings, ListedImages(layout, list(ids), self.parts))
+        return self.compute(settings, network, device)([load(image_id) for image_id in ids])
+
+
+def ids_by_size(layout: DatasetLayout, ids: list[str]) -> list[str]:
+    """Ids ordered so that images of one size are neighbours and share their passes; unreadable ones come last."""
+
+    def size(image_id: str) -> tuple[int, int]:
+        try:
+            return image_size(layout.image_path(image_id))
+        except DataError:
+            # The stage itself reports the image by name.
+            return (1 << 30, 1 << 30)
+
+    return sorted(ids, key=lambda image_id: (size(image_id), image_id))
+
+
+def write_single_precision(path: Path, cams: Cams) -> None:
+    """The shared form in single precision, for small maps that a rule compares at their own size."""
+    write_cams(path, cams, np.float32)

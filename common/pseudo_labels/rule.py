@@ -1,0 +1,113 @@
+"""Plain CAM's label rule: the strongest tagged class, or background by a constant, a power of the maps, or saliency."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from common.cam.files import Cams
+from common.errors import ConfigError, DataError
+from common.pseudo_labels import background
+from common.pseudo_labels.crf import refine_labels, refine_maps
+from common.pseudo_labels.labels import LabelMap, pseudo_label
+
+
+class Evidence(NamedTuple):
+    """What a label rule may look at.
+
+    Attributes:
+        id: the image's.
+        cams: maps of its tagged classes.
+        image: uint8 RGB, H x W x 3; None unless the rule needs it.
+        saliency: uint8, H x W; None unless the rule needs it.
+        labels: label maps (uint8, H x W) of the stages that the rule starts from besides the maps, in their order.
+    """
+
+    id: str
+    cams: Cams
+    image: npt.NDArray[np.uint8] | None = None
+    saliency: npt.NDArray[np.uint8] | None = None
+    labels: tuple[LabelMap, ...] = ()
+
+
+class LabelRule(Protocol):
+    """``evidence -> label map`` (uint8, H x W: 0 background, 1..C classes, 255 ignored); picklable."""
+
+    def __call__(self, evidence: Evidence) -> LabelMap: ...
+
+
+@dataclass
+class LabelConfig:
+    """How maps become pseudo labels.
+
+    Args:
+        background: constant (plain CAM), power ((1 - max) ** alpha) or saliency (CAM x saliency: background where
+            saliency <= saliency_threshold, elsewhere the strongest tagged class).
+        threshold: constant background score in 0..1.
+        choose_threshold: take the threshold that is best against the masks of the list instead; the results say so.
+        alpha: exponent of the power background.
+        saliency_threshold: in 0..1.
+        crf: none, label (CRF on the hard labels, as IRN) or cam (CRF on the maps and the power background, as EPS).
+    """
+
+    background: Literal["constant", "power", "saliency"] = "constant"
+    threshold: float = 0.25
+    choose_threshold: bool = False
+    alpha: float = 8.0
+    saliency_threshold: float = 0.5
+    crf: Literal["none", "label", "cam"] = "none"
+
+    def __post_init__(self) -> None:
+        if self.background != "power" and self.crf == "cam":
+            raise ConfigError(
+                f"labels.crf cam works on the power background; with labels.background {self.background} use crf label"
+            )
+        for name in ("threshold", "saliency_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"labels.{name} is {getattr(self, name)}; give a number between 0 and 1")
+        if not 0 < self.alpha < math.inf:
+            raise ConfigError(f"labels.alpha is {self.alpha}; give a positive number (the field uses 4 to 32)")
+
+    @property
+    def stated_threshold(self) -> float:
+        """What a result states as its threshold: the one number that the background in use depends on."""
+        return {"constant": self.threshold, "power": self.alpha, "saliency": self.saliency_threshold}[self.background]
+
+
+class CamRule:
+    """``evidence -> label map`` of uint8, H x W: 0 background, 1..C classes."""
+
+    def __init__(self, config: LabelConfig) -> None:
+        self.config = config
+
+    def __call__(self, evidence: Evidence) -> LabelMap:
+        keys, maps = evidence.cams
+        scores = self.background_scores(evidence)
+        if self.config.crf == "cam":
+            assert evidence.image is not None
+            maps, scores = refine_maps(evidence.image, maps, scores)
+        label_map = pseudo_label(maps, keys, scores)
+        if self.config.crf == "label":
+            assert evidence.image is not None
+            label_map = refine_labels(evidence.image, label_map, [0, *(int(key) + 1 for key in keys)])
+        return label_map
+
+    def background_scores(self, evidence: Evidence) -> np.ndarray:
+        """float32 H x W, to hold against the maps: 0..1, or infinite where saliency decides."""
+        maps, saliency = evidence.cams.maps, evidence.saliency
+        size = (maps.shape[1], maps.shape[2])
+        if self.config.background == "power":
+            return background.power(maps, self.config.alpha)
+        if self.config.background == "constant":
+            return background.constant(self.config.threshold, size)
+        assert saliency is not None
+        if saliency.shape != size:
+            raise DataError(
+                f"{evidence.id}: the saliency map is {saliency.shape} but the image is {size} (height, width); "
+                "make them the same size"
+            )
+        return background.saliency_mask(saliency, self.config.saliency_threshold)

@@ -1,0 +1,86 @@
+"""What test and predict leave on disk: folders with several files for an image, and logits in the published form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.data.images import image_size
+from common.engine.inference import STAGE_FILE, OutputFolder
+from common.errors import DataError
+from common.files import atomic_write, read_json, write_json
+from deeplabv2.inference import Prediction
+
+ORIGIN_FILE = "origin.json"
+
+
+@dataclass(frozen=True)
+class OutputFolders(OutputFolder):
+    """A folder with a file for every image, and others beside it; an image is complete when it has all its files.
+
+    Attributes:
+        others: the other folders. Each keeps the record of its own files, so that those of an earlier run, which this
+            one does not write, are not taken for part of it.
+        origin: what helps to find the inputs again, and is not among what the files depend on (a path).
+    """
+
+    others: Sequence[OutputFolder] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def begin(self, ids: Sequence[str]) -> None:
+        super().begin(ids)
+        for other in self.others:
+            other.begin(ids)
+        write_json(self.path / ORIGIN_FILE, dict(self.origin))
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        lacking = {*super().missing(ids), *(image_id for other in self.others for image_id in other.missing(ids))}
+        return [image_id for image_id in ids if image_id in lacking]
+
+
+def read_record(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
+    """The settings that the files of ``folder`` were made with, or its :data:`ORIGIN_FILE`; empty where there is no such record."""
+    path = folder / name
+    values = read_json(path) if path.exists() else {}
+    if not isinstance(values, dict):
+        raise DataError(f"{path} does not hold settings; delete the folder it is in and make it again")
+    return values
+
+
+def write_logits(path: Path, logits: np.ndarray) -> None:
+    """``logit/<id>.npy``: float32, C x h x w at the network's resolution, no softmax."""
+    values = np.ascontiguousarray(logits, np.float32)
+    atomic_write(path, lambda file: np.save(file, values))
+
+
+def read_logits(path: Path, n_labels: int) -> np.ndarray:
+    """Read one file."""
+    try:
+        logits = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"cannot read the logits {path}: {error}. Delete it and run test --save-logits again."
+        ) from error
+    if not isinstance(logits, np.ndarray) or logits.ndim != 3 or logits.shape[0] != n_labels:
+        shape = getattr(logits, "shape", "several arrays")
+        raise DataError(f"{path} holds {shape}; logits of this configuration are {n_labels} x height x width")
+    return logits.astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True)
+class ReadPredictions:
+    """``id -> Prediction`` from the files of ``test --save-logits``; tags as for LoadInputs."""
+
+    path_of: Callable[[str], Path]
+    folder: Path
+    n_labels: int
+    tags: Mapping[str, np.ndarray]
+
+    def __call__(self, image_id: str) -> Prediction:
+        path = self.path_of(image_id)
+        logits = read_logits(self.folder / f"{image_id}.npy", self.n_labels)
+        return Prediction(path, image_size(path), [logits], tags=self.tags.get(image_id))
