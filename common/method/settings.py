@@ -46,7 +46,8 @@ class ChainConfig:
             none.
         reference_out: folder of the reference rows, which all methods of a dataset share.
         segmentation: configuration of DeepLab-v2; empty leaves it out.
-        segmentation_weights: its initial weights; empty for the configuration's.
+        weights: initial weights of all backbones of the chain that do not start from one of its own networks (a file or
+            imagenet); empty for the configurations'.
     """
 
     title: str = ""
@@ -54,7 +55,7 @@ class ChainConfig:
     reference: str = ""
     reference_out: str = ""
     segmentation: str = ""
-    segmentation_weights: str = ""
+    weights: str = ""
 
 
 @dataclass
