@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from common.commands import Command, Flag, command_help, overview, parse_command
 from common.errors import ConfigError
 from common.method.method import Method
+from common.method.settings import with_chain_weights
 from common.method.stage import Stage
 
 WEIGHTS = Flag(
@@ -79,7 +81,7 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
         return 0
     if int(os.environ.get("GPUS") or 1) > 1 and "WORLD_SIZE" not in os.environ:
         return launch(method, names, arguments)
-    settings = parse_command(title, command, arguments)
+    settings = settings_of(title, command, arguments)
     for stage in stages:
         status = stage.run(settings)
         if status:
@@ -104,7 +106,7 @@ def run_reproduce(method: Method, command: Command, program: str, arguments: lis
     if until not in [[one] for one in UNTIL]:
         raise ConfigError(f"--until is {' '.join(until)}; use one of {', '.join(UNTIL)}")
     if not wants_help(program, command, arguments):
-        reproduce(method, parse_command(program, command, arguments), until[0])
+        reproduce(method, settings_of(program, command, arguments), until[0])
     return 0
 
 
@@ -115,7 +117,7 @@ def run_ablation(method: Method, command: Command, program: str, arguments: list
     if not all(seed.isdecimal() for seed in seeds):
         raise ConfigError(f"--seeds is {' '.join(seeds)}; give numbers, as in --seeds 0 1 2")
     if not wants_help(program, command, arguments):
-        ablate(method, parse_command(program, command, arguments), [int(seed) for seed in seeds], variants)
+        ablate(method, settings_of(program, command, arguments), [int(seed) for seed in seeds], variants)
     return 0
 
 
@@ -123,11 +125,16 @@ def run_bench(method: Method, command: Command, program: str, arguments: list[st
     from common.method.bench import bench_method
 
     if not wants_help(program, command, arguments):
-        settings = parse_command(
+        settings = settings_of(
             program, command, [*arguments, *([] if "--max-steps" in arguments else ["--max-steps", "3"])]
         )
         bench_method(method.name, settings)
     return 0
+
+
+def settings_of(program: str, command: Command, arguments: Sequence[str]) -> Any:
+    """The settings, with the chain's initial weights where the configuration names none."""
+    return with_chain_weights(parse_command(program, command, arguments))
 
 
 def wants_help(program: str, command: Command, arguments: Sequence[str]) -> bool:

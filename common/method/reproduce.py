@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +33,6 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
         raise ConfigError(
             "the chain runs in one process; start its stages one by one with torchrun, by the names that --help lists"
         )
-    settings = with_chain_weights(settings)
     make_missing_toy_set(settings)
     with contextlib.ExitStack() as context:
         if settings.chain.reference and until == "report":
@@ -85,14 +83,6 @@ def job_of(method: Method, settings: Any, label_set: LabelSet) -> Job:
         return job_of_masks(settings)
     chosen = with_values(settings, label_set.values)
     return job_of_labels(chosen, method.labels, label_set.segmentation, label_set.suffix)
-
-
-def with_chain_weights(settings: Any) -> Any:
-    """The chain's initial weights for the method's backbone too, where the configuration names none of its own."""
-    chain, backbone = settings.chain, settings.backbone
-    if not chain.weights or backbone.weights not in ("", "imagenet"):
-        return settings
-    return dataclasses.replace(settings, backbone=dataclasses.replace(backbone, weights=chain.weights))
 
 
 def make_missing_toy_set(settings: Any) -> None:

@@ -118,3 +118,11 @@ def _checked(section: S) -> S:
 def without_initial_weights(settings: S) -> S:
     """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
     return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings
+
+
+def with_chain_weights(settings: S) -> S:
+    """The chain's initial weights for the method's backbone too, where the configuration names none of its own."""
+    values: Any = settings
+    if not values.chain.weights or values.backbone.weights not in ("", "imagenet"):
+        return settings
+    return with_values(settings, {"backbone.weights": values.chain.weights})
