@@ -82,14 +82,14 @@ def parse_config(
     settings: dict[str, Any] = {}
     for file in files:
         of_file = read_settings(Path(file), aliases or {})
-        require_known(of_file, config_class, program, file)
+        require_known(of_file, config_class, program, file, aliases or {})
         settings |= of_file
     # The parser takes a YAML text in the place of a file.
     from_files = [f"--config={yaml.safe_dump(nest(settings))}"] if settings else []
     try:
         namespace = parser.parse_args([*from_files, *flags])
     except argparse.ArgumentError as error:
-        raise ConfigError(f"{program}: {explain(str(error), config_class)}") from error
+        raise ConfigError(f"{program}: {explain(str(error), config_class, aliases or {})}") from error
     namespace.pop("config", None)
     for name, default in default_settings(config_class).items():
         if default is not None and namespace[name] is None:
@@ -157,7 +157,9 @@ def split_off_files(arguments: list[str]) -> tuple[list[str], list[str]]:
     return files, others
 
 
-def require_known(values: Mapping[str, Any], config_class: type[Any], program: str, file: str) -> None:
+def require_known(
+    values: Mapping[str, Any], config_class: type[Any], program: str, file: str, aliases: Aliases
+) -> None:
     """Raise :class:`ConfigError` for a key of a file that is no setting, or a section that is a single value or empty."""
     known = default_settings(config_class)
     sections = {name.rpartition(".")[0] for name in known} - {""}
@@ -169,11 +171,11 @@ def require_known(values: Mapping[str, Any], config_class: type[Any], program: s
             )
         if name not in known:
             raise ConfigError(
-                f"{program}: {file} has the key {name!r}, which is no setting{nearest(name, list(known))}"
+                f"{program}: {file} has the key {name!r}, which is no setting{nearest(name, [*known, *aliases])}"
             )
 
 
-def explain(message: str, config_class: type[Any]) -> str:
+def explain(message: str, config_class: type[Any], aliases: Aliases) -> str:
     """One line from the parser's message, with the nearest known key where a key is unknown."""
     line = " ".join(message.split())
     unknown = re.search(
@@ -182,7 +184,7 @@ def explain(message: str, config_class: type[Any]) -> str:
     )
     if unknown is None:
         return line
-    return line + nearest(next(filter(None, unknown.groups())), list(default_settings(config_class)))
+    return line + nearest(next(filter(None, unknown.groups())), [*default_settings(config_class), *aliases])
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

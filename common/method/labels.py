@@ -19,9 +19,10 @@ from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.files import read_json, write_json
-from common.method.maps import Maps, Write
+from common.method.maps import GivenMaps, Maps, Write
 from common.method.score import label_matrix, record_score
 from common.method.stage import Stage, inside
+from common.metrics.confusion import Matrix
 from common.metrics.selection import score_labels
 from common.metrics.sweep import CamSample, sweep_background_threshold
 from common.pseudo_labels.labels import LabelMap
@@ -96,6 +97,7 @@ class Labels(Stage):
         decides: settings -> everything of the rule that the label maps depend on.
         thresholds: background scores that are tried where ``labels.choose_threshold`` asks for the best.
         masked: ids whose true masks take the place of the rule's maps; scores leave them out.
+        write: the writer of the shared palette PNG, or of the only form where a paper wants another.
         beside: settings -> writer of the paper's own form, called with the rule's map before the label map is written.
         row: settings -> row of the results table.
         column: settings -> its column.
@@ -106,7 +108,7 @@ class Labels(Stage):
         report_folder: settings -> where results and pictures go.
     """
 
-    maps: Maps
+    maps: Maps | GivenMaps
     name: str = "label"
     rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
     needs: Callable[[Any], Collection[Need]] = needs_of_cam_rule
@@ -114,6 +116,7 @@ class Labels(Stage):
     decides: Callable[[Any], dict[str, Any]] = lambda settings: config_to_dict(settings.labels)
     thresholds: Sequence[float] = THRESHOLDS
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
+    write: Write = write_label_map
     beside: Callable[[Any], Write] | None = None
     row: Callable[[Any], str] = lambda settings: settings.report.method
     column: Callable[[Any], str] = lambda settings: (
@@ -169,7 +172,7 @@ class Labels(Stage):
             if beside:
                 beside(path, label_map)
             image_id = path.relative_to(folder).with_suffix("").as_posix()
-            write_label_map(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
+            self.write(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
 
         return write
 
@@ -218,6 +221,8 @@ class Labels(Stage):
         if not file.exists():
             raise DataError(f"no label maps in {self.folder(settings)}; run the stage {self.name} first")
         record: dict[str, Any] = read_json(file)
+        if "result" not in record:
+            raise DataError(f"{file} is of another version of the toolbox; make the label maps again with --force")
         return record
 
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
@@ -232,10 +237,13 @@ class Labels(Stage):
             "crf": self.crf(settings),
         }
 
-    def score(self, settings: Any) -> Result:
+    def score(self, settings: Any, matrix: Matrix | None = None) -> Result:
         """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
 
         The record is about the label maps as they were made, whatever the settings are now.
+
+        Args:
+            matrix: of the label maps that are scored, where it is known already.
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
@@ -245,7 +253,7 @@ class Labels(Stage):
             raise DataError("every image of the list has its true mask as label map: nothing is left to score")
         origin, report = made["maps"]["network"], self.report_folder(settings)
         return record_score(
-            label_matrix(layout, ids, self.folder(settings)),
+            label_matrix(layout, ids, self.folder(settings)) if matrix is None else matrix,
             layout,
             Evaluated(
                 *(settings.split, len(ids), report, origin["seed"], settings.report.score_classes),

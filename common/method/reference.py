@@ -17,8 +17,9 @@ from typing import Any
 import torch
 
 from common.errors import ToolboxError
+from common.method.calls import REPOSITORY, call, in_repository
 from common.method.registry import PLAIN_CAM
-from common.method.segmentation import call, shared_flags
+from common.method.segmentation import shared_flags
 
 LOG = "segmentation.log"
 COMMAND = "common.method"
@@ -44,7 +45,10 @@ class ReferenceRows:
         print(f"the reference rows' DeepLab-v2 trainings run meanwhile: {log}", flush=True)
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", COMMAND, *self.arguments], stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, "-m", COMMAND, *self.arguments],
+                cwd=REPOSITORY,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         return self
 
@@ -64,5 +68,5 @@ class ReferenceRows:
 
 def flags_of_reference(settings: Any) -> Sequence[str]:
     """The flags of plain CAM's chain: the method's dataset, seed, device, workers and weights."""
-    chain = settings.chain
-    return ["-c", chain.reference, "--out", chain.reference_out, *shared_flags(settings)]
+    config, out = in_repository(settings.chain.reference), in_repository(settings.chain.reference_out)
+    return ["-c", config, "--out", out, *shared_flags(settings)]

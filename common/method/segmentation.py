@@ -5,26 +5,17 @@ The segmentation trainer stands beside the methods and is not imported from here
 
 from __future__ import annotations
 
-import importlib
-import shlex
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.errors import ToolboxError
+from common.method.calls import call, in_repository
 from common.method.labels import Labels
 from common.method.stage import Stage
 
 SEGMENTER = "deeplabv2.main"
 CEILING = "fully supervised"
-
-
-class StageError(ToolboxError):
-    """Images of a stage failed."""
-
-    exit_status = 1
 
 
 @dataclass(frozen=True)
@@ -51,9 +42,16 @@ class Job:
 
     def arguments(self) -> list[str]:
         """Flags of the trainer's commands."""
-        arguments = ["-c", self.config, "--out", str(self.out), "--experiment", self.experiment]
+        arguments = [
+            "-c",
+            in_repository(self.config),
+            "--out",
+            in_repository(self.out),
+            "--experiment",
+            self.experiment,
+        ]
         arguments += ["--report.method", self.row, "--report.saliency_source", self.saliency_source]
-        arguments += ["--label-dir", str(self.label_folder)] if self.label_folder else []
+        arguments += ["--label-dir", in_repository(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]
 
     def run(self) -> None:
@@ -66,30 +64,13 @@ class Job:
         return sorted((self.out / kind / self.experiment).glob("*/*"))
 
 
-def call(module: str, arguments: Sequence[str]) -> None:
-    """Run what ``python -m module arguments`` would run, in this process: a start of its own would cost it seconds.
-
-    Raises:
-        StageError: some of its images failed; it has named them.
-        ToolboxError, SystemExit: as the command raises them (a stop signal ends it with a checkpoint).
-    """
-    shown = shlex.join(["python", "-m", module, *arguments])
-    print(f"\n$ {shown}", flush=True)
-    started = time.perf_counter()
-    status = importlib.import_module(module).main(list(arguments))
-    if status:
-        raise StageError(
-            f"the stage `{shown}` ended with status {status}; mend what it says, then run the chain again: it continues"
-        )
-    print(f"({time.perf_counter() - started:.0f} s)", flush=True)
-
-
 def shared_flags(settings: Any) -> list[str]:
     """Seed, device, workers, dataset and initial weights as the trainer's flags."""
     engine, chain = settings.engine, settings.chain
     flags = ["--seed", str(engine.seed), "--device", engine.device, "--workers", str(engine.workers)]
-    flags += ["--root", settings.data.root]
-    return [*flags, "--weights", chain.weights] if chain.weights else flags
+    flags += ["--root", in_repository(settings.data.root)]
+    weights = in_repository(chain.weights) if Path(chain.weights).is_file() else chain.weights
+    return [*flags, "--weights", weights] if weights else flags
 
 
 def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str = "") -> Job:
