@@ -1,45 +1,27 @@
-"""Where the saliency maps and initial seeds of a dataset lie."""
+"""What SGAN reads of a dataset: initial seeds or true masks for the training, the network's input for its maps."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
-from common.data.layout import DatasetLayout, open_layout
+import numpy as np
+
+from common.data.dataset import ListedImages, require_same_size
+from common.data.images import read_saliency
+from common.data.layout import DatasetLayout
+from common.data.lists import read_list
+from common.data.sampling import Sample
 from common.errors import DataError
 from common.files import resolve_inside
-from sgan.settings import SganConfig
+from sgan.sample import NetworkInput
+from sgan.settings import SemiConfig
 
-SALIENCY = "sal"
 INITIAL_SEEDS = "ini_seed"
 
 
-def open_dataset(config: SganConfig, saliency: str) -> DatasetLayout:
-    """The dataset, with the saliency maps of ``saliency`` (``sal_subdir`` or ``sdnet_path``).
-
-    Raises:
-        DataError: the dataset or the folder is not there.
-    """
-    layout = open_layout(config.data)
-    return dataclasses.replace(layout, saliency=find_folder(layout.root, SALIENCY, saliency)) if saliency else layout
-
-
-def find_folder(root: Path, kind: str, name: str) -> Path:
-    """``root/kind/name`` as published, ``root/name``, or ``name`` as a path of its own."""
-    candidates = [root / kind / name, root / name, Path(name)]
-    found = next((folder for folder in candidates if folder.is_dir()), None)
-    if found is None:
-        tried = ", ".join(map(str, candidates))
-        raise DataError(
-            f"there is no folder {name!r}: looked for {tried}. Put the files there, or correct the setting."
-        )
-    return found
-
-
-def initial_seed_folder(config: SganConfig) -> Path:
-    """Where stage 0 writes the initial seeds: the published place, or the path that was set."""
-    is_name = Path(config.seed_subdir).name == config.seed_subdir
-    return Path(config.dataset_root) / INITIAL_SEEDS / config.seed_subdir if is_name else Path(config.seed_subdir)
+def initial_seed_folder(root: str | Path, name: str) -> Path:
+    """``root/ini_seed/name`` as published; a name with slashes is a path of its own."""
+    return Path(root, INITIAL_SEEDS, name) if Path(name).name == name else Path(name)
 
 
 class SeedFiles:
@@ -54,6 +36,45 @@ class SeedFiles:
         path = resolve_inside(self.folder, f"{image_id}.png")
         if not path.is_file():
             raise DataError(
-                f"the initial seed of {image_id!r} is missing: expected {path}; make seeds for the whole list"
+                f"the initial seed of {image_id!r} is missing: expected {path}; make seeds for the whole list, or correct "
+                "seed_subdir"
             )
         return path
+
+
+def masked_ids(semi: SemiConfig, layout: DatasetLayout) -> frozenset[str]:
+    """The ids whose masks are used; empty in weakly supervised mode.
+
+    A share takes evenly spaced images of the sorted ids, so that a larger share (1/4) holds a smaller one (1/8).
+
+    Raises:
+        DataError: the list is not there, or names images that are not in the training list.
+    """
+    if not semi.list and not semi.share:
+        return frozenset()
+    training = sorted(layout.ids("train"))
+    ids = sorted(listed(semi.list, layout)) if semi.list else training
+    foreign = [image_id for image_id in ids if image_id not in set(training)]
+    if foreign:
+        raise DataError(f"semi.list names {len(foreign)} images that are not trained on, e.g. {foreign[0]}; correct it")
+    return frozenset(ids[:: round(1 / semi.share)] if semi.share else ids)
+
+
+def listed(name: str, layout: DatasetLayout) -> list[str]:
+    """The ids of a list file, or of a list of the dataset."""
+    path = Path(name)
+    return [entry.id for entry in read_list(path)] if path.is_file() else layout.ids(name)
+
+
+class MapInput:
+    """``id -> sample`` with the network's input and ``keys`` (numbers of the tagged classes); runs in worker processes."""
+
+    def __init__(self, images: ListedImages, convert: NetworkInput) -> None:
+        self.images, self.convert = images, convert
+
+    def __call__(self, image_id: str) -> Sample:
+        raw = self.images.read(image_id)
+        if self.convert.use_saliency:
+            raw["saliency"] = read_saliency(self.images.layout.saliency_path(image_id))
+            require_same_size(raw)
+        return {**self.convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

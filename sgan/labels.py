@@ -1,141 +1,164 @@
-"""From an image to its seed: loading, maps, labels (sgan spec, section 6.1)."""
+"""Seeds of maps and saliency (sgan spec, section 6.1): cues for classes and for background, painted onto each other.
+
+Inside, unlabelled positions hold C + 1 as in the published seed files; label maps, which the rule gives, say 255 there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from PIL import Image
 
-from common.data.dataset import ListedImages
-from common.data.images import read_saliency
-from common.data.layout import DatasetLayout
-from common.data.sampling import Sample
-from common.errors import NonFiniteError
-from sgan.data.sample import NetworkInput, feature_size
-from sgan.data.zoom import zoom_linear, zoom_nearest
-from sgan.models.network import SGAN
-from sgan.seeds.cues import harmonic_labels, paint_cues, paint_unambiguous, sec_cues
-from sgan.settings import SganConfig
+from common.cam.files import Cams
+from common.data.palette import IGNORE_LABEL
+from common.data.zoom import zoom_linear, zoom_nearest
+from common.files import atomic_write
+from common.pseudo_labels.labels import LabelMap
+from common.pseudo_labels.rule import Evidence
+from sgan.settings import SeedRuleConfig
 
-Labels = npt.NDArray[np.uint8]
-# As the only name in ``seeds.overruled``: every class.
-ALL = "all"
+Maps = npt.NDArray[np.floating]
+Cues = npt.NDArray[np.bool_]
+TINY = 1e-7
+# Ending of a folder of label maps; without it, that of the same seeds in the paper's form.
+LABELS_ENDING = "_labels"
 
 
-class Seeded(NamedTuple):
-    """What became of one image.
+def sec_cues(cams: Cams, n_classes: int, saliency: Maps, threshold: float, background: float) -> Cues:
+    """SEC's localisation cues: each tagged class above a share of its maximum, background where nothing is salient.
 
-    Attributes:
-        label_map: uint8 H x W: 0 background, 1..C classes, C + 1 unlabelled.
-        maps: float32 C x h x w, the maps it was made from.
+    A class whose maximum is not positive gets no cue: the threshold then lies above the maximum.
+
+    Args:
+        cams: K x h x w, any sign.
+        saliency: h x w in 0..1.
+        threshold: share of a class's maximum, 0.25 as published.
+        background: saliency below which a position is background, 0.06 as published.
+
+    Returns:
+        bool (C + 1) x h x w, background first; a position may carry several cues or none.
     """
+    cues = np.zeros((n_classes + 1, *saliency.shape), np.bool_)
+    cues[0] = saliency < background
+    for key, one in zip(*cams, strict=True):
+        cues[key + 1] = one > threshold * one.max()
+    return cues
 
-    label_map: Labels
-    maps: npt.NDArray[np.float32]
 
+def paint_cues(cues: Cues, overruled: Sequence[int] = ()) -> LabelMap:
+    """One label per position: larger regions are painted first, so that smaller ones end on top.
 
-class SeedInput:
-    """``id -> sample`` for inference; runs in worker processes.
+    Background takes part in that order. Of regions of equal area the one with the higher number is painted first
+    (the published order is undefined there).
 
-    Besides the network's input the sample holds ``size`` (height, width), ``keys`` (numbers of the tagged classes) and
-    ``cue`` (float32 saliency in 0..1 at image size, of the maps that decide the background).
+    Args:
+        cues: (C + 1) x h x w of :func:`sec_cues`.
+        overruled: labels that give way to background wherever it has a cue (boat and train, which saliency shows too large).
+
+    Returns:
+        h x w: 0 background, 1..C classes, C + 1 unlabelled.
     """
-
-    def __init__(self, images: ListedImages, convert: NetworkInput, background: DatasetLayout) -> None:
-        self.images, self.convert, self.background = images, convert, background
-
-    def __call__(self, image_id: str) -> Sample:
-        raw = self.images.read(image_id)
-        sample = self.convert.convert(raw)
-        sample["size"] = raw["image"].shape[:2]
-        sample["keys"] = np.flatnonzero(raw["tags"])
-        saliency = read_saliency(self.background.saliency_path(image_id))
-        sample["cue"] = saliency.astype(np.float32) / np.float32(255)
-        return sample
+    painted = np.full(cues.shape[1:], len(cues), np.uint8)
+    painted[cues[0]] = 0
+    areas = cues.sum((1, 2))
+    for label in np.argsort(areas, kind="stable")[::-1]:
+        painted[cues[label]] = label
+    painted[np.isin(painted, overruled) & cues[0]] = 0
+    return painted
 
 
-@dataclass(frozen=True)
-class SeedRule:
-    """Maps, saliency and tags to a label map.
+def paint_unambiguous(cues: Cues) -> LabelMap:
+    """One label per position of (C + 1) x h x w where exactly one cue is; where several or none are, C + 1: unlabelled."""
+    return np.where(cues.sum(0) == 1, cues.argmax(0), len(cues)).astype(np.uint8)
 
-    Attributes:
-        config: the published keys and the section ``seeds``.
-        overruled: labels that give way to background.
-        cells: side of the maps at which the published rule paints.
+
+def harmonic_labels(cams: Cams, saliency: Maps, threshold: float) -> LabelMap:
+    """The class with the greatest harmonic mean of map and saliency, background where that stays below ``threshold``.
+
+    The published code has this rule without calling it. Every position gets a label; without tags all are background.
+
+    Args:
+        cams: K x h x w, not negative.
+        saliency: h x w in 0..1.
     """
-
-    config: SganConfig
-    overruled: Sequence[int]
-    cells: int
-
-    def __call__(self, maps: npt.NDArray[np.float32], sample: Sample) -> Labels:
-        """The label map at image size.
-
-        Args:
-            maps: C x h x w of the network.
-            sample: of :class:`SeedInput`.
-        """
-        at = sample["size"] if self.config.seeds.at == "image" else (self.cells, self.cells)
-        stacked = maps.transpose(1, 2, 0)
-        resized = stacked if stacked.shape[:2] == at else zoom_linear(stacked, at)
-        labels = self.labels(resized.transpose(2, 0, 1), zoom_linear(sample["cue"], at), sample["keys"])
-        return labels if at == sample["size"] else zoom_nearest(labels, sample["size"], self.config.seeds.repaired_zoom)
-
-    def labels(self, maps: npt.NDArray[np.floating], saliency: npt.NDArray[np.float32], keys: Sequence[int]) -> Labels:
-        """The labels at the size of ``maps``, before they are enlarged."""
-        config = self.config
-        if config.seeds.rectify or config.seeds.rule == "harmonic":
-            maps = np.maximum(maps, 0)
-        if config.seeds.rule == "harmonic":
-            return harmonic_labels(normalised(maps), saliency, keys, config.cam_thresh)
-        cues = sec_cues(maps, saliency, keys, config.cam_thresh, config.sal_thresh)
-        labels = paint_unambiguous(cues) if config.ignore_conflict else paint_cues(cues, self.overruled)
-        if config.seeds.fill == "strongest" and len(keys):
-            strongest = normalised(maps)[keys].argmax(0)
-            labels = np.where(labels == len(cues), np.asarray(keys)[strongest] + 1, labels).astype(np.uint8)
-        return labels
+    if not len(cams.keys):
+        return np.zeros(saliency.shape, np.uint8)
+    means = 2 / (1 / (cams.maps + TINY) + 1 / (saliency + TINY))
+    return np.where(means.max(0) < threshold, 0, cams.keys[means.argmax(0)] + 1).astype(np.uint8)
 
 
-def normalised(maps: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Each map divided by its maximum; maps without a positive value as they are."""
+def normalised(maps: Maps) -> Maps:
+    """Each map of K x h x w divided by its maximum; maps without a positive value as they are."""
     greatest = maps.max((1, 2), keepdims=True)
     return maps / np.where(greatest > 0, greatest, 1)
 
 
-class SeedInference:
-    """``[sample of SeedInput] -> [Seeded]``."""
+@dataclass(frozen=True)
+class SeedRule:
+    """``evidence -> label map`` (uint8, H x W: 0 background, 1..C classes, 255 unlabelled).
 
-    def __init__(self, network: SGAN, rule: SeedRule, combine: bool, device: torch.device) -> None:
-        self.network, self.rule = network.to(device).eval(), rule
-        self.combine, self.device = combine, device
+    Initial seeds are made by it too, of CAMs at the size of the image (inferred from names and issues; sgan spec, section 1).
 
-    @torch.inference_mode()
-    def __call__(self, samples: Sequence[Sample]) -> list[Seeded]:
-        """Seeds of the samples.
+    Attributes:
+        config: how maps become seeds.
+        classes: names of the C classes.
+        background: saliency below which a position is background.
+    """
 
-        Raises:
-            NonFiniteError: the network gives NaN or infinite values.
-        """
-        images, salient = (torch.stack([one[name] for one in samples]).to(self.device) for name in ("image", "salient"))
-        found = self.network.maps(images, salient)
-        maps = (found.cam + found.segmentation if self.combine else found.cam).float().cpu().numpy()
-        if not np.isfinite(maps).all():
-            raise NonFiniteError("the maps hold NaN or infinite values; check the trained network")
-        return [Seeded(self.rule(own, sample), own) for own, sample in zip(maps, samples, strict=True)]
+    config: SeedRuleConfig
+    classes: Sequence[str]
+    background: float
+
+    def __call__(self, evidence: Evidence) -> LabelMap:
+        assert evidence.image is not None and evidence.saliency is not None
+        (keys, maps), size = evidence.cams, evidence.image.shape[:2]
+        at = size if self.config.at == "image" else maps.shape[1:]
+        resized = maps if at == maps.shape[1:] else zoom_linear(maps.transpose(1, 2, 0), at).transpose(2, 0, 1)
+        saliency = zoom_linear(evidence.saliency.astype(np.float32) / np.float32(255), at)
+        seed = zoom_nearest(self.labels(Cams(keys, resized), saliency), size, self.config.repaired_zoom)
+        return with_ignored(seed, len(self.classes))
+
+    def labels(self, cams: Cams, saliency: Maps) -> LabelMap:
+        """The labels at the size h x w of maps and saliency (0..1), before they are enlarged; C + 1 unlabelled."""
+        config, (keys, maps) = self.config, cams
+        if config.rectify or config.rule == "harmonic":
+            maps = np.maximum(maps, 0)
+        if config.rule == "harmonic":
+            return harmonic_labels(Cams(keys, normalised(maps)), saliency, config.threshold)
+        cues = sec_cues(Cams(keys, maps), len(self.classes), saliency, config.threshold, self.background)
+        labels = paint_unambiguous(cues) if config.ignore_conflict else paint_cues(cues, self.overruled)
+        if config.fill == "strongest" and len(keys):
+            strongest = keys[normalised(maps).argmax(0)] + 1
+            labels = np.where(labels == len(cues), strongest, labels).astype(np.uint8)
+        return labels
+
+    @property
+    def overruled(self) -> list[int]:
+        """The labels that give way to background."""
+        named = self.config.overruled
+        return [label for label, name in enumerate(self.classes, 1) if name in named or named == ["all"]]
 
 
-def seed_rule(config: SganConfig, layout: DatasetLayout) -> SeedRule:
-    """The rule of a configuration; the classes that background overrules are found by their names."""
-    names = config.seeds.overruled
-    numbers = [number for number, name in enumerate(layout.classes, start=1) if name in names or names == [ALL]]
-    return SeedRule(config, numbers, feature_size(config.resize, config.body.output_stride))
+def with_ignored(seed: LabelMap, n_classes: int) -> LabelMap:
+    """A seed H x W as a label map: unlabelled pixels hold the ignore label."""
+    return np.where(seed > n_classes, IGNORE_LABEL, seed).astype(np.uint8)
 
 
-def rule_settings(config: SganConfig) -> dict[str, Any]:
-    """What the labels depend on besides the network and the dataset."""
-    keys = ("sal_thresh", "cam_thresh", "ignore_conflict", "combine_seedseg", "use_sal", "resize")
-    return {key: getattr(config, key) for key in keys} | {"rule": dict(vars(config.seeds))}
+def seeds_of(labels: Path) -> Path:
+    """The folder of the seeds in the paper's form that belong to a folder of label maps."""
+    return labels.with_name(labels.name.removesuffix(LABELS_ENDING))
+
+
+class SeedFileWriter:
+    """Writes the label maps of a folder also in the paper's form: 8-bit grey PNG, C + 1 unlabelled."""
+
+    def __init__(self, labels: Path, n_classes: int) -> None:
+        self.labels, self.unlabelled = labels, n_classes + 1
+
+    def __call__(self, path: Path, label_map: LabelMap) -> None:
+        image = Image.fromarray(np.where(label_map == IGNORE_LABEL, self.unlabelled, label_map).astype(np.uint8))
+        atomic_write(seeds_of(self.labels) / path.relative_to(self.labels), lambda file: image.save(file, format="PNG"))

@@ -1,21 +1,28 @@
-"""SGAN: body, masked self-attention, and the two branches that supervise it."""
+"""SGAN: backbone, masked self-attention, and the two branches that supervise it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from common.cam.files import Cams
+from common.data.sampling import Sample
+from common.errors import NonFiniteError
 from common.models.base import Backbone, scaled_channels
-from sgan.models.attention import dense_context, salient_context
+from common.models.weights import load_weights, read_state_dict
+from sgan.attention import LINEAR, dense_context, salient_context
 
 
 class SganMaps(NamedTuple):
     """What the network makes of images, at feature size h x w.
 
     Attributes:
-        features: n x c x h x w, the body's output.
+        features: n x c x h x w, the backbone's output.
         segmentation: n x C x h x w, logits of the seed branch (no background channel).
         cam: n x C x h x w, class maps whose spatial mean is the classification logit.
     """
@@ -29,10 +36,10 @@ class SGAN(nn.Module):
     """Saliency-guided self-attention network (Yao and Gong, IEEE Access 2020; sgan spec, section 2.1).
 
     Args:
-        backbone: the body, 512 channels in the published network.
+        backbone: 512 channels in the published network.
         n_classes: classes without background.
         width: factor on the 1024 channels of the classification branch.
-        normaliser: how attention scores become weights; the published one is ``masked_normalize``.
+        normaliser: how attention scores become weights.
         dense: form the N x N attention weights as the published code does, for comparison.
     """
 
@@ -41,13 +48,13 @@ class SGAN(nn.Module):
         backbone: Backbone,
         n_classes: int = 20,
         width: float = 1.0,
-        normaliser: str = "masked_normalize",
+        normaliser: str = LINEAR,
         dense: bool = False,
     ) -> None:
         super().__init__()
         channels, hidden = backbone.out_channels, scaled_channels(1024, width)
         self.normaliser = normaliser
-        self.dense = dense or normaliser != "masked_normalize"
+        self.dense = dense or normaliser != LINEAR
         # The scale of the context, registered first as in the published checkpoint.
         self.gamma = nn.Parameter(torch.zeros(1))
         self.backbone = backbone
@@ -68,7 +75,7 @@ class SGAN(nn.Module):
 
         Args:
             images: n x 3 x H x W.
-            salient: n x h x w, 1 for salient cells and 0 for others; h = ceil(H / 8), w = ceil(W / 8).
+            salient: n x h x w, 1 for salient positions and 0 for others; h = ceil(H / 8), w = ceil(W / 8).
         """
         features = self.backbone(images)
         fused = self.attend(features, salient)
@@ -78,8 +85,9 @@ class SGAN(nn.Module):
     def attend(self, features: Tensor, salient: Tensor) -> Tensor:
         """gamma x context + features, n x c x h x w."""
         query, key = self.f_query(features).flatten(2), self.f_key(features).flatten(2)
-        mask = salient.flatten(1)
-        # Sums over thousands of cells and differences of scores need full precision.
+        # Only the published form of the training step hands over dense masks.
+        mask = salient if salient.dim() == 4 else salient.flatten(1)
+        # Sums over thousands of positions and differences of scores need full precision.
         with torch.autocast(features.device.type, enabled=False):
             values = features.flatten(2).float()
             if self.dense:
@@ -87,3 +95,42 @@ class SGAN(nn.Module):
             else:
                 context = salient_context(query.float(), key.float(), values, mask)
         return self.gamma * context.view_as(features).to(features.dtype) + features
+
+
+def load_trained(network: nn.Module, path: Path) -> None:
+    """Load a trained network: our own, the published ``model_iter_8000.pth``, or its older form without ``backbone.``.
+
+    Raises:
+        CheckpointError: the file is missing, or a tensor of the network is not in it.
+    """
+
+    def rename(name: str) -> str:
+        return f"backbone.{name}" if name.startswith("conv") else name
+
+    load_weights(network, read_state_dict(path), source=str(path), rename=rename)
+
+
+class MapInference:
+    """``[sample of MapInput] -> [maps of its tagged classes]``: raw logits of any sign, float32 K x h x w.
+
+    Args:
+        combine: the maps of both branches are added; False takes the class maps alone.
+    """
+
+    def __init__(self, network: nn.Module, combine: bool, device: torch.device) -> None:
+        assert isinstance(network, SGAN)
+        self.network, self.combine, self.device = network.to(device).eval(), combine, device
+
+    @torch.inference_mode()
+    def __call__(self, samples: Sequence[Sample]) -> list[Cams]:
+        """The maps of the samples.
+
+        Raises:
+            NonFiniteError: the network gives NaN or infinite values.
+        """
+        images, salient = (torch.stack([one[name] for one in samples]).to(self.device) for name in ("image", "salient"))
+        found = self.network.maps(images, salient)
+        maps = (found.cam + found.segmentation if self.combine else found.cam).float().cpu().numpy()
+        if not np.isfinite(maps).all():
+            raise NonFiniteError("the maps hold NaN or infinite values; check the trained network")
+        return [Cams(one["keys"], own[one["keys"]]) for own, one in zip(maps, samples, strict=True)]

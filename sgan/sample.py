@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from common.data.palette import IGNORE_LABEL
-from common.data.sampling import Sample
+from common.data.sampling import IndexedSamples, Sample
+from common.data.zoom import zoom_linear, zoom_nearest
 from common.errors import DataError
-from sgan.data.zoom import zoom_linear, zoom_nearest
 
 STRIDE = 8
 Bytes = npt.NDArray[np.uint8]
@@ -24,12 +24,12 @@ def feature_size(size: int, stride: int = STRIDE) -> int:
     return -(-size // stride)
 
 
-def salient_cells(saliency: Bytes, size: int, threshold: float) -> Bytes:
-    """The salient mask at feature size, uint8 size x size of 0 and 1; its outermost cells are always 0.
+def salient_positions(saliency: Bytes, size: int, threshold: float) -> Bytes:
+    """The salient mask at feature size, uint8 size x size of 0 and 1; its outermost positions are always 0.
 
     Args:
         saliency: uint8, already at the size of the network's input.
-        threshold: a cell is salient above this share of 255.
+        threshold: a position is salient above this share of 255.
     """
     reduced = zoom_linear(saliency, (size, size))
     salient = np.zeros((size, size), np.uint8)
@@ -37,8 +37,8 @@ def salient_cells(saliency: Bytes, size: int, threshold: float) -> Bytes:
     return salient
 
 
-def seed_cells(seed: Bytes, size: int, n_classes: int) -> npt.NDArray[np.int64]:
-    """The seed map at feature size: 0..C-1 for class seeds, C for background and unlabelled cells.
+def seed_positions(seed: Bytes, size: int, n_classes: int) -> npt.NDArray[np.int64]:
+    """The seed map at feature size: 0..C-1 for class seeds, C for background and unlabelled positions.
 
     Args:
         seed: uint8 at the size of the network's input: 0 background, 1..C classes, C + 1 or 255 unlabelled.
@@ -90,7 +90,7 @@ class NetworkInput:
         size: S, side of the network's input.
         normalisation: how colours become numbers.
         threshold: of the salient mask, in 0..1.
-        use_saliency: False calls every cell salient, which is plain self-attention.
+        use_saliency: False calls every position salient, which is plain self-attention.
         stride: S divided by f.
     """
 
@@ -106,18 +106,35 @@ class NetworkInput:
     def convert(self, sample: Sample, mirror: bool = False) -> Sample:
         """The sample as the network takes it; nothing here is random."""
         shape, step = (self.size, self.size), -1 if mirror else 1
-        cells = feature_size(self.size, self.stride)
+        side = feature_size(self.size, self.stride)
         converted: Sample = {"id": sample["id"], "tags": torch.from_numpy(np.asarray(sample["tags"], np.float32))}
         image = zoom_linear(sample["image"], shape)[:, ::step]
         converted["image"] = torch.from_numpy(self.normalisation(image))
-        salient = np.ones((cells, cells), np.uint8)
+        salient = np.ones((side, side), np.uint8)
         if self.use_saliency:
-            salient = salient_cells(zoom_linear(sample["saliency"], shape)[:, ::step], cells, self.threshold)
+            salient = salient_positions(zoom_linear(sample["saliency"], shape)[:, ::step], side, self.threshold)
         converted["salient"] = torch.from_numpy(salient)
         if "mask" in sample:
             seed = zoom_nearest(sample["mask"], shape)[:, ::step]
             try:
-                converted["seed"] = torch.from_numpy(seed_cells(seed, cells, len(sample["tags"])))
+                converted["seed"] = torch.from_numpy(seed_positions(seed, side, len(sample["tags"])))
             except DataError as error:
                 raise DataError(f"the seed of {sample['id']} {error}") from error
         return converted
+
+
+class RepeatedSamples:
+    """The samples, the whole list as often as it takes to reach ``at_least``, as the published loader has them; once for 0.
+
+    Shuffling then runs over all repetitions together: an image may come twice before another one comes at all.
+    """
+
+    def __init__(self, samples: IndexedSamples, at_least: int) -> None:
+        self.samples = samples
+        self.repetitions = max(1, -(-at_least // len(samples)))
+
+    def __len__(self) -> int:
+        return len(self.samples) * self.repetitions
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index % len(self.samples)]

@@ -23,40 +23,6 @@ PUBLISHED_SALIENCY, PUBLISHED_SOURCE = "sal_snet", "SNet (Xiao et al. 2018), as 
 
 
 @dataclass
-class InputConfig:
-    """What the network sees of an image.
-
-    Args:
-        size: side in pixels to which images are resized.
-        mean: without std subtracted in BGR order, 0..255; with std in RGB order, 0..1.
-        std: RGB, 0..1; empty for the published configuration.
-    """
-
-    size: int = 321
-    mean: list[float] = field(default_factory=lambda: [104.008, 116.669, 122.675])
-    std: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if len(self.mean) != 3 or (self.std and (len(self.std) != 3 or min(self.std) <= 0)):
-            raise ConfigError("input.mean needs three numbers, and input.std none or three positive ones")
-        if self.size < 17:
-            raise ConfigError(f"input.size is {self.size}; at least 17 pixels, or no position would be inside the border")
-
-
-@dataclass
-class AttentionConfig:
-    """The self-attention.
-
-    Args:
-        enabled: False keeps gamma at zero, so that the network does without the context of other positions.
-        normaliser: how attention scores become weights.
-    """
-
-    enabled: bool = True
-    normaliser: Literal["masked_normalize", "masked_softmax", "softmax"] = "masked_normalize"
-
-
-@dataclass
 class SemiConfig:
     """Semi-supervised mode: true masks in place of initial seeds, and in the label maps.
 
@@ -74,16 +40,16 @@ class SemiConfig:
 
     @property
     def description(self) -> str:
-        """``", 1/8 true masks"``, or nothing in weakly supervised mode."""
+        """``", 1/8 true masks"`` for results, or nothing in weakly supervised mode."""
         share = f"1/{round(1 / self.share)} " if self.share else ""
         of_list = f" of {Path(self.list).stem}" if self.list else ""
         return f", {share}true masks{of_list}" if share or of_list else ""
 
     @property
     def suffix(self) -> str:
-        """What it adds to the names of outputs: nothing in weakly supervised mode."""
-        listed = f"_{Path(self.list).stem}" if self.list else ""
+        """The same for the names of outputs: ``_masks_1_8``."""
         share = f"_1_{round(1 / self.share)}" if self.share else ""
+        listed = f"_{Path(self.list).stem}" if self.list else ""
         return f"_masks{listed}{share}" if listed or share else ""
 
 
@@ -140,12 +106,14 @@ class Stage0Config:
         classifier: run folder of the classifier, for initial weights.
         cams: folder of its CAMs; empty for the one in its run folder.
         threshold: share of a class's maximum above which a pixel is an initial seed.
+        overruled: classes that give way to background, as labels.overruled.
     """
 
     config: str = "config/stage0_voc12.yaml"
     classifier: str = "../runs/sgan/stage0"
     cams: str = ""
     threshold: float = 0.3
+    overruled: list[str] = field(default_factory=lambda: ["boat", "train"])
 
 
 @dataclass
@@ -171,14 +139,17 @@ class SganSettings(MethodSettings):
         res_path: folder of all seeds, in ``out``.
         test_cfg: name of the seeds, added to that of the run.
         checkpoint: weights to make maps with; empty for those of this configuration's training.
+        resize: side in pixels to which images are resized.
+        mean: without std subtracted in BGR order, 0..255; with std in RGB order, 0..1.
+        std: RGB, 0..1; empty for the published configuration.
+        attention: False keeps gamma at zero, so that the network does without the context of other positions.
+        normaliser: how attention scores become weights.
         seed_subdir: initial seeds: folder in <root>/ini_seed, or a path.
         seed_loss_ratio: weight of the seed loss.
         use_sal: False makes every position salient (plain self-attention).
         sal_thresh: saliency above which a position takes part in the attention, and below which it is background.
         sdnet_path: saliency maps of the background cue: folder in <root>/sal or <root>, or a path; empty for the
             dataset's own. data.saliency names those of the attention in the same way.
-        input: what the network sees of an image.
-        attention: the self-attention.
         semi: semi-supervised mode.
         cam: the maps of the trained network.
         labels: how maps become seeds.
@@ -206,13 +177,16 @@ class SganSettings(MethodSettings):
     res_path: str = "result"
     test_cfg: str = "_seedcam_0.25"
     checkpoint: str = ""
+    resize: int = 321
+    mean: list[float] = field(default_factory=lambda: [104.008, 116.669, 122.675])
+    std: list[float] = field(default_factory=list)
+    attention: bool = True
+    normaliser: Literal["masked_normalize", "masked_softmax", "softmax"] = "masked_normalize"
     seed_subdir: str = "base_30_bg"
     seed_loss_ratio: float = 0.15
     use_sal: bool = True
     sal_thresh: float = 0.06
     sdnet_path: str = PUBLISHED_SALIENCY
-    input: InputConfig = field(default_factory=InputConfig)
-    attention: AttentionConfig = field(default_factory=AttentionConfig)
     semi: SemiConfig = field(default_factory=SemiConfig)
     cam: ClassMapConfig = field(default_factory=ClassMapConfig)
     labels: SeedRuleConfig = field(default_factory=SeedRuleConfig)
@@ -222,6 +196,10 @@ class SganSettings(MethodSettings):
         if not self.cfg_name or Path(self.cfg_name).name != self.cfg_name:
             raise ConfigError(f"cfg_name is {self.cfg_name!r}; give a name that can be a folder's, without slashes")
         require_share("sal_thresh", self.sal_thresh)
+        if len(self.mean) != 3 or (self.std and (len(self.std) != 3 or min(self.std) <= 0)):
+            raise ConfigError("mean needs three numbers, and std none or three positive ones")
+        if self.resize < 17:
+            raise ConfigError(f"resize is {self.resize}; at least 17 pixels, or no position would be inside the border")
         if self.data.saliency == PUBLISHED_SALIENCY and not self.report.saliency_source:
             self.report = dataclasses.replace(self.report, saliency_source=PUBLISHED_SOURCE)
 
@@ -241,11 +219,7 @@ def require_share(name: str, value: float) -> None:
 
 
 def dataset_named(name: Any) -> str:
-    """The dataset that ``dataset_name`` means.
-
-    Raises:
-        ConfigError: there is no such name.
-    """
+    """The dataset that ``dataset_name`` means; a :class:`ConfigError` where there is none."""
     if name != PUBLISHED_DATASET and name not in DATASET_NAMES:
         known = ", ".join((PUBLISHED_DATASET, *DATASET_NAMES))
         raise ConfigError(f"dataset_name {name} is unknown; use one of {known}")
@@ -260,9 +234,8 @@ ALIASES: Aliases = {
     "cue_file": "data.tags",
     "batch_size": "engine.batch_size",
     "num_worker": "engine.workers",
-    "resize": "input.size",
-    "mean": "input.mean",
-    "std": "input.std",
+    # Left blank in the published file, which for a row of this table means that it is not set.
+    "std": "std",
     "backbone": "backbone.name",
     "pretrain": "backbone.weights",
     "max_iter": "engine.max_steps",

@@ -65,10 +65,14 @@ class Job:
 
 
 def shared_flags(settings: Any) -> list[str]:
-    """Seed, device, workers, dataset and initial weights as the trainer's flags."""
+    """Seed, device, workers, dataset and initial weights as flags of another program."""
+    return ["--seed", str(settings.engine.seed), *common_flags(settings)]
+
+
+def common_flags(settings: Any) -> list[str]:
+    """Those of :func:`shared_flags` for a training that runs of several seeds share."""
     engine, chain = settings.engine, settings.chain
-    flags = ["--seed", str(engine.seed), "--device", engine.device, "--workers", str(engine.workers)]
-    flags += ["--root", in_repository(settings.data.root)]
+    flags = ["--device", engine.device, "--workers", str(engine.workers), "--root", in_repository(settings.data.root)]
     weights = in_repository(chain.weights) if Path(chain.weights).is_file() else chain.weights
     return [*flags, "--weights", weights] if weights else flags
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,22 @@ def head_and_backbone_optimizer(settings: Any, network: nn.Module) -> torch.opti
 
 def schedule_of_settings(settings: Any, engine: EngineConfig) -> Schedule:
     return build_schedule(settings.schedule, engine.max_steps)
+
+
+def initial_weights_in_words(settings: Any) -> str:
+    """Where the backbone's weights come from; a file may be gone once the network is trained."""
+    try:
+        return describe_weights(settings.backbone)
+    except CheckpointError:
+        return f"file {Path(settings.backbone.weights).name}"
+
+
+def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
+    engine, start = settings.engine, initial_weights_in_words(settings)
+    return (
+        f"Train on {device}: {n_samples} samples of {settings.data.dataset}, initial weights {start}, {engine.max_steps} steps "
+        f"of {engine.batch_size}"
+    )
 
 
 @dataclass(frozen=True)
@@ -100,8 +116,8 @@ class Training(Stage):
     prepare: Callable[[Any, nn.Module], None] = lambda settings, network: None
     after: Training | None = None
     published: Published | None = None
-    initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
-    summary: Callable[[Any, int, torch.device], str] = field(default=lambda settings, n_samples, device: "")
+    initial_weights: Callable[[Any], str] = initial_weights_in_words
+    summary: Callable[[Any, int, torch.device], str] = summary_of_training
 
     def run(self, settings: Any) -> int:
         """Train to the end of the settings' steps.
@@ -201,12 +217,12 @@ class Training(Stage):
         """Where the network of ``path`` comes from: what outputs depend on, and what their scores have to say.
 
         Args:
-            given: the file is not of this training.
+            given: the file is not of this training, as is one in the place of its published form that stands there alone.
 
         Raises:
             ConfigError: the training had other settings than these.
         """
-        if given:
+        if given or not self.run_folder(settings).config.is_file():
             known = {"seed": 0, "steps": {"given network": 0}, "initial_weights": f"released {path.name}"}
         else:
             trained = self.require_trained_with(settings)

@@ -1,4 +1,4 @@
-"""The resampling of the published code: corners aligned, as ``scipy.ndimage.zoom`` does it (sgan spec, sections 4.1, 10.4).
+"""Resampling with aligned corners, as ``scipy.ndimage.zoom`` does it, for code that was published with it (sgan spec, 4.1, 10.4).
 
 Output position i of ``size`` lies at i (n - 1) / (size - 1) of n input positions. For some pairs of sizes the last position is
 rounded to just beyond the input, where scipy writes 0; by default it is drawn back onto the edge instead.

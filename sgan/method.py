@@ -1,0 +1,251 @@
+"""SGAN: the training, its maps, seeds and label maps, and the stages that make what it starts from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from common.config import config_to_dict
+from common.config_files import read_settings
+from common.data.dataset import ListedImages, Part
+from common.data.layout import DatasetLayout, open_layout
+from common.data.sampling import SeededDataset
+from common.engine.optimizer import build_optimizer
+from common.method.calls import in_repository
+from common.method.labels import Labels, Score, no_masks
+from common.method.maps import GivenMaps, Maps, write_single_precision
+from common.method.method import LabelSet, Method, Variant
+from common.method.other_run import InitialWeights, OtherRun
+from common.method.pictures import Pictured, prediction_panels
+from common.method.segmentation import common_flags
+from common.method.steps import StepBench
+from common.method.training import SECTIONS, Published, Training
+from common.report.html import Panel
+from sgan.backbone import sgan_backbone
+from sgan.dataset import MapInput, SeedFiles, initial_seed_folder, masked_ids
+from sgan.labels import LABELS_ENDING, SeedFileWriter, SeedRule
+from sgan.network import SGAN, MapInference, load_trained
+from sgan.panels import network_panels
+from sgan.sample import NetworkInput, Normalisation, RepeatedSamples
+from sgan.settings import ALIASES, SeedRuleConfig, SganSettings
+from sgan.training import SganStep, made_up_batch, network_groups, published_form
+
+HOME = Path(__file__).parent
+# What decides the network besides the shared sections.
+OF_NETWORK = ("use_sal", "sal_thresh", "resize", "mean", "std", "attention", "normaliser")
+OF_TRAINING = ("seed_subdir", "seed_loss_ratio", "semi")
+# Label maps without unlabelled pixels.
+DENSE = read_settings(HOME / "config" / "dense.yml", ALIASES)
+
+
+def network_of(settings: SganSettings, layout: DatasetLayout) -> SGAN:
+    backbone = sgan_backbone(settings.backbone)
+    network = SGAN(backbone, layout.n_classes, settings.backbone.width, settings.normaliser)
+    network.gamma.requires_grad_(settings.attention)
+    return network
+
+
+def network_input(settings: SganSettings) -> NetworkInput:
+    """How samples become the network's input."""
+    normalisation, stride = Normalisation(settings.mean, settings.std), settings.backbone.output_stride
+    return NetworkInput(settings.resize, normalisation, settings.sal_thresh, settings.use_sal, stride)
+
+
+def training_data(settings: SganSettings, layout: DatasetLayout) -> SeededDataset:
+    """Samples of the sorted list, repeated to cover all steps."""
+    parts: set[Part] = {"tags", "mask", "saliency"} if settings.use_sal else {"tags", "mask"}
+    seeds = SeedFiles(
+        initial_seed_folder(settings.data.root, settings.seed_subdir), layout, masked_ids(settings.semi, layout)
+    )
+    images = ListedImages(layout, sorted(layout.ids(settings.split)), parts, mask_path=seeds)
+    repeated = RepeatedSamples(images, settings.engine.max_steps * settings.engine.batch_size)
+    return SeededDataset(repeated, network_input(settings), settings.engine.seed)
+
+
+def optimizer_of(settings: SganSettings, network: nn.Module) -> torch.optim.Optimizer:
+    own = settings.optimizer
+    groups = network_groups(network, own.lr, own.weight_decay, own.head_lr_multiplier, own.decay_vectors)
+    return build_optimizer(own, groups)
+
+
+def training_folder(settings: SganSettings) -> Path:
+    return Path(settings.out, settings.save_model_path, settings.name)
+
+
+def trained_file(settings: SganSettings, layout: DatasetLayout | None = None) -> Path:
+    """The published form of the trained network: its tensors alone."""
+    return training_folder(settings) / f"model_iter_{settings.engine.max_steps}.pth"
+
+
+def map_inference(settings: SganSettings, network: nn.Module, device: torch.device) -> MapInference:
+    return MapInference(network, settings.cam.combine, device)
+
+
+def map_decisions(settings: SganSettings) -> dict[str, Any]:
+    """What the maps depend on besides network and images."""
+    values = config_to_dict(settings)
+    return {"saliency": settings.data.saliency, **{name: values[name] for name in OF_NETWORK}}
+
+
+def map_folder(settings: SganSettings) -> Path:
+    return settings.result("_cams" if settings.cam.combine else "_class_maps")
+
+
+def of_background(settings: SganSettings) -> DatasetLayout:
+    """The dataset with the saliency maps that decide the background."""
+    return open_layout(dataclasses.replace(settings.data, saliency=settings.sdnet_path))
+
+
+def seed_rule(settings: SganSettings, layout: DatasetLayout) -> SeedRule:
+    return SeedRule(settings.labels, layout.classes, settings.sal_thresh)
+
+
+def seed_decisions(settings: SganSettings) -> dict[str, Any]:
+    return {**config_to_dict(settings.labels), "sal_thresh": settings.sal_thresh}
+
+
+def seed_column(settings: SganSettings) -> str:
+    """Seeds leave pixels open, which count as missed; dense label maps and those of the harmonic rule do not."""
+    return "seed" if settings.labels.fill == "none" and settings.labels.rule == "sec" else "pseudo label"
+
+
+def label_folder(settings: SganSettings) -> Path:
+    return settings.result(settings.test_cfg, LABELS_ENDING)
+
+
+def for_initial_seeds(settings: SganSettings) -> SganSettings:
+    """The settings with the rule of stage 0, which works at the size of its CAMs: that of the image."""
+    own = settings.stage0
+    labels = SeedRuleConfig(threshold=own.threshold, at="image", overruled=own.overruled)
+    return dataclasses.replace(settings, labels=labels)
+
+
+def initial_seed_labels(settings: SganSettings) -> Path:
+    seeds = initial_seed_folder(settings.data.root, settings.seed_subdir)
+    return seeds.with_name(seeds.name + LABELS_ENDING)
+
+
+def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -> SeedFileWriter:
+    return SeedFileWriter(folder(settings), of_background(settings).n_classes)
+
+
+def initial_tensors(settings: SganSettings, layout: DatasetLayout, checkpoint: Path) -> dict[str, Tensor]:
+    """A classifier's backbone under the names of the published ``vgg_init.pth``."""
+    return sgan_backbone(dataclasses.replace(settings.backbone, weights=str(checkpoint))).state_dict()
+
+
+def classifier_arguments(settings: SganSettings) -> list[str]:
+    """Configuration and flags of the classifier that SGAN starts from, where no other command makes it."""
+    config, out = in_repository(settings.stage0.config), in_repository(settings.stage0.classifier)
+    return ["-c", config, "--out", out, *common_flags(settings)] if config else []
+
+
+def label_sets(settings: SganSettings) -> Sequence[LabelSet]:
+    """Seeds; the same for DSRG's recipe; dense label maps where the chain wants them."""
+    chain = settings.chain
+    dsrg = [LabelSet(segmentation=chain.dsrg, suffix=" (DSRG recipe)")] if chain.dsrg else []
+    return [LabelSet(segmented=not chain.dense), *dsrg, *([LabelSet(DENSE)] if chain.dense else [])]
+
+
+def panels(settings: SganSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+    network, _ = TRAIN.trained(settings, layout, settings.checkpoint)
+    sample = network_input(settings).convert(pictured.sample)
+    yield from network_panels(network, pictured.sample["image"], sample, pictured.cams, layout.classes)
+    yield from prediction_panels([("initial seed", initial_seed_labels(settings))], pictured.sample["id"])
+
+
+def bench_batch(settings: SganSettings, n_classes: int) -> dict[str, Any]:
+    return made_up_batch(settings.engine.batch_size, settings.resize, settings.backbone.output_stride, n_classes)
+
+
+CLASSIFIER = OtherRun(
+    name="classifier", text="train the classifier that SGAN starts from, and its CAMs", arguments=classifier_arguments
+)
+MAKE_INIT = InitialWeights(
+    name="make_init",
+    text="initial weights from the classifier",
+    path=lambda settings: settings.backbone.weights,
+    source=lambda settings: settings.stage0.classifier,
+    tensors=initial_tensors,
+)
+TRAIN = Training(
+    text="train the attention network on tags, saliency and initial seeds",
+    network=network_of,
+    step=lambda settings, network: SganStep(settings.seed_loss_ratio),
+    data=training_data,
+    optimizer=optimizer_of,
+    decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
+    published=Published(path=trained_file, load=load_trained),
+    folder=training_folder,
+)
+MAPS = Maps(
+    training=TRAIN,
+    text="the maps of the tagged classes of every image of the list",
+    checkpoint=lambda settings: settings.checkpoint,
+    load=lambda settings, images: MapInput(images, network_input(settings)),
+    compute=map_inference,
+    write=write_single_precision,
+    decides=map_decisions,
+    folder=map_folder,
+)
+LABELS = Labels(
+    maps=MAPS,
+    text="seeds in the paper's form, and label maps from them",
+    layout=of_background,
+    rule=seed_rule,
+    needs=lambda settings: ("image", "saliency"),
+    decides=seed_decisions,
+    masked=lambda settings, layout: masked_ids(settings.semi, layout),
+    beside=partial(seed_files, label_folder),
+    row=lambda settings: settings.report.method + settings.semi.description,
+    column=seed_column,
+    threshold=lambda settings: settings.labels.threshold,
+    crf=lambda settings: "none",
+    sweeps=lambda settings: False,
+    uses_saliency=lambda settings: True,
+    folder=label_folder,
+    report_folder=lambda settings: settings.result(settings.test_cfg, "_report"),
+)
+MAKE_SEEDS = dataclasses.replace(
+    LABELS,
+    name="make_seeds",
+    text="initial seeds from the classifier's CAMs and saliency",
+    maps=GivenMaps(folder=lambda settings: Path(settings.stage0.cams or Path(settings.stage0.classifier, "cams"))),
+    rule=lambda settings, layout: seed_rule(for_initial_seeds(settings), layout),
+    decides=lambda settings: seed_decisions(for_initial_seeds(settings)),
+    masked=no_masks,
+    beside=partial(seed_files, initial_seed_labels),
+    row=lambda settings: "initial seeds",
+    column=lambda settings: "seed",
+    threshold=lambda settings: settings.stage0.threshold,
+    uses_saliency=lambda settings: False,
+    folder=initial_seed_labels,
+)
+METHOD = Method(
+    "sgan",
+    SganSettings,
+    (CLASSIFIER, MAKE_INIT, MAKE_SEEDS, TRAIN, MAPS, LABELS, Score(labels=LABELS, text="score the label maps")),
+    aliases=ALIASES,
+    label_sets=label_sets,
+    panels=panels,
+    variants={
+        "full": Variant("SGAN"),
+        "no_attention": Variant("SGAN without attention", {"attention": False}),
+        "every_position": Variant("SGAN, attention without saliency", {"use_sal": False}),
+        "no_seed_loss": Variant("SGAN without the seed branch", {"seed_loss_ratio": 0.0, "cam.combine": False}),
+        "class_maps": Variant("SGAN, class maps alone", {"cam.combine": False}, network_of="full"),
+        "published_painting": Variant(
+            "SGAN, smaller regions last", {"labels.overruled": ["boat", "train"]}, network_of="full"
+        ),
+    },
+    bench=StepBench(published=published_form, batch=bench_batch),
+    outputs=lambda settings, folder: {"out": str(folder), "save_model_path": "model", "res_path": "result"},
+    configs=(HOME / "config" / "sgan_vgg16_321x321.yml", HOME / "config" / "toy.yml"),
+    home=HOME,
+)
