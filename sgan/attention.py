@@ -57,8 +57,7 @@ NORMALISERS: dict[str, Normaliser] = {LINEAR: masked_normalize, "masked_softmax"
 
 
 def dense_masks(salient: Tensor) -> tuple[Tensor, Tensor]:
-    """What the published loader makes of salient positions n x N (0 or 1): which pairs of them attend to each other, and
-    the weights of the others, both n x N x N."""
+    """The published loader's masks n x N x N for salient positions n x N: pairs that attend, and weights of the others."""
     other = 1 - salient
     background = other[:, :, None] * other[:, None, :] / (other.sum(1)[:, None, None] + WEIGHT_EPSILON)
     return salient[:, :, None] * salient[:, None, :], background

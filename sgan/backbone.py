@@ -14,8 +14,11 @@ from common.models.weights import load_weights
 
 VGG16 = "vgg16"
 PUBLISHED_WEIGHTS = "vgg_init.pth"
-BLOCKS = {"conv1": (64, 64), "conv2": (128, 128), "conv3": (256,) * 3, "conv4": (512,) * 3, "conv5": (512,) * 3}
-POOLED = ("conv1", "conv2", "conv3")
+# Channels and number of convolutions of each block; their numbers among torchvision's layers.
+BLOCKS = {"conv1": (64, 2), "conv2": (128, 2), "conv3": (256, 3), "conv4": (512, 3), "conv5": (512, 3)}
+TORCHVISION = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+CONVOLUTIONS = [f"{block}_{number}" for block, (_, length) in BLOCKS.items() for number in range(1, length + 1)]
+POOLED = ("conv1_2", "conv2_2", "conv3_3")
 
 
 class SganVGG16(Backbone):
@@ -32,29 +35,24 @@ class SganVGG16(Backbone):
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        in_channels = 3
-        for block, block_channels in BLOCKS.items():
-            for number, channels in enumerate(block_channels, start=1):
-                channels = scaled_channels(channels, width)
-                self.add_module(f"{block}_{number}", nn.Conv2d(in_channels, channels, 3, padding=1))
-                in_channels = channels
-        self.out_channels = in_channels
+        self.out_channels = 3
+        for name in CONVOLUTIONS:
+            channels = scaled_channels(BLOCKS[name.partition("_")[0]][0], width)
+            self.add_module(name, nn.Conv2d(self.out_channels, channels, 3, padding=1))
+            self.out_channels = channels
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         initialise_convolutions(self)
 
     @property
     def stages(self) -> list[nn.Module]:
-        return [nn.ModuleList(self.block(name)) for name in BLOCKS]
-
-    def block(self, name: str) -> list[nn.Module]:
-        return [self.get_submodule(f"{name}_{number}") for number in range(1, len(BLOCKS[name]) + 1)]
+        names = [[name for name in CONVOLUTIONS if name.startswith(block)] for block in BLOCKS]
+        return [nn.ModuleList(map(self.get_submodule, of_block)) for of_block in names]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images N x 3 x H x W to ReLU(conv5_3), N x 512 x ceil(H/8) x ceil(W/8)."""
         features = images
-        for name in BLOCKS:
-            for convolution in self.block(name):
-                features = convolution(features).relu_()
+        for name in CONVOLUTIONS:
+            features = self.get_submodule(name)(features).relu_()
             if name in POOLED:
                 features = self.pool(features)
         return features
@@ -67,33 +65,19 @@ def sgan_backbone(config: BackboneConfig) -> Backbone:
         ConfigError: settings that the backbone does not have.
         CheckpointError: its initial weights are missing or do not fit.
     """
-    backbone: Backbone
-    if config.name == VGG16:
-        if config.output_stride != SganVGG16.output_stride:
-            raise ConfigError(f"backbone.output_stride is {config.output_stride}, but SGAN's VGG16 has 8; leave it out")
-        backbone = SganVGG16(config.width)
-    else:
-        backbone = build_body(dataclasses.replace(config, weights=""))
+    is_own = config.name == VGG16
+    if is_own and config.output_stride != SganVGG16.output_stride:
+        raise ConfigError(f"backbone.output_stride is {config.output_stride}, but SGAN's VGG16 has 8; leave it out")
     if config.weights == PUBLISHED_WEIGHTS and not Path(config.weights).is_file():
         raise CheckpointError(
             f"there is no {PUBLISHED_WEIGHTS} here; make it with `bash sgan/stage0.sh`, fetch the published one, or give "
             "another file as pretrain"
         )
+    backbone = SganVGG16(config.width) if is_own else build_body(dataclasses.replace(config, weights=""))
     if config.weights:
         state, source = backbone_weights(config)
-        rename = torchvision_names() if config.name == VGG16 else {}
-        load_weights(backbone, state, source=source, strip_prefixes=BODY_PREFIXES, rename=rename)
+        # A classifier of stage 0 numbers its layers as torchvision does; the published file names them.
+        names = {f"features.{layer}.": f"{name}." for layer, name in zip(TORCHVISION, CONVOLUTIONS, strict=True)}
+        load_weights(backbone, state, source=source, strip_prefixes=BODY_PREFIXES, rename=names if is_own else {})
     backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
     return backbone
-
-
-def torchvision_names() -> dict[str, str]:
-    """The name in torchvision's VGG16, and in a classifier of stage 0 -> own name: there layers are numbered."""
-    renamed, position = {}, 0
-    for block, channels in BLOCKS.items():
-        for number in range(1, len(channels) + 1):
-            renamed[f"features.{position}."] = f"{block}_{number}."
-            position += 2
-        # The pool behind each block has a number too.
-        position += 1
-    return renamed

@@ -24,22 +24,16 @@ def initial_seed_folder(root: str | Path, name: str) -> Path:
     return Path(root, INITIAL_SEEDS, name) if Path(name).name == name else Path(name)
 
 
-class SeedFiles:
-    """``id -> file`` that supervises the seed branch: an initial seed, or a true mask where that is allowed."""
-
-    def __init__(self, folder: Path, layout: DatasetLayout, masked: frozenset[str]) -> None:
-        self.folder, self.layout, self.masked = folder, layout, masked
-
-    def __call__(self, image_id: str) -> Path:
-        if image_id in self.masked:
-            return self.layout.mask_path(image_id)
-        path = resolve_inside(self.folder, f"{image_id}.png")
-        if not path.is_file():
-            raise DataError(
-                f"the initial seed of {image_id!r} is missing: expected {path}; make seeds for the whole list, or correct "
-                "seed_subdir"
-            )
-        return path
+def seed_file(folder: Path, layout: DatasetLayout, masked: frozenset[str], image_id: str) -> Path:
+    """The file that supervises the seed branch: the initial seed, or the true mask of an image of ``masked``."""
+    if image_id in masked:
+        return layout.mask_path(image_id)
+    path = resolve_inside(folder, f"{image_id}.png")
+    if not path.is_file():
+        raise DataError(
+            f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir"
+        )
+    return path
 
 
 def masked_ids(semi: SemiConfig, layout: DatasetLayout) -> frozenset[str]:
@@ -53,28 +47,19 @@ def masked_ids(semi: SemiConfig, layout: DatasetLayout) -> frozenset[str]:
     if not semi.list and not semi.share:
         return frozenset()
     training = sorted(layout.ids("train"))
-    ids = sorted(listed(semi.list, layout)) if semi.list else training
+    file = Path(semi.list)
+    of_list = [entry.id for entry in read_list(file)] if file.is_file() else layout.ids(semi.list or "train")
+    ids = sorted(of_list)
     foreign = [image_id for image_id in ids if image_id not in set(training)]
     if foreign:
         raise DataError(f"semi.list names {len(foreign)} images that are not trained on, e.g. {foreign[0]}; correct it")
     return frozenset(ids[:: round(1 / semi.share)] if semi.share else ids)
 
 
-def listed(name: str, layout: DatasetLayout) -> list[str]:
-    """The ids of a list file, or of a list of the dataset."""
-    path = Path(name)
-    return [entry.id for entry in read_list(path)] if path.is_file() else layout.ids(name)
-
-
-class MapInput:
-    """``id -> sample`` with the network's input and ``keys`` (numbers of the tagged classes); runs in worker processes."""
-
-    def __init__(self, images: ListedImages, convert: NetworkInput) -> None:
-        self.images, self.convert = images, convert
-
-    def __call__(self, image_id: str) -> Sample:
-        raw = self.images.read(image_id)
-        if self.convert.use_saliency:
-            raw["saliency"] = read_saliency(self.images.layout.saliency_path(image_id))
-            require_same_size(raw)
-        return {**self.convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}
+def map_input(images: ListedImages, convert: NetworkInput, image_id: str) -> Sample:
+    """The network's input for the maps of an image, and ``keys`` (int64, numbers of its tagged classes)."""
+    raw = images.read(image_id)
+    if convert.use_saliency:
+        raw["saliency"] = read_saliency(images.layout.saliency_path(image_id))
+        require_same_size(raw)
+    return {**convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

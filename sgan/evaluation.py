@@ -35,8 +35,7 @@ class EvaluationSettings(SganSettings):
     """Score a folder with one PNG per image.
 
     Args:
-        n_labels: labels with background, and one more where the files may hold "unlabelled"; 0 for that of the seeds of the
-            configuration, else without.
+        n_labels: labels with background, and one more where the files may hold "unlabelled"; 0: one more for seeds.
     """
 
     n_labels: int = 0
@@ -51,18 +50,19 @@ def evaluate(settings: EvaluationSettings) -> int:
     """
     layout = open_layout(dataclasses.replace(settings.data, saliency=""))
     n_labels, own = layout.n_classes + 1, seeds_of(LABELS.folder(settings))
-    folder = own if own.is_dir() else Path(settings.out, settings.res_path)
-    settings = dataclasses.replace(settings, res_path=str(folder.parent.absolute()))
+    folder = (own if own.is_dir() else Path(settings.out, settings.res_path)).absolute()
+    settings = dataclasses.replace(settings, res_path=str(folder.parent))
     wanted = settings.n_labels or n_labels + int(folder.name == own.name)
     if wanted not in (n_labels, n_labels + 1):
         raise ConfigError(
-            f"--num_classes is {wanted}; {layout.name} has {n_labels} labels, and {n_labels + 1} with 'unlabelled'"
+            f"--num_classes is {wanted}; {layout.name} has {n_labels}, and {n_labels + 1} with 'unlabelled'"
         )
     if wanted == n_labels and (layout.root / PUBLISHED_MASKS).is_dir():
         layout = dataclasses.replace(layout, masks=layout.root / PUBLISHED_MASKS)
-    stages = [place / "stage.json" for place in (folder.with_name(folder.name + LABELS_ENDING), folder)]
-    stage = next((file for file in stages if file.is_file()), None)
-    masked = set(read_json(stage).get("masked", [])) if stage else set()
+    # Seeds have their record beside the label maps that belong to them.
+    places = (folder.with_name(folder.name + LABELS_ENDING), folder)
+    made = next((place for place in places if (place / "stage.json").is_file()), None)
+    masked = set(read_json(made / "stage.json").get("masked", [])) if made else set()
     found = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.png")}
     if not found - masked:
         raise DataError(f"{folder} holds no PNG files to score; make seeds first, or correct --res_path")
@@ -71,18 +71,16 @@ def evaluate(settings: EvaluationSettings) -> int:
     matrix = label_matrix(layout, sorted(found - masked), folder)
     unlabelled = int(matrix[:, -1].sum())
     if wanted == n_labels and unlabelled:
-        raise DataError(
-            f"{unlabelled} pixels of {folder} hold none of the {n_labels} labels; for seeds give --num_classes {n_labels + 1}"
-        )
+        raise DataError(f"{unlabelled} pixels of {folder} hold no label; for seeds give --num_classes {n_labels + 1}")
     print(f"{folder}: {len(found - masked)} images, {100 * unlabelled / matrix.sum():.1f} % unlabelled")
     print(scores_table(matrix, [BACKGROUND, *layout.classes]))
     if wanted == n_labels:
         scores = compute_scores(matrix, over="all")
         values = (scores.mean_iou, *scores.class_iou)
         write_text(folder / "mIoU.txt", " & ".join(f"{100 * value:.1f}" for value in values) + "\n")
-    if stage and stage.parent.absolute() == LABELS.folder(settings) and found >= set(layout.ids(settings.split)):
+    if made == LABELS.folder(settings) and found >= set(layout.ids(settings.split)):
         LABELS.score(settings, matrix)
-    elif stage:
+    elif made:
         print("no record in results.json: give the configuration that made the folder, and score all of its list")
     return 0
 

@@ -72,7 +72,7 @@ def paint_cues(cues: Cues, overruled: Sequence[int] = ()) -> LabelMap:
 
 
 def paint_unambiguous(cues: Cues) -> LabelMap:
-    """One label per position of (C + 1) x h x w where exactly one cue is; where several or none are, C + 1: unlabelled."""
+    """One label per position where exactly one cue of (C + 1) x h x w is; several or none make C + 1, unlabelled."""
     return np.where(cues.sum(0) == 1, cues.argmax(0), len(cues)).astype(np.uint8)
 
 
@@ -120,7 +120,7 @@ class SeedRule:
         resized = maps if at == maps.shape[1:] else zoom_linear(maps.transpose(1, 2, 0), at).transpose(2, 0, 1)
         saliency = zoom_linear(evidence.saliency.astype(np.float32) / np.float32(255), at)
         seed = zoom_nearest(self.labels(Cams(keys, resized), saliency), size, self.config.repaired_zoom)
-        return with_ignored(seed, len(self.classes))
+        return np.where(seed > len(self.classes), IGNORE_LABEL, seed).astype(np.uint8)
 
     def labels(self, cams: Cams, saliency: Maps) -> LabelMap:
         """The labels at the size h x w of maps and saliency (0..1), before they are enlarged; C + 1 unlabelled."""
@@ -143,22 +143,12 @@ class SeedRule:
         return [label for label, name in enumerate(self.classes, 1) if name in named or named == ["all"]]
 
 
-def with_ignored(seed: LabelMap, n_classes: int) -> LabelMap:
-    """A seed H x W as a label map: unlabelled pixels hold the ignore label."""
-    return np.where(seed > n_classes, IGNORE_LABEL, seed).astype(np.uint8)
-
-
 def seeds_of(labels: Path) -> Path:
     """The folder of the seeds in the paper's form that belong to a folder of label maps."""
     return labels.with_name(labels.name.removesuffix(LABELS_ENDING))
 
 
-class SeedFileWriter:
-    """Writes the label maps of a folder also in the paper's form: 8-bit grey PNG, C + 1 unlabelled."""
-
-    def __init__(self, labels: Path, n_classes: int) -> None:
-        self.labels, self.unlabelled = labels, n_classes + 1
-
-    def __call__(self, path: Path, label_map: LabelMap) -> None:
-        image = Image.fromarray(np.where(label_map == IGNORE_LABEL, self.unlabelled, label_map).astype(np.uint8))
-        atomic_write(seeds_of(self.labels) / path.relative_to(self.labels), lambda file: image.save(file, format="PNG"))
+def write_seed(labels: Path, n_classes: int, path: Path, label_map: LabelMap) -> None:
+    """Write a file of a folder of label maps also in the paper's form: 8-bit grey PNG, C + 1 unlabelled."""
+    image = Image.fromarray(np.where(label_map == IGNORE_LABEL, n_classes + 1, label_map).astype(np.uint8))
+    atomic_write(seeds_of(labels) / path.relative_to(labels), lambda file: image.save(file, format="PNG"))

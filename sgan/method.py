@@ -19,22 +19,23 @@ from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
 from common.method.calls import in_repository
 from common.method.labels import Labels, Score, no_masks
-from common.method.maps import GivenMaps, Maps, write_single_precision
+from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import LabelSet, Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured, prediction_panels
 from common.method.segmentation import common_flags
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Published, Training
+from common.models.weights import load_weights, read_state_dict
 from common.report.html import Panel
-from sgan.backbone import sgan_backbone
-from sgan.dataset import MapInput, SeedFiles, initial_seed_folder, masked_ids
-from sgan.labels import LABELS_ENDING, SeedFileWriter, SeedRule
-from sgan.network import SGAN, MapInference, load_trained
+from sgan.backbone import BLOCKS, sgan_backbone
+from sgan.dataset import initial_seed_folder, map_input, masked_ids, seed_file
+from sgan.labels import LABELS_ENDING, SeedRule, write_seed
+from sgan.network import SGAN, tagged_maps
 from sgan.panels import network_panels
-from sgan.sample import NetworkInput, Normalisation, RepeatedSamples
+from sgan.sample import NetworkInput, repeated
 from sgan.settings import ALIASES, SeedRuleConfig, SganSettings
-from sgan.training import SganStep, made_up_batch, network_groups, published_form
+from sgan.training import made_up_batch, network_groups, published_form, sgan_step
 
 HOME = Path(__file__).parent
 # What decides the network besides the shared sections.
@@ -53,19 +54,17 @@ def network_of(settings: SganSettings, layout: DatasetLayout) -> SGAN:
 
 def network_input(settings: SganSettings) -> NetworkInput:
     """How samples become the network's input."""
-    normalisation, stride = Normalisation(settings.mean, settings.std), settings.backbone.output_stride
-    return NetworkInput(settings.resize, normalisation, settings.sal_thresh, settings.use_sal, stride)
+    colours, stride = (settings.mean, settings.std), settings.backbone.output_stride
+    return NetworkInput(settings.resize, *colours, settings.sal_thresh, settings.use_sal, stride)
 
 
 def training_data(settings: SganSettings, layout: DatasetLayout) -> SeededDataset:
     """Samples of the sorted list, repeated to cover all steps."""
     parts: set[Part] = {"tags", "mask", "saliency"} if settings.use_sal else {"tags", "mask"}
-    seeds = SeedFiles(
-        initial_seed_folder(settings.data.root, settings.seed_subdir), layout, masked_ids(settings.semi, layout)
-    )
-    images = ListedImages(layout, sorted(layout.ids(settings.split)), parts, mask_path=seeds)
-    repeated = RepeatedSamples(images, settings.engine.max_steps * settings.engine.batch_size)
-    return SeededDataset(repeated, network_input(settings), settings.engine.seed)
+    folder = initial_seed_folder(settings.data.root, settings.seed_subdir)
+    ids = repeated(sorted(layout.ids(settings.split)), settings.engine.max_steps * settings.engine.batch_size)
+    masks = partial(seed_file, folder, layout, masked_ids(settings.semi, layout))
+    return SeededDataset(ListedImages(layout, ids, parts, masks), network_input(settings), settings.engine.seed)
 
 
 def optimizer_of(settings: SganSettings, network: nn.Module) -> torch.optim.Optimizer:
@@ -78,23 +77,16 @@ def training_folder(settings: SganSettings) -> Path:
     return Path(settings.out, settings.save_model_path, settings.name)
 
 
-def trained_file(settings: SganSettings, layout: DatasetLayout | None = None) -> Path:
-    """The published form of the trained network: its tensors alone."""
-    return training_folder(settings) / f"model_iter_{settings.engine.max_steps}.pth"
-
-
-def map_inference(settings: SganSettings, network: nn.Module, device: torch.device) -> MapInference:
-    return MapInference(network, settings.cam.combine, device)
+def load_trained(network: nn.Module, path: Path) -> None:
+    """Our own tensors, those of the published ``model_iter_8000.pth``, or of its older form without ``backbone.``."""
+    old = {block: f"backbone.{block}" for block in BLOCKS}
+    load_weights(network, read_state_dict(path), source=str(path), rename=old)
 
 
 def map_decisions(settings: SganSettings) -> dict[str, Any]:
     """What the maps depend on besides network and images."""
     values = config_to_dict(settings)
     return {"saliency": settings.data.saliency, **{name: values[name] for name in OF_NETWORK}}
-
-
-def map_folder(settings: SganSettings) -> Path:
-    return settings.result("_cams" if settings.cam.combine else "_class_maps")
 
 
 def of_background(settings: SganSettings) -> DatasetLayout:
@@ -131,8 +123,9 @@ def initial_seed_labels(settings: SganSettings) -> Path:
     return seeds.with_name(seeds.name + LABELS_ENDING)
 
 
-def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -> SeedFileWriter:
-    return SeedFileWriter(folder(settings), of_background(settings).n_classes)
+def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -> Write:
+    """Writer of the seeds in the paper's form that belong to a folder of label maps."""
+    return partial(write_seed, folder(settings), of_background(settings).n_classes)
 
 
 def initial_tensors(settings: SganSettings, layout: DatasetLayout, checkpoint: Path) -> dict[str, Tensor]:
@@ -160,10 +153,6 @@ def panels(settings: SganSettings, layout: DatasetLayout, pictured: Pictured) ->
     yield from prediction_panels([("initial seed", initial_seed_labels(settings))], pictured.sample["id"])
 
 
-def bench_batch(settings: SganSettings, n_classes: int) -> dict[str, Any]:
-    return made_up_batch(settings.engine.batch_size, settings.resize, settings.backbone.output_stride, n_classes)
-
-
 CLASSIFIER = OtherRun(
     name="classifier", text="train the classifier that SGAN starts from, and its CAMs", arguments=classifier_arguments
 )
@@ -177,22 +166,26 @@ MAKE_INIT = InitialWeights(
 TRAIN = Training(
     text="train the attention network on tags, saliency and initial seeds",
     network=network_of,
-    step=lambda settings, network: SganStep(settings.seed_loss_ratio),
+    step=lambda settings, network: partial(sgan_step, settings.seed_loss_ratio),
     data=training_data,
     optimizer=optimizer_of,
     decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
-    published=Published(path=trained_file, load=load_trained),
+    # The network's tensors alone, in the published place.
+    published=Published(
+        path=lambda settings, layout: training_folder(settings) / f"model_iter_{settings.engine.max_steps}.pth",
+        load=load_trained,
+    ),
     folder=training_folder,
 )
 MAPS = Maps(
     training=TRAIN,
     text="the maps of the tagged classes of every image of the list",
     checkpoint=lambda settings: settings.checkpoint,
-    load=lambda settings, images: MapInput(images, network_input(settings)),
-    compute=map_inference,
+    load=lambda settings, images: partial(map_input, images, network_input(settings)),
+    compute=lambda settings, network, device: partial(tagged_maps, network.to(device), settings.cam.combine, device),
     write=write_single_precision,
     decides=map_decisions,
-    folder=map_folder,
+    folder=lambda settings: settings.result("_cams" if settings.cam.combine else "_class_maps"),
 )
 LABELS = Labels(
     maps=MAPS,
@@ -244,7 +237,12 @@ METHOD = Method(
             "SGAN, smaller regions last", {"labels.overruled": ["boat", "train"]}, network_of="full"
         ),
     },
-    bench=StepBench(published=published_form, batch=bench_batch),
+    bench=StepBench(
+        published=published_form,
+        batch=lambda settings, n_classes: made_up_batch(
+            settings.engine.batch_size, settings.resize, settings.backbone.output_stride, n_classes
+        ),
+    ),
     outputs=lambda settings, folder: {"out": str(folder), "save_model_path": "model", "res_path": "result"},
     configs=(HOME / "config" / "sgan_vgg16_321x321.yml", HOME / "config" / "toy.yml"),
     home=HOME,

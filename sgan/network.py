@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from common.cam.files import Cams
 from common.data.sampling import Sample
 from common.errors import NonFiniteError
 from common.models.base import Backbone, scaled_channels
-from common.models.weights import load_weights, read_state_dict
 from sgan.attention import LINEAR, dense_context, salient_context
 
 
@@ -97,40 +95,21 @@ class SGAN(nn.Module):
         return self.gamma * context.view_as(features).to(features.dtype) + features
 
 
-def load_trained(network: nn.Module, path: Path) -> None:
-    """Load a trained network: our own, the published ``model_iter_8000.pth``, or its older form without ``backbone.``.
-
-    Raises:
-        CheckpointError: the file is missing, or a tensor of the network is not in it.
-    """
-
-    def rename(name: str) -> str:
-        return f"backbone.{name}" if name.startswith("conv") else name
-
-    load_weights(network, read_state_dict(path), source=str(path), rename=rename)
-
-
-class MapInference:
-    """``[sample of MapInput] -> [maps of its tagged classes]``: raw logits of any sign, float32 K x h x w.
+@torch.inference_mode()
+def tagged_maps(network: nn.Module, combine: bool, device: torch.device, samples: Sequence[Sample]) -> list[Cams]:
+    """The maps of the tagged classes of every image: raw logits of any sign, float32 K x h x w.
 
     Args:
-        combine: the maps of both branches are added; False takes the class maps alone.
+        combine: add the maps of both branches; False takes the class maps alone.
+        samples: of :func:`sgan.dataset.map_input`.
+
+    Raises:
+        NonFiniteError: the network gives NaN or infinite values.
     """
-
-    def __init__(self, network: nn.Module, combine: bool, device: torch.device) -> None:
-        assert isinstance(network, SGAN)
-        self.network, self.combine, self.device = network.to(device).eval(), combine, device
-
-    @torch.inference_mode()
-    def __call__(self, samples: Sequence[Sample]) -> list[Cams]:
-        """The maps of the samples.
-
-        Raises:
-            NonFiniteError: the network gives NaN or infinite values.
-        """
-        images, salient = (torch.stack([one[name] for one in samples]).to(self.device) for name in ("image", "salient"))
-        found = self.network.maps(images, salient)
-        maps = (found.cam + found.segmentation if self.combine else found.cam).float().cpu().numpy()
-        if not np.isfinite(maps).all():
-            raise NonFiniteError("the maps hold NaN or infinite values; check the trained network")
-        return [Cams(one["keys"], own[one["keys"]]) for own, one in zip(maps, samples, strict=True)]
+    assert isinstance(network, SGAN)
+    images, salient = (torch.stack([one[name] for one in samples]).to(device) for name in ("image", "salient"))
+    found = network.maps(images, salient)
+    maps = (found.cam + found.segmentation if combine else found.cam).float().cpu().numpy()
+    if not np.isfinite(maps).all():
+        raise NonFiniteError("the maps hold NaN or infinite values; check the trained network")
+    return [Cams(one["keys"], own[one["keys"]]) for own, one in zip(maps, samples, strict=True)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from common.cam.files import Cams
 from common.data.sampling import Sample
-from common.data.zoom import Floats, zoom_linear, zoom_nearest
+from common.data.zoom import Floats, zoom_nearest
 from common.method.pictures import map_overlay
 from common.report.html import Panel
 from sgan.attention import attention_weights
@@ -33,12 +33,10 @@ def network_panels(
     salient = sample["salient"].numpy()
     yield Panel("salient positions", zoom_nearest(salient * np.uint8(255), image.shape[:2]))
     for key in cams.keys:
-        heat = found.segmentation[0, key].numpy()
-        yield Panel(f"seed branch: {classes[key]}", map_overlay(image, zoom_linear(heat, image.shape[:2])))
+        yield Panel(f"seed branch: {classes[key]}", map_overlay(image, found.segmentation[0, key].numpy()))
     if salient.any() and len(cams.keys):
         heat = attention_of_strongest(network, found.features, salient, cams.maps[0])
-        shown = map_overlay(image, zoom_linear(heat / heat.max(), image.shape[:2]))
-        yield Panel("attention of the strongest position", shown)
+        yield Panel("attention of the strongest position", map_overlay(image, heat))
 
 
 def attention_of_strongest(network: SGAN, features: Tensor, salient: np.ndarray, strength: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from common.data.palette import IGNORE_LABEL
-from common.data.sampling import IndexedSamples, Sample
+from common.data.sampling import Sample
 from common.data.zoom import zoom_linear, zoom_nearest
 from common.errors import DataError
 
@@ -56,27 +56,20 @@ def seed_positions(seed: Bytes, size: int, n_classes: int) -> npt.NDArray[np.int
     return np.where(classes, reduced - 1, n_classes)
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """uint8 RGB to the network's input.
+def normalised_colours(image: Bytes, mean: Sequence[float], std: Sequence[float]) -> npt.NDArray[np.float32]:
+    """uint8 RGB H x W x 3 to the network's float32 3 x H x W.
 
-    Attributes:
+    Args:
         mean: without ``std`` subtracted from the channels in BGR order, 0..255; with it in RGB order, 0..1.
         std: RGB, 0..1; empty for the published configuration.
     """
-
-    mean: Sequence[float]
-    std: Sequence[float]
-
-    def __call__(self, image: Bytes) -> npt.NDArray[np.float32]:
-        """H x W x 3 to float32 3 x H x W."""
-        mean = np.asarray(self.mean, np.float32)
-        scaled: npt.NDArray[np.floating]
-        if self.std:
-            scaled = (image.astype(np.float32) / 255 - mean) / np.asarray(self.std, np.float32)
-        else:
-            scaled = image[:, :, ::-1].astype(np.float32) - mean
-        return np.ascontiguousarray(scaled.transpose(2, 0, 1), np.float32)
+    subtracted = np.asarray(mean, np.float32)
+    scaled = (
+        (image.astype(np.float32) / 255 - subtracted) / np.asarray(std, np.float32)
+        if std
+        else (image[:, :, ::-1].astype(np.float32) - subtracted)
+    )
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -88,14 +81,15 @@ class NetworkInput:
 
     Attributes:
         size: S, side of the network's input.
-        normalisation: how colours become numbers.
+        mean, std: see :func:`normalised_colours`.
         threshold: of the salient mask, in 0..1.
         use_saliency: False calls every position salient, which is plain self-attention.
         stride: S divided by f.
     """
 
     size: int
-    normalisation: Normalisation
+    mean: Sequence[float]
+    std: Sequence[float]
     threshold: float
     use_saliency: bool = True
     stride: int = STRIDE
@@ -109,7 +103,7 @@ class NetworkInput:
         side = feature_size(self.size, self.stride)
         converted: Sample = {"id": sample["id"], "tags": torch.from_numpy(np.asarray(sample["tags"], np.float32))}
         image = zoom_linear(sample["image"], shape)[:, ::step]
-        converted["image"] = torch.from_numpy(self.normalisation(image))
+        converted["image"] = torch.from_numpy(normalised_colours(image, self.mean, self.std))
         salient = np.ones((side, side), np.uint8)
         if self.use_saliency:
             salient = salient_positions(zoom_linear(sample["saliency"], shape)[:, ::step], side, self.threshold)
@@ -123,18 +117,9 @@ class NetworkInput:
         return converted
 
 
-class RepeatedSamples:
-    """The samples, the whole list as often as it takes to reach ``at_least``, as the published loader has them; once for 0.
+def repeated(ids: Sequence[str], at_least: int) -> list[str]:
+    """The whole list as often as it takes to reach ``at_least``, as the published loader has it; once for 0.
 
     Shuffling then runs over all repetitions together: an image may come twice before another one comes at all.
     """
-
-    def __init__(self, samples: IndexedSamples, at_least: int) -> None:
-        self.samples = samples
-        self.repetitions = max(1, -(-at_least // len(samples)))
-
-    def __len__(self) -> int:
-        return len(self.samples) * self.repetitions
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.samples[index % len(self.samples)]
+    return list(ids) * max(1, -(-at_least // len(ids)))

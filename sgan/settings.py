@@ -5,19 +5,16 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from common.config_files import Aliases, Renamed
 from common.data.layout import DataConfig
-from common.data.presets import DATASET_NAMES
 from common.engine.optimizer import OptimizerConfig
 from common.engine.settings import EngineConfig
 from common.errors import ConfigError
-from common.method.settings import ChainConfig, MethodSettings, ReportConfig
+from common.method.settings import ChainConfig, MethodSettings, ReportConfig, require_share
 from common.models.backbones import BackboneConfig
 
-# The only published name; its training list is that of the augmented set.
-PUBLISHED_DATASET = "voc12_sgan"
 # The folder of the published saliency maps, and what made them.
 PUBLISHED_SALIENCY, PUBLISHED_SOURCE = "sal_snet", "SNet (Xiao et al. 2018), as published"
 
@@ -55,7 +52,7 @@ class SemiConfig:
 
 @dataclass
 class ClassMapConfig:
-    """The maps that the trained network gives.
+    """The maps of the trained network.
 
     Args:
         combine: add the maps of both branches; False takes the class maps alone.
@@ -213,28 +210,15 @@ class SganSettings(MethodSettings):
         return Path(self.out, self.res_path, "".join((self.name, *suffixes)))
 
 
-def require_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ConfigError(f"{name} is {value}; give a number between 0 and 1")
-
-
-def dataset_named(name: Any) -> str:
-    """The dataset that ``dataset_name`` means; a :class:`ConfigError` where there is none."""
-    if name != PUBLISHED_DATASET and name not in DATASET_NAMES:
-        known = ", ".join((PUBLISHED_DATASET, *DATASET_NAMES))
-        raise ConfigError(f"dataset_name {name} is unknown; use one of {known}")
-    return "vocaug" if name == PUBLISHED_DATASET else str(name)
-
-
-# The last four are read by nothing, as in the published code.
+# The only published dataset trains on the list of the augmented set. The last four are read by nothing, as in the published code.
 ALIASES: Aliases = {
-    "dataset_name": Renamed("data.dataset", dataset_named),
+    "dataset_name": Renamed("data.dataset", lambda name: "vocaug" if name == "voc12_sgan" else name),
     "dataset_root": "data.root",
     "sal_subdir": "data.saliency",
     "cue_file": "data.tags",
     "batch_size": "engine.batch_size",
     "num_worker": "engine.workers",
-    # Left blank in the published file, which for a row of this table means that it is not set.
+    # A row, so that it may be left blank as in the published file.
     "std": "std",
     "backbone": "backbone.name",
     "pretrain": "backbone.weights",

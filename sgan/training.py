@@ -31,37 +31,31 @@ def seed_loss(segmentation: Tensor, seeds: Tensor) -> Mean:
     return Mean(total, (seeds != ignored).sum())
 
 
-class SganStep:
-    """``(network, batch) -> losses`` for the training loop; the seed loss counts ``seed_loss_ratio`` times."""
-
-    def __init__(self, seed_loss_ratio: float) -> None:
-        self.seed_loss_ratio = seed_loss_ratio
-
-    def __call__(self, network: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor | Mean]:
-        scores, segmentation = network(batch["image"], batch["salient"])
-        seed = seed_loss(segmentation, batch["seed"])
-        return {
-            "classification": classification_loss(scores.float(), batch["tags"]),
-            "seed": Mean(self.seed_loss_ratio * seed.total, seed.count),
-        }
-
-
-def group_rules(head_lr_multiplier: float = 10.0) -> list[GroupRule]:
-    """Backbone weights 1x, its biases 2x, other weights (and gamma) 10x, other biases 20x; biases do not decay."""
-    backbone = r"^backbone\."
-    return [
-        GroupRule("backbone", backbone + r".*(?<!\.bias)$"),
-        GroupRule("backbone_bias", backbone, 2.0, decays=False),
-        GroupRule("head", r"(?<!\.bias)$", head_lr_multiplier),
-        GroupRule("head_bias", "", 2 * head_lr_multiplier, decays=False),
-    ]
+def sgan_step(seed_loss_ratio: float, network: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor | Mean]:
+    """The losses of a batch for the training loop; the seed loss counts ``seed_loss_ratio`` times."""
+    scores, segmentation = network(batch["image"], batch["salient"])
+    seed = seed_loss(segmentation, batch["seed"])
+    return {
+        "classification": classification_loss(scores.float(), batch["tags"]),
+        "seed": Mean(seed_loss_ratio * seed.total, seed.count),
+    }
 
 
 def network_groups(
     network: nn.Module, lr: float, weight_decay: float, head_lr_multiplier: float = 10.0, decay_vectors: bool = True
 ) -> list[dict[str, Any]]:
-    """The optimiser's groups in their published order."""
-    return parameter_groups(network, group_rules(head_lr_multiplier), lr, weight_decay, decay_vectors)
+    """The optimiser's groups in their published order.
+
+    Backbone weights 1x, its biases 2x, other weights (and gamma) 10x, other biases 20x; biases do not decay.
+    """
+    backbone = r"^backbone\."
+    rules = [
+        GroupRule("backbone", backbone + r".*(?<!\.bias)$"),
+        GroupRule("backbone_bias", backbone, 2.0, decays=False),
+        GroupRule("head", r"(?<!\.bias)$", head_lr_multiplier),
+        GroupRule("head_bias", "", 2 * head_lr_multiplier, decays=False),
+    ]
+    return parameter_groups(network, rules, lr, weight_decay, decay_vectors)
 
 
 def published_form(form: Form) -> Form:

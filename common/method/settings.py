@@ -115,6 +115,12 @@ def _checked(section: S) -> S:
     return type(section)(**values)
 
 
+def require_share(name: str, value: float) -> None:
+    """Raise :class:`ConfigError` unless a setting is a number between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} is {value}; give a number between 0 and 1")
+
+
 def without_initial_weights(settings: S) -> S:
     """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
     return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings

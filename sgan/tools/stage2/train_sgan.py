@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-# Run as a file, this finds the toolbox without an installation.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from common.errors import run_command
