@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from common.config import config_to_dict
 from common.config_files import read_settings
 from common.data.dataset import ListedImages, Part
+from common.data.images import read_label_map
 from common.data.layout import DatasetLayout, open_layout
+from common.data.palette import colour_label_map
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
 from common.method.calls import in_repository
@@ -22,7 +24,7 @@ from common.method.labels import Labels, Score, no_masks
 from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import LabelSet, Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
-from common.method.pictures import Pictured, prediction_panels
+from common.method.pictures import Pictured
 from common.method.segmentation import common_flags
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Published, Training
@@ -150,7 +152,9 @@ def panels(settings: SganSettings, layout: DatasetLayout, pictured: Pictured) ->
     network, _ = TRAIN.trained(settings, layout, settings.checkpoint)
     sample = network_input(settings).convert(pictured.sample)
     yield from network_panels(network, pictured.sample["image"], sample, pictured.cams, layout.classes)
-    yield from prediction_panels([("initial seed", initial_seed_labels(settings))], pictured.sample["id"])
+    initial = initial_seed_labels(settings) / f"{pictured.sample['id']}.png"
+    if initial.is_file():
+        yield Panel("initial seed", colour_label_map(read_label_map(initial)))
 
 
 CLASSIFIER = OtherRun(

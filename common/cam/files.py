@@ -56,6 +56,7 @@ def read_cams(path: Path) -> Cams:
 
 
 def read_shared_form(path: Path) -> Cams:
+    """Read the ``.npz`` of :func:`write_cams`; see :func:`read_cams`."""
     try:
         arrays = read_npz(path)
     except DataError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from common.cam.files import Cams, read_cams
 from common.config import config_to_dict
@@ -35,13 +35,34 @@ Need = Literal["image", "saliency"]
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
 
 
+class LabelSource(Protocol):
+    """A stage whose label maps another label rule starts from: other labels, or predictions of a segmentation network."""
+
+    @property
+    def name(self) -> str: ...
+
+    def label_folder(self, settings: Any) -> Path:
+        """Where its ``<id>.png`` lie."""
+        ...
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of those that are there; ``steps``, where it has them, are optimiser steps by network."""
+        ...
+
+
 class LabelMaker:
     """``id -> label map``, in worker processes: reads what the rule needs, and applies it."""
 
     def __init__(
-        self, layout: DatasetLayout, read_maps: Callable[[str], Cams], rule: LabelRule, needs: Collection[Need]
+        self,
+        layout: DatasetLayout,
+        read_maps: Callable[[str], Cams],
+        rule: LabelRule,
+        needs: Collection[Need],
+        label_folders: Sequence[Path] = (),
     ) -> None:
         self.layout, self.read_maps, self.rule, self.needs = layout, read_maps, rule, frozenset(needs)
+        self.label_folders = label_folders
 
     def __call__(self, image_id: str) -> LabelMap:
         return self.rule(self.evidence(image_id, self.read_maps(image_id)))
@@ -50,7 +71,8 @@ class LabelMaker:
         layout = self.layout
         image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
         saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
-        return Evidence(image_id, cams, image, saliency)
+        labels = tuple(read_label_map(folder / f"{image_id}.png") for folder in self.label_folders)
+        return Evidence(image_id, cams, image, saliency, labels)
 
 
 class ReadMaps:
@@ -81,6 +103,14 @@ def label_crf(settings: Any) -> str:
     return NONE if crf == NONE else describe_crf(crf, PRESETS[crf])
 
 
+def row_of_settings(settings: Any) -> str:
+    """The row that the section ``report`` names."""
+    row: str = settings.report.method
+    if not row:
+        raise ConfigError("report.method is empty: say what the row of the results table is called")
+    return row
+
+
 def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
     return frozenset()
 
@@ -91,13 +121,13 @@ class Labels(Stage):
 
     Attributes:
         maps: where the maps come from.
+        starts_from: stages whose label maps the rule looks at besides, e.g. for a second round.
         rule: (settings, dataset) -> the rule.
         needs: settings -> what the rule looks at besides the maps.
         values: changes maps as they are read, e.g. to the precision of a paper's own file form.
         decides: settings -> everything of the rule that the label maps depend on.
         thresholds: background scores that are tried where ``labels.choose_threshold`` asks for the best.
         masked: ids whose true masks take the place of the rule's maps; scores leave them out.
-        write: the writer of the shared palette PNG, or of the only form where a paper wants another.
         beside: settings -> writer of the paper's own form, called with the rule's map before the label map is written.
         row: settings -> row of the results table.
         column: settings -> its column.
@@ -109,6 +139,7 @@ class Labels(Stage):
     """
 
     maps: Maps | GivenMaps
+    starts_from: Sequence[LabelSource] = ()
     name: str = "label"
     rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
     needs: Callable[[Any], Collection[Need]] = needs_of_cam_rule
@@ -116,9 +147,8 @@ class Labels(Stage):
     decides: Callable[[Any], dict[str, Any]] = lambda settings: config_to_dict(settings.labels)
     thresholds: Sequence[float] = THRESHOLDS
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
-    write: Write = write_label_map
     beside: Callable[[Any], Write] | None = None
-    row: Callable[[Any], str] = lambda settings: settings.report.method
+    row: Callable[[Any], str] = row_of_settings
     column: Callable[[Any], str] = lambda settings: (
         "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
     )
@@ -141,12 +171,14 @@ class Labels(Stage):
         self.require_source(settings)
         layout = self.layout(settings)
         made = self.maps.made(settings)
+        before = {source.name: source.made(settings) for source in self.starts_from}
         with start_session("cpu") as session:
             if self.sweeps(settings):
                 session.on_main(lambda: self.sweep(settings, layout))
             chosen = self.chosen(settings)
             masked = self.masked(chosen, layout)
             record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
+            record |= {"starts_from": before} if before else {}
             record["result"] = self.stated(chosen, layout)
             if "saliency" in self.needs(chosen):
                 record["saliency"] = str(layout.saliency)
@@ -163,7 +195,12 @@ class Labels(Stage):
 
     def maker(self, settings: Any, layout: DatasetLayout) -> LabelMaker:
         read = ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
-        return LabelMaker(layout, read, self.rule(settings, layout), self.needs(settings))
+        folders = [source.label_folder(settings) for source in self.starts_from]
+        return LabelMaker(layout, read, self.rule(settings, layout), self.needs(settings), folders)
+
+    def label_folder(self, settings: Any) -> Path:
+        """Where the label maps lie, for a rule that starts from them."""
+        return self.folder(settings)
 
     def writer(self, settings: Any, layout: DatasetLayout, masked: frozenset[str]) -> Write:
         folder, beside = self.folder(settings), self.beside(settings) if self.beside else None
@@ -172,7 +209,7 @@ class Labels(Stage):
             if beside:
                 beside(path, label_map)
             image_id = path.relative_to(folder).with_suffix("").as_posix()
-            self.write(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
+            write_label_map(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
 
         return write
 
@@ -252,6 +289,9 @@ class Labels(Stage):
         if not ids:
             raise DataError("every image of the list has its true mask as label map: nothing is left to score")
         origin, report = made["maps"]["network"], self.report_folder(settings)
+        steps = dict(origin["steps"])
+        for source in made.get("starts_from", {}).values():
+            steps |= source.get("steps", {})
         return record_score(
             label_matrix(layout, ids, self.folder(settings)) if matrix is None else matrix,
             layout,
@@ -261,7 +301,7 @@ class Labels(Stage):
             ),
             report / "results.json",
             method=self.row(settings),
-            steps=origin["steps"],
+            steps=steps,
             initial_weights=origin["initial_weights"],
             saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
             tags_given=True,

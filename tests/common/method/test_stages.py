@@ -1,4 +1,4 @@
-"""The whole baseline on a handful of images, through its command line."""
+"""The stages of plain CAM on a handful of images, through the command line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def modification_times(folder, pattern):
     return {path.name: path.stat().st_mtime_ns for path in folder.rglob(pattern)}
 
 
-def test_from_tags_to_a_scored_pseudo_label(baseline, work, capsys):
-    assert baseline("label") == 0
-    assert baseline("score") == 0
+def test_from_tags_to_a_scored_pseudo_label(plain_cam, work, capsys):
+    assert plain_cam("label") == 0
+    assert plain_cam("score") == 0
     assert "plain CAM, pseudo label, train.txt:" in capsys.readouterr().out
     for image_id in IDS:
         keys, maps = read_cams(work / "run/cams" / f"{image_id}.npz")
@@ -31,66 +31,66 @@ def test_from_tags_to_a_scored_pseudo_label(baseline, work, capsys):
     assert (work / "run/config.yaml").is_file() and (work / "run/metrics.jsonl").is_file()
 
 
-def test_what_is_done_is_skipped_and_what_is_missing_is_made(baseline, work, capsys):
+def test_what_is_done_is_skipped_and_what_is_missing_is_made(plain_cam, work, capsys):
     before = modification_times(work / "run", "*.pth") | modification_times(work / "run/cams", "*.npz")
     removed = before.pop("train_0002.npz")
     (work / "run/cams/train_0002.npz").unlink()
-    assert baseline("train") == 0
-    assert baseline("cam") == 0
+    assert plain_cam("train") == 0
+    assert plain_cam("cam") == 0
     assert "cam: 1 written, 3 already there, 0 failed" in capsys.readouterr().out
     after = modification_times(work / "run", "*.pth") | modification_times(work / "run/cams", "*.npz")
     assert after.pop("train_0002.npz") > removed
     assert after == before
 
 
-def test_a_stopped_training_continues_to_the_same_weights(baseline, work):
+def test_a_stopped_training_continues_to_the_same_weights(plain_cam, work):
     flags = ["--out", "again", "--engine.save_every", "1"]
-    assert baseline("train", *flags, "--engine.stop_at", "1") == 0
+    assert plain_cam("train", *flags, "--engine.stop_at", "1") == 0
     with pytest.raises(CheckpointError, match="stopped at step 1 of 2; run it again"):
-        baseline("cam", *flags)
-    assert baseline("train", *flags) == 0
+        plain_cam("cam", *flags)
+    assert plain_cam("train", *flags) == 0
     continued, straight = (load_model_state(work / name / "checkpoints/checkpoint_2.pth") for name in ("again", "run"))
     assert all((tensor == straight[name]).all() for name, tensor in continued.items())
 
 
-def test_the_pace_may_change_between_two_calls(baseline, work, capsys):
+def test_the_pace_may_change_between_two_calls(plain_cam, work, capsys):
     (work / "run/cams/train_0001.npz").unlink()
     pace = ["--cam.batch_size", "1", "--engine.workers", "1", "--engine.log_every", "7"]
-    assert baseline("cam", *pace) == 0
+    assert plain_cam("cam", *pace) == 0
     assert "1 written, 3 already there" in capsys.readouterr().out
 
 
-def test_other_cam_settings_are_refused_until_they_are_forced(baseline):
+def test_other_cam_settings_are_refused_until_they_are_forced(plain_cam):
     with pytest.raises(ConfigError, match=r"cam\.flip: True -> False.*--force"):
-        baseline("cam", "--cam.flip", "false")
-    assert baseline("cam", "--cam.flip", "false", "--force") == 0
+        plain_cam("cam", "--cam.flip", "false")
+    assert plain_cam("cam", "--cam.flip", "false", "--force") == 0
 
 
-def test_labels_of_other_cams_are_not_taken_for_complete(baseline):
-    baseline("label")
-    baseline("cam", "--cam.flip", "false", "--force")
-    with pytest.raises(ConfigError, match=r"cams\.cam\.flip: True -> False"):
-        baseline("label")
+def test_labels_of_other_cams_are_not_taken_for_complete(plain_cam):
+    plain_cam("label")
+    plain_cam("cam", "--cam.flip", "false", "--force")
+    with pytest.raises(ConfigError, match=r"maps\.cam\.flip: True -> False"):
+        plain_cam("label")
 
 
 @pytest.mark.parametrize("flags", [["--seed", "3"], ["--backbone.width", "0.5"]])
-def test_settings_that_are_not_those_of_the_training_are_refused(baseline, flags):
+def test_settings_that_are_not_those_of_the_training_are_refused(plain_cam, flags):
     with pytest.raises((ConfigError, CheckpointError), match="seed: 0 -> 3|width"):
-        baseline("cam", *flags)
+        plain_cam("cam", *flags)
 
 
-def test_stages_out_of_order_say_which_one_comes_first(baseline):
+def test_stages_out_of_order_say_which_one_comes_first(plain_cam):
     with pytest.raises(CheckpointError, match="run the training first"):
-        baseline("cam", "--out", "fresh")
-    with pytest.raises(DataError, match="no CAMs in fresh/cams; run the cam stage first"):
-        baseline("label", "--out", "fresh")
-    with pytest.raises(DataError, match="no pseudo labels in run/labels/plain_cam; run the label stage first"):
-        baseline("score")
+        plain_cam("cam", "--out", "fresh")
+    with pytest.raises(DataError, match="no maps in fresh/cams; run the stage cam first"):
+        plain_cam("label", "--out", "fresh")
+    with pytest.raises(DataError, match="no label maps in run/labels/plain_cam; run the stage label first"):
+        plain_cam("score")
 
 
-@pytest.mark.parametrize("arguments", [[], ["learn"], ["--out", "x"]])
-def test_without_a_known_stage_the_stages_are_listed(arguments):
-    from common.baseline.__main__ import main
-
-    with pytest.raises(ConfigError, match=r"train \| cam \| label \| score"):
-        main(arguments)
+def test_a_repeated_label_stage_makes_nothing_anew(plain_cam, work, capsys):
+    plain_cam("label")
+    before = modification_times(work / "run/labels", "*.png")
+    assert plain_cam("label") == 0
+    assert "label: 0 written, 4 already there, 0 failed" in capsys.readouterr().out
+    assert modification_times(work / "run/labels", "*.png") == before
