@@ -46,14 +46,18 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     return weights / (weights.sum(-1, keepdim=True) + WEIGHT_EPSILON)
 
 
-def softmax(scores: Tensor, mask: Tensor) -> Tensor:
+def plain_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     """Softmax over all positions, whatever the mask says."""
     weights = (scores - scores.max(-1, keepdim=True).values).exp()
     return weights / (weights.sum(-1, keepdim=True) + WEIGHT_EPSILON)
 
 
 # The published network uses the first; the other two are in its code without being called.
-NORMALISERS: dict[str, Normaliser] = {LINEAR: masked_normalize, "masked_softmax": masked_softmax, "softmax": softmax}
+NORMALISERS: dict[str, Normaliser] = {
+    LINEAR: masked_normalize,
+    "masked_softmax": masked_softmax,
+    "softmax": plain_softmax,
+}
 
 
 def dense_masks(salient: Tensor) -> tuple[Tensor, Tensor]:

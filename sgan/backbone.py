@@ -8,16 +8,16 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from common.errors import CheckpointError, ConfigError
-from common.models.backbones import BODY_PREFIXES, BackboneConfig, backbone_weights, build_body
+from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, bare_backbone
 from common.models.base import Backbone, initialise_convolutions, scaled_channels
 from common.models.weights import load_weights
 
-VGG16 = "vgg16"
+PUBLISHED_NAME = "vgg16"
 PUBLISHED_WEIGHTS = "vgg_init.pth"
 # Channels and number of convolutions of each block; their numbers among torchvision's layers.
-BLOCKS = {"conv1": (64, 2), "conv2": (128, 2), "conv3": (256, 3), "conv4": (512, 3), "conv5": (512, 3)}
+VGG_BLOCKS = {"conv1": (64, 2), "conv2": (128, 2), "conv3": (256, 3), "conv4": (512, 3), "conv5": (512, 3)}
 TORCHVISION = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-CONVOLUTIONS = [f"{block}_{number}" for block, (_, length) in BLOCKS.items() for number in range(1, length + 1)]
+CONVOLUTIONS = [f"{block}_{number}" for block, (_, length) in VGG_BLOCKS.items() for number in range(1, length + 1)]
 POOLED = ("conv1_2", "conv2_2", "conv3_3")
 
 
@@ -37,7 +37,7 @@ class SganVGG16(Backbone):
         super().__init__()
         self.out_channels = 3
         for name in CONVOLUTIONS:
-            channels = scaled_channels(BLOCKS[name.partition("_")[0]][0], width)
+            channels = scaled_channels(VGG_BLOCKS[name.partition("_")[0]][0], width)
             self.add_module(name, nn.Conv2d(self.out_channels, channels, 3, padding=1))
             self.out_channels = channels
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -45,7 +45,7 @@ class SganVGG16(Backbone):
 
     @property
     def stages(self) -> list[nn.Module]:
-        names = [[name for name in CONVOLUTIONS if name.startswith(block)] for block in BLOCKS]
+        names = [[name for name in CONVOLUTIONS if name.startswith(block)] for block in VGG_BLOCKS]
         return [nn.ModuleList(map(self.get_submodule, of_block)) for of_block in names]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def sgan_backbone(config: BackboneConfig) -> Backbone:
         ConfigError: settings that the backbone does not have.
         CheckpointError: its initial weights are missing or do not fit.
     """
-    is_own = config.name == VGG16
+    is_own = config.name == PUBLISHED_NAME
     if is_own and config.output_stride != SganVGG16.output_stride:
         raise ConfigError(f"backbone.output_stride is {config.output_stride}, but SGAN's VGG16 has 8; leave it out")
     if config.weights == PUBLISHED_WEIGHTS and not Path(config.weights).is_file():
@@ -73,11 +73,11 @@ def sgan_backbone(config: BackboneConfig) -> Backbone:
             f"there is no {PUBLISHED_WEIGHTS} here; make it with `bash sgan/stage0.sh`, fetch the published one, or give "
             "another file as pretrain"
         )
-    backbone = SganVGG16(config.width) if is_own else build_body(dataclasses.replace(config, weights=""))
+    backbone = SganVGG16(config.width) if is_own else bare_backbone(dataclasses.replace(config, weights=""))
     if config.weights:
         state, source = backbone_weights(config)
         # A classifier of stage 0 numbers its layers as torchvision does; the published file names them.
         names = {f"features.{layer}.": f"{name}." for layer, name in zip(TORCHVISION, CONVOLUTIONS, strict=True)}
-        load_weights(backbone, state, source=source, strip_prefixes=BODY_PREFIXES, rename=names if is_own else {})
+        load_weights(backbone, state, source=source, strip_prefixes=BACKBONE_PREFIXES, rename=names if is_own else {})
     backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
     return backbone

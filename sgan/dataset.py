@@ -16,12 +16,10 @@ from common.files import resolve_inside
 from sgan.sample import NetworkInput
 from sgan.settings import SemiConfig
 
-INITIAL_SEEDS = "ini_seed"
-
 
 def initial_seed_folder(root: str | Path, name: str) -> Path:
     """``root/ini_seed/name`` as published; a name with slashes is a path of its own."""
-    return Path(root, INITIAL_SEEDS, name) if Path(name).name == name else Path(name)
+    return Path(root, "ini_seed", name) if Path(name).name == name else Path(name)
 
 
 def seed_file(folder: Path, layout: DatasetLayout, masked: frozenset[str], image_id: str) -> Path:

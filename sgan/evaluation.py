@@ -22,7 +22,7 @@ from common.metrics.confusion import Matrix
 from common.metrics.scores import compute_scores
 from common.metrics.selection import BACKGROUND
 from sgan.labels import LABELS_ENDING, seeds_of
-from sgan.method import LABELS, METHOD
+from sgan.method import METHOD, SEED_LABELS
 from sgan.settings import ALIASES, SganSettings
 
 # Segmentations are scored against the official masks; seeds, of more images, against the augmented ones (the dataset's own).
@@ -49,13 +49,13 @@ def evaluate(settings: EvaluationSettings) -> int:
         DataError: the folder is empty, a file does not fit, or unlabelled pixels are scored as if there were none.
     """
     layout = open_layout(dataclasses.replace(settings.data, saliency=""))
-    n_labels, own = layout.n_classes + 1, seeds_of(LABELS.folder(settings))
+    n_labels, own = layout.n_classes + 1, seeds_of(SEED_LABELS.folder(settings))
     folder = (own if own.is_dir() else Path(settings.out, settings.res_path)).absolute()
     settings = dataclasses.replace(settings, res_path=str(folder.parent))
     wanted = settings.n_labels or n_labels + int(folder.name == own.name)
     if wanted not in (n_labels, n_labels + 1):
         raise ConfigError(
-            f"--num_classes is {wanted}; {layout.name} has {n_labels}, and {n_labels + 1} with 'unlabelled'"
+            f"--num_classes is {wanted}; {layout.name} has {n_labels} labels, {n_labels + 1} with unlabelled"
         )
     if wanted == n_labels and (layout.root / PUBLISHED_MASKS).is_dir():
         layout = dataclasses.replace(layout, masks=layout.root / PUBLISHED_MASKS)
@@ -78,8 +78,8 @@ def evaluate(settings: EvaluationSettings) -> int:
         scores = compute_scores(matrix, over="all")
         values = (scores.mean_iou, *scores.class_iou)
         write_text(folder / "mIoU.txt", " & ".join(f"{100 * value:.1f}" for value in values) + "\n")
-    if made == LABELS.folder(settings) and found >= set(layout.ids(settings.split)):
-        LABELS.score(settings, matrix)
+    if made == SEED_LABELS.folder(settings) and found >= set(layout.ids(settings.split)):
+        SEED_LABELS.score(settings, matrix)
     elif made:
         print("no record in results.json: give the configuration that made the folder, and score all of its list")
     return 0

@@ -21,14 +21,14 @@ from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence
 from sgan.settings import SeedRuleConfig
 
-Maps = npt.NDArray[np.floating]
+ClassMaps = npt.NDArray[np.floating]
 Cues = npt.NDArray[np.bool_]
 TINY = 1e-7
 # Ending of a folder of label maps; without it, that of the same seeds in the paper's form.
 LABELS_ENDING = "_labels"
 
 
-def sec_cues(cams: Cams, n_classes: int, saliency: Maps, threshold: float, background: float) -> Cues:
+def sec_cues(cams: Cams, n_classes: int, saliency: ClassMaps, threshold: float, background: float) -> Cues:
     """SEC's localisation cues: each tagged class above a share of its maximum, background where nothing is salient.
 
     A class whose maximum is not positive gets no cue: the threshold then lies above the maximum.
@@ -76,7 +76,7 @@ def paint_unambiguous(cues: Cues) -> LabelMap:
     return np.where(cues.sum(0) == 1, cues.argmax(0), len(cues)).astype(np.uint8)
 
 
-def harmonic_labels(cams: Cams, saliency: Maps, threshold: float) -> LabelMap:
+def harmonic_labels(cams: Cams, saliency: ClassMaps, threshold: float) -> LabelMap:
     """The class with the greatest harmonic mean of map and saliency, background where that stays below ``threshold``.
 
     The published code has this rule without calling it. Every position gets a label; without tags all are background.
@@ -91,7 +91,7 @@ def harmonic_labels(cams: Cams, saliency: Maps, threshold: float) -> LabelMap:
     return np.where(means.max(0) < threshold, 0, cams.keys[means.argmax(0)] + 1).astype(np.uint8)
 
 
-def normalised(maps: Maps) -> Maps:
+def relative_to_maximum(maps: ClassMaps) -> ClassMaps:
     """Each map of K x h x w divided by its maximum; maps without a positive value as they are."""
     greatest = maps.max((1, 2), keepdims=True)
     return maps / np.where(greatest > 0, greatest, 1)
@@ -122,17 +122,17 @@ class SeedRule:
         seed = zoom_nearest(self.labels(Cams(keys, resized), saliency), size, self.config.repaired_zoom)
         return np.where(seed > len(self.classes), IGNORE_LABEL, seed).astype(np.uint8)
 
-    def labels(self, cams: Cams, saliency: Maps) -> LabelMap:
+    def labels(self, cams: Cams, saliency: ClassMaps) -> LabelMap:
         """The labels at the size h x w of maps and saliency (0..1), before they are enlarged; C + 1 unlabelled."""
         config, (keys, maps) = self.config, cams
         if config.rectify or config.rule == "harmonic":
             maps = np.maximum(maps, 0)
         if config.rule == "harmonic":
-            return harmonic_labels(Cams(keys, normalised(maps)), saliency, config.threshold)
-        cues = sec_cues(Cams(keys, maps), len(self.classes), saliency, config.threshold, self.background)
+            return harmonic_labels(Cams(keys, relative_to_maximum(maps)), saliency, config.cam_thresh)
+        cues = sec_cues(Cams(keys, maps), len(self.classes), saliency, config.cam_thresh, self.background)
         labels = paint_unambiguous(cues) if config.ignore_conflict else paint_cues(cues, self.overruled)
         if config.fill == "strongest" and len(keys):
-            strongest = keys[normalised(maps).argmax(0)] + 1
+            strongest = keys[relative_to_maximum(maps).argmax(0)] + 1
             labels = np.where(labels == len(cues), strongest, labels).astype(np.uint8)
         return labels
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from common.config import config_to_dict
 from common.config_files import read_settings
@@ -30,18 +30,18 @@ from common.method.steps import StepBench
 from common.method.training import SECTIONS, Published, Training
 from common.models.weights import load_weights, read_state_dict
 from common.report.html import Panel
-from sgan.backbone import BLOCKS, sgan_backbone
+from sgan.backbone import VGG_BLOCKS, sgan_backbone
 from sgan.dataset import initial_seed_folder, map_input, masked_ids, seed_file
 from sgan.labels import LABELS_ENDING, SeedRule, write_seed
 from sgan.network import SGAN, tagged_maps
 from sgan.panels import network_panels
 from sgan.sample import NetworkInput, repeated
 from sgan.settings import ALIASES, SeedRuleConfig, SganSettings
-from sgan.training import made_up_batch, network_groups, published_form, sgan_step
+from sgan.training import noise_batch, published_form, sgan_groups, sgan_step
 
 HOME = Path(__file__).parent
 # What decides the network besides the shared sections.
-OF_NETWORK = ("use_sal", "sal_thresh", "resize", "mean", "std", "attention", "normaliser")
+OF_NETWORK = ("use_sal", "sal_thresh", "image_side", "mean", "std", "self_attention", "normaliser")
 OF_TRAINING = ("seed_subdir", "seed_loss_ratio", "semi")
 # Label maps without unlabelled pixels.
 DENSE = read_settings(HOME / "config" / "dense.yml", ALIASES)
@@ -50,14 +50,14 @@ DENSE = read_settings(HOME / "config" / "dense.yml", ALIASES)
 def network_of(settings: SganSettings, layout: DatasetLayout) -> SGAN:
     backbone = sgan_backbone(settings.backbone)
     network = SGAN(backbone, layout.n_classes, settings.backbone.width, settings.normaliser)
-    network.gamma.requires_grad_(settings.attention)
+    network.gamma.requires_grad_(settings.self_attention)
     return network
 
 
 def network_input(settings: SganSettings) -> NetworkInput:
     """How samples become the network's input."""
     colours, stride = (settings.mean, settings.std), settings.backbone.output_stride
-    return NetworkInput(settings.resize, *colours, settings.sal_thresh, settings.use_sal, stride)
+    return NetworkInput(settings.image_side, *colours, settings.sal_thresh, settings.use_sal, stride)
 
 
 def training_data(settings: SganSettings, layout: DatasetLayout) -> SeededDataset:
@@ -71,7 +71,7 @@ def training_data(settings: SganSettings, layout: DatasetLayout) -> SeededDatase
 
 def optimizer_of(settings: SganSettings, network: nn.Module) -> torch.optim.Optimizer:
     own = settings.optimizer
-    groups = network_groups(network, own.lr, own.weight_decay, own.head_lr_multiplier, own.decay_vectors)
+    groups = sgan_groups(network, own.lr, own.weight_decay, own.head_lr_multiplier, own.decay_vectors)
     return build_optimizer(own, groups)
 
 
@@ -81,7 +81,7 @@ def training_folder(settings: SganSettings) -> Path:
 
 def load_trained(network: nn.Module, path: Path) -> None:
     """Our own tensors, those of the published ``model_iter_8000.pth``, or of its older form without ``backbone.``."""
-    old = {block: f"backbone.{block}" for block in BLOCKS}
+    old = {block: f"backbone.{block}" for block in VGG_BLOCKS}
     load_weights(network, read_state_dict(path), source=str(path), rename=old)
 
 
@@ -96,12 +96,10 @@ def of_background(settings: SganSettings) -> DatasetLayout:
     return open_layout(dataclasses.replace(settings.data, saliency=settings.sdnet_path))
 
 
-def seed_rule(settings: SganSettings, layout: DatasetLayout) -> SeedRule:
-    return SeedRule(settings.labels, layout.classes, settings.sal_thresh)
-
-
-def seed_decisions(settings: SganSettings) -> dict[str, Any]:
-    return {**config_to_dict(settings.labels), "sal_thresh": settings.sal_thresh}
+def decisions_of(rule: SeedRuleConfig, sal_thresh: float) -> dict[str, Any]:
+    """Everything of a rule that the seeds depend on."""
+    values = config_to_dict(rule)
+    return {"sal_thresh": sal_thresh} | {name: values[name] for name in vars(SeedRuleConfig())}
 
 
 def seed_column(settings: SganSettings) -> str:
@@ -109,15 +107,8 @@ def seed_column(settings: SganSettings) -> str:
     return "seed" if settings.labels.fill == "none" and settings.labels.rule == "sec" else "pseudo label"
 
 
-def label_folder(settings: SganSettings) -> Path:
+def seed_label_folder(settings: SganSettings) -> Path:
     return settings.result(settings.test_cfg, LABELS_ENDING)
-
-
-def for_initial_seeds(settings: SganSettings) -> SganSettings:
-    """The settings with the rule of stage 0, which works at the size of its CAMs: that of the image."""
-    own = settings.stage0
-    labels = SeedRuleConfig(threshold=own.threshold, at="image", overruled=own.overruled)
-    return dataclasses.replace(settings, labels=labels)
 
 
 def initial_seed_labels(settings: SganSettings) -> Path:
@@ -128,11 +119,6 @@ def initial_seed_labels(settings: SganSettings) -> Path:
 def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -> Write:
     """Writer of the seeds in the paper's form that belong to a folder of label maps."""
     return partial(write_seed, folder(settings), of_background(settings).n_classes)
-
-
-def initial_tensors(settings: SganSettings, layout: DatasetLayout, checkpoint: Path) -> dict[str, Tensor]:
-    """A classifier's backbone under the names of the published ``vgg_init.pth``."""
-    return sgan_backbone(dataclasses.replace(settings.backbone, weights=str(checkpoint))).state_dict()
 
 
 def classifier_arguments(settings: SganSettings) -> list[str]:
@@ -148,8 +134,8 @@ def label_sets(settings: SganSettings) -> Sequence[LabelSet]:
     return [LabelSet(segmented=not chain.dense), *dsrg, *([LabelSet(DENSE)] if chain.dense else [])]
 
 
-def panels(settings: SganSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
-    network, _ = TRAIN.trained(settings, layout, settings.checkpoint)
+def sgan_panels(settings: SganSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+    network, _ = SGAN_TRAINING.trained(settings, layout, settings.checkpoint)
     sample = network_input(settings).convert(pictured.sample)
     yield from network_panels(network, pictured.sample["image"], sample, pictured.cams, layout.classes)
     initial = initial_seed_labels(settings) / f"{pictured.sample['id']}.png"
@@ -157,17 +143,20 @@ def panels(settings: SganSettings, layout: DatasetLayout, pictured: Pictured) ->
         yield Panel("initial seed", colour_label_map(read_label_map(initial)))
 
 
-CLASSIFIER = OtherRun(
+STAGE0_CLASSIFIER = OtherRun(
     name="classifier", text="train the classifier that SGAN starts from, and its CAMs", arguments=classifier_arguments
 )
-MAKE_INIT = InitialWeights(
+INITIAL_WEIGHTS = InitialWeights(
     name="make_init",
     text="initial weights from the classifier",
     path=lambda settings: settings.backbone.weights,
     source=lambda settings: settings.stage0.classifier,
-    tensors=initial_tensors,
+    # The classifier's backbone under the names of the published file.
+    tensors=lambda settings, layout, checkpoint: sgan_backbone(
+        dataclasses.replace(settings.backbone, weights=str(checkpoint))
+    ).state_dict(),
 )
-TRAIN = Training(
+SGAN_TRAINING = Training(
     text="train the attention network on tags, saliency and initial seeds",
     network=network_of,
     step=lambda settings, network: partial(sgan_step, settings.seed_loss_ratio),
@@ -181,59 +170,67 @@ TRAIN = Training(
     ),
     folder=training_folder,
 )
-MAPS = Maps(
-    training=TRAIN,
+SGAN_MAPS = Maps(
+    training=SGAN_TRAINING,
     text="the maps of the tagged classes of every image of the list",
-    checkpoint=lambda settings: settings.checkpoint,
+    batch_size=lambda settings: 8,
     load=lambda settings, images: partial(map_input, images, network_input(settings)),
     compute=lambda settings, network, device: partial(tagged_maps, network.to(device), settings.cam.combine, device),
     write=write_single_precision,
     decides=map_decisions,
     folder=lambda settings: settings.result("_cams" if settings.cam.combine else "_class_maps"),
 )
-LABELS = Labels(
-    maps=MAPS,
+SEED_LABELS = Labels(
+    maps=SGAN_MAPS,
     text="seeds in the paper's form, and label maps from them",
     layout=of_background,
-    rule=seed_rule,
+    rule=lambda settings, layout: SeedRule(settings.labels, layout.classes, settings.sal_thresh),
     needs=lambda settings: ("image", "saliency"),
-    decides=seed_decisions,
+    decides=lambda settings: decisions_of(settings.labels, settings.sal_thresh),
     masked=lambda settings, layout: masked_ids(settings.semi, layout),
-    beside=partial(seed_files, label_folder),
+    beside=partial(seed_files, seed_label_folder),
     row=lambda settings: settings.report.method + settings.semi.description,
     column=seed_column,
-    threshold=lambda settings: settings.labels.threshold,
+    threshold=lambda settings: settings.labels.cam_thresh,
     crf=lambda settings: "none",
     sweeps=lambda settings: False,
     uses_saliency=lambda settings: True,
-    folder=label_folder,
+    folder=seed_label_folder,
     report_folder=lambda settings: settings.result(settings.test_cfg, "_report"),
 )
-MAKE_SEEDS = dataclasses.replace(
-    LABELS,
+INITIAL_SEEDS = dataclasses.replace(
+    SEED_LABELS,
     name="make_seeds",
     text="initial seeds from the classifier's CAMs and saliency",
     maps=GivenMaps(folder=lambda settings: Path(settings.stage0.cams or Path(settings.stage0.classifier, "cams"))),
-    rule=lambda settings, layout: seed_rule(for_initial_seeds(settings), layout),
-    decides=lambda settings: seed_decisions(for_initial_seeds(settings)),
+    rule=lambda settings, layout: SeedRule(settings.stage0, layout.classes, settings.sal_thresh),
+    decides=lambda settings: decisions_of(settings.stage0, settings.sal_thresh),
     masked=no_masks,
     beside=partial(seed_files, initial_seed_labels),
     row=lambda settings: "initial seeds",
     column=lambda settings: "seed",
-    threshold=lambda settings: settings.stage0.threshold,
+    threshold=lambda settings: settings.stage0.cam_thresh,
     uses_saliency=lambda settings: False,
     folder=initial_seed_labels,
 )
 METHOD = Method(
     "sgan",
     SganSettings,
-    (CLASSIFIER, MAKE_INIT, MAKE_SEEDS, TRAIN, MAPS, LABELS, Score(labels=LABELS, text="score the label maps")),
+    (
+        STAGE0_CLASSIFIER,
+        INITIAL_WEIGHTS,
+        INITIAL_SEEDS,
+        SGAN_TRAINING,
+        SGAN_MAPS,
+        SEED_LABELS,
+        Score(labels=SEED_LABELS, text="score the label maps"),
+    ),
     aliases=ALIASES,
     label_sets=label_sets,
-    panels=panels,
+    panels=sgan_panels,
     variants={
         "full": Variant("SGAN"),
-        "no_attention": Variant("SGAN without attention", {"attention": False}),
+        "no_attention": Variant("SGAN without attention", {"self_attention": False}),
         "every_position": Variant("SGAN, attention without saliency", {"use_sal": False}),
         "no_seed_loss": Variant("SGAN without the seed branch", {"seed_loss_ratio": 0.0, "cam.combine": False}),
         "class_maps": Variant("SGAN, class maps alone", {"cam.combine": False}, network_of="full"),
@@ -243,8 +240,8 @@ METHOD = Method(
     },
     bench=StepBench(
         published=published_form,
-        batch=lambda settings, n_classes: made_up_batch(
-            settings.engine.batch_size, settings.resize, settings.backbone.output_stride, n_classes
+        batch=lambda settings, n_classes: noise_batch(
+            settings.engine.batch_size, settings.image_side, settings.backbone.output_stride, n_classes
         ),
     ),
     outputs=lambda settings, folder: {"out": str(folder), "save_model_path": "model", "res_path": "result"},

@@ -14,7 +14,7 @@ from common.data.zoom import Floats, zoom_nearest
 from common.method.pictures import map_overlay
 from common.report.html import Panel
 from sgan.attention import attention_weights
-from sgan.labels import normalised
+from sgan.labels import relative_to_maximum
 from sgan.network import SGAN
 
 
@@ -35,11 +35,12 @@ def network_panels(
     yield Panel("salient positions", zoom_nearest(salient * np.uint8(255), image.shape[:2]))
     for key in cams.keys:
         yield Panel(
-            f"seed branch: {classes[key]}", map_overlay(image, normalised(found.segmentation[:, key].numpy())[0])
+            f"seed branch: {classes[key]}",
+            map_overlay(image, relative_to_maximum(found.segmentation[:, key].numpy())[0]),
         )
     if salient.any() and len(cams.keys):
         heat = attention_of_strongest(network, found.features, salient, cams.maps[0])
-        yield Panel("attention of the strongest position", map_overlay(image, normalised(heat[None])[0]))
+        yield Panel("attention of the strongest position", map_overlay(image, relative_to_maximum(heat[None])[0]))
 
 
 def attention_of_strongest(network: SGAN, features: Tensor, salient: np.ndarray, strength: Floats) -> Floats:

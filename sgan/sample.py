@@ -15,16 +15,15 @@ from common.data.sampling import Sample
 from common.data.zoom import zoom_linear, zoom_nearest
 from common.errors import DataError
 
-STRIDE = 8
-Bytes = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 
-def feature_size(size: int, stride: int = STRIDE) -> int:
+def feature_size(size: int, stride: int = 8) -> int:
     """Side of the maps for images of side ``size``: rounded up (the published rule is wrong for sizes such as 328)."""
     return -(-size // stride)
 
 
-def salient_positions(saliency: Bytes, size: int, threshold: float) -> Bytes:
+def salient_positions(saliency: Pixels, size: int, threshold: float) -> Pixels:
     """The salient mask at feature size, uint8 size x size of 0 and 1; its outermost positions are always 0.
 
     Args:
@@ -37,7 +36,7 @@ def salient_positions(saliency: Bytes, size: int, threshold: float) -> Bytes:
     return salient
 
 
-def seed_positions(seed: Bytes, size: int, n_classes: int) -> npt.NDArray[np.int64]:
+def seed_positions(seed: Pixels, size: int, n_classes: int) -> npt.NDArray[np.int64]:
     """The seed map at feature size: 0..C-1 for class seeds, C for background and unlabelled positions.
 
     Args:
@@ -56,7 +55,7 @@ def seed_positions(seed: Bytes, size: int, n_classes: int) -> npt.NDArray[np.int
     return np.where(classes, reduced - 1, n_classes)
 
 
-def normalised_colours(image: Bytes, mean: Sequence[float], std: Sequence[float]) -> npt.NDArray[np.float32]:
+def normalised_colours(image: Pixels, mean: Sequence[float], std: Sequence[float]) -> npt.NDArray[np.float32]:
     """uint8 RGB H x W x 3 to the network's float32 3 x H x W.
 
     Args:
@@ -92,7 +91,7 @@ class NetworkInput:
     std: Sequence[float]
     threshold: float
     use_saliency: bool = True
-    stride: int = STRIDE
+    stride: int = 8
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         return self.convert(sample, mirror=rng.random() < 0.5)

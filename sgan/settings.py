@@ -56,11 +56,9 @@ class ClassMapConfig:
 
     Args:
         combine: add the maps of both branches; False takes the class maps alone.
-        batch_size: images of one call.
     """
 
     combine: bool = True
-    batch_size: int = 8
 
 
 @dataclass
@@ -69,7 +67,7 @@ class SeedRuleConfig:
 
     Args:
         rule: sec as published, or harmonic (the published code's uncalled harmonic mean of map and saliency).
-        threshold: share of a class's maximum above which a position is a seed.
+        cam_thresh: share of a class's maximum above which a position is a seed.
         ignore_conflict: leave positions with several cues unlabelled.
         at: feature, painting at feature size and enlarging by nearest neighbour as published, or image, painting at the
             size of the image.
@@ -82,7 +80,7 @@ class SeedRuleConfig:
     """
 
     rule: Literal["sec", "harmonic"] = "sec"
-    threshold: float = 0.25
+    cam_thresh: float = 0.25
     ignore_conflict: bool = False
     at: Literal["feature", "image"] = "feature"
     fill: Literal["none", "strongest"] = "none"
@@ -91,26 +89,24 @@ class SeedRuleConfig:
     overruled: list[str] = field(default_factory=lambda: ["boat", "train"])
 
     def __post_init__(self) -> None:
-        require_share("labels.threshold", self.threshold)
+        require_share("cam_thresh", self.cam_thresh)
 
 
 @dataclass
-class Stage0Config:
-    """What SGAN starts from.
+class Stage0Config(SeedRuleConfig):
+    """What SGAN starts from: a classifier, and initial seeds of its CAMs by the same rule.
 
     Args:
         config: plain CAM's configuration of the classifier; empty where another command trains it.
         classifier: run folder of the classifier, for initial weights.
         cams: folder of its CAMs; empty for the one in its run folder.
-        threshold: share of a class's maximum above which a pixel is an initial seed.
-        overruled: classes that give way to background, as labels.overruled.
     """
 
+    cam_thresh: float = 0.3
+    at: Literal["feature", "image"] = "image"
     config: str = "config/stage0_voc12.yaml"
     classifier: str = "../runs/sgan/stage0"
     cams: str = ""
-    threshold: float = 0.3
-    overruled: list[str] = field(default_factory=lambda: ["boat", "train"])
 
 
 @dataclass
@@ -135,11 +131,10 @@ class SganSettings(MethodSettings):
         save_model_path: folder of all trainings, in ``out``.
         res_path: folder of all seeds, in ``out``.
         test_cfg: name of the seeds, added to that of the run.
-        checkpoint: weights to make maps with; empty for those of this configuration's training.
-        resize: side in pixels to which images are resized.
+        image_side: side in pixels to which images are resized.
         mean: without std subtracted in BGR order, 0..255; with std in RGB order, 0..1.
         std: RGB, 0..1; empty for the published configuration.
-        attention: False keeps gamma at zero, so that the network does without the context of other positions.
+        self_attention: False keeps gamma at zero, so that the network does without the context of other positions.
         normaliser: how attention scores become weights.
         seed_subdir: initial seeds: folder in <root>/ini_seed, or a path.
         seed_loss_ratio: weight of the seed loss.
@@ -173,11 +168,10 @@ class SganSettings(MethodSettings):
     save_model_path: str = "model/"
     res_path: str = "result"
     test_cfg: str = "_seedcam_0.25"
-    checkpoint: str = ""
-    resize: int = 321
+    image_side: int = 321
     mean: list[float] = field(default_factory=lambda: [104.008, 116.669, 122.675])
     std: list[float] = field(default_factory=list)
-    attention: bool = True
+    self_attention: bool = True
     normaliser: Literal["masked_normalize", "masked_softmax", "softmax"] = "masked_normalize"
     seed_subdir: str = "base_30_bg"
     seed_loss_ratio: float = 0.15
@@ -195,8 +189,10 @@ class SganSettings(MethodSettings):
         require_share("sal_thresh", self.sal_thresh)
         if len(self.mean) != 3 or (self.std and (len(self.std) != 3 or min(self.std) <= 0)):
             raise ConfigError("mean needs three numbers, and std none or three positive ones")
-        if self.resize < 17:
-            raise ConfigError(f"resize is {self.resize}; at least 17 pixels, or no position would be inside the border")
+        if self.image_side < 17:
+            raise ConfigError(
+                f"image_side is {self.image_side}; at least 17 pixels, or no position would be inside the border"
+            )
         if self.data.saliency == PUBLISHED_SALIENCY and not self.report.saliency_source:
             self.report = dataclasses.replace(self.report, saliency_source=PUBLISHED_SOURCE)
 
@@ -218,6 +214,7 @@ ALIASES: Aliases = {
     "cue_file": "data.tags",
     "batch_size": "engine.batch_size",
     "num_worker": "engine.workers",
+    "resize": "image_side",
     # A row, so that it may be left blank as in the published file.
     "std": "std",
     "backbone": "backbone.name",
@@ -227,7 +224,7 @@ ALIASES: Aliases = {
     "lr": "optimizer.lr",
     "power": "schedule.power",
     "weight_decay": "optimizer.weight_decay",
-    "cam_thresh": "labels.threshold",
+    "cam_thresh": "labels.cam_thresh",
     "ignore_conflict": "labels.ignore_conflict",
     "combine_seedseg": "cam.combine",
     **dict.fromkeys(("gt_path", "step_size", "new_size", "num_classes")),

@@ -41,7 +41,7 @@ def sgan_step(seed_loss_ratio: float, network: nn.Module, batch: dict[str, Any])
     }
 
 
-def network_groups(
+def sgan_groups(
     network: nn.Module, lr: float, weight_decay: float, head_lr_multiplier: float = 10.0, decay_vectors: bool = True
 ) -> list[dict[str, Any]]:
     """The optimiser's groups in their published order.
@@ -66,7 +66,7 @@ def published_form(form: Form) -> Form:
     return form._replace(batch={**form.batch, "salient": masks})
 
 
-def made_up_batch(n_images: int, size: int, stride: int, n_classes: int) -> dict[str, Any]:
+def noise_batch(n_images: int, size: int, stride: int, n_classes: int) -> dict[str, Any]:
     """Noise as images (float32 n x 3 x size x size), salient positions, tags and seeds."""
     generator = torch.Generator().manual_seed(0)
     maps = (n_images, feature_size(size, stride), feature_size(size, stride))

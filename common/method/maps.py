@@ -56,7 +56,7 @@ class Maps(Stage):
 
     training: Training
     name: str = "cam"
-    checkpoint: Callable[[Any], str] = lambda settings: ""
+    checkpoint: Callable[[Any], str] = lambda settings: settings.checkpoint
     load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(images, settings.cam)
     compute: Callable[[Any, nn.Module, Device], Compute] = lambda settings, network, device: CamInference(
         network, settings.cam, device

@@ -66,6 +66,7 @@ class MethodSettings:
         out: folder of the run and of all that is made from it.
         force: redo what is there.
         split: list of the training images (train or val).
+        checkpoint: a trained network to make maps with, in place of the one that these settings train.
         data: the dataset.
         backbone: feature extractor of the network.
         engine: how the training runs.
@@ -78,6 +79,7 @@ class MethodSettings:
     out: str = "runs/method"
     force: bool = False
     split: Literal["train", "val"] = "train"
+    checkpoint: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)

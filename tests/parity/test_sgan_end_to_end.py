@@ -31,7 +31,7 @@ def sample_of(inputs):
     tags = np.isin(np.arange(20), np.array(inputs["tags"]) - 1).astype(np.float32)
     raw = {"id": name, "image": bgr[:, :, ::-1], "saliency": saliency, "tags": tags}
     config = SganSettings()
-    converted = NetworkInput(config.resize, config.mean, (), config.sal_thresh).convert(raw)
+    converted = NetworkInput(config.image_side, config.mean, (), config.sal_thresh).convert(raw)
     return {**converted, "keys": np.flatnonzero(tags)}, raw
 
 
@@ -52,5 +52,5 @@ def test_seed_of_an_image(case):
     saliency = zoom_linear(raw["saliency"].astype(np.float32) / np.float32(255), (POSITIONS, POSITIONS))
     assert (rule.labels(cams, saliency) == wanted["seed41_combined"]).mean() >= 0.995
     class_maps = Cams(cams.keys, maps.cam[0].numpy()[cams.keys])
-    cues = sec_cues(class_maps, len(VOC_CLASSES), saliency, config.labels.threshold, config.sal_thresh)
+    cues = sec_cues(class_maps, len(VOC_CLASSES), saliency, config.labels.cam_thresh, config.sal_thresh)
     assert (paint_cues(cues, rule.overruled) == wanted["seed41_cam_only"]).mean() >= 0.995

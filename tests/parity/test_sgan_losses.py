@@ -18,7 +18,7 @@ from common.engine.train import accumulate_gradients, update_parameters
 from common.method.plain_cam import classification_loss
 from sgan.backbone import SganVGG16
 from sgan.network import SGAN
-from sgan.training import network_groups, seed_loss, sgan_step
+from sgan.training import sgan_groups, seed_loss, sgan_step
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected, filled_network, salient_mask
 
@@ -71,7 +71,7 @@ def test_two_training_steps(case, tmp_path):
         "seed": tensor(f"{name}:seed", (shape[0], 9, 9), 0, 21),
     }
     network, engine, session = filled_network(), EngineConfig(max_steps=8000), Session(0, 1, torch.device("cpu"))
-    optimizer = build_optimizer(OptimizerConfig(), network_groups(network, 0.001, 5e-4))
+    optimizer = build_optimizer(OptimizerConfig(), sgan_groups(network, 0.001, 5e-4))
     schedule = build_schedule(ScheduleConfig("poly", power=0.9), 8000)
     scaler = gradient_scaler("fp32", session.device)
     state = TrainingState(RunFolder(tmp_path), network, optimizer, scaler, engine, session, {})
@@ -96,7 +96,7 @@ def test_parameter_groups(case):
     with torch.device("meta"):
         network = SGAN(SganVGG16())
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    groups = network_groups(network, 0.001, 5e-4)
+    groups = sgan_groups(network, 0.001, 5e-4)
     assert [sorted(names[id(one)] for one in group["params"]) for group in groups] == [
         sorted(names) for names in inputs["groups"]
     ]
