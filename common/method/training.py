@@ -49,20 +49,9 @@ def schedule_of_settings(settings: Any, engine: EngineConfig) -> Schedule:
     return build_schedule(settings.schedule, engine.max_steps)
 
 
-def initial_weights_in_words(settings: Any) -> str:
-    """Where the backbone's weights come from; a file may be gone once the network is trained."""
-    try:
-        return describe_weights(settings.backbone)
-    except CheckpointError:
-        return f"file {Path(settings.backbone.weights).name}"
-
-
 def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
-    engine, start = settings.engine, initial_weights_in_words(settings)
-    return (
-        f"Train on {device}: {n_samples} samples of {settings.data.dataset}, initial weights {start}, {engine.max_steps} steps "
-        f"of {engine.batch_size}"
-    )
+    engine, data = settings.engine, settings.data.dataset
+    return f"Train on {device}: {n_samples} samples of {data}, {engine.max_steps} steps of {engine.batch_size}"
 
 
 @dataclass(frozen=True)
@@ -116,7 +105,7 @@ class Training(Stage):
     prepare: Callable[[Any, nn.Module], None] = lambda settings, network: None
     after: Training | None = None
     published: Published | None = None
-    initial_weights: Callable[[Any], str] = initial_weights_in_words
+    initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
     summary: Callable[[Any, int, torch.device], str] = summary_of_training
 
     def run(self, settings: Any) -> int:
