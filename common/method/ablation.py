@@ -58,16 +58,14 @@ def run_variant(method: Method, settings: Any, run: Path, seed: int, variant: Va
 
 
 def share_trainings(method: Method, settings: Any, source: Path, target: Path, variant: Variant) -> None:
-    """Give a variant the finished trainings of another one: copied whole, or not at all."""
+    """Give a variant the finished trainings of another one, without what was made from them."""
+    there, here = method.within(settings, source), method.within(settings, target)
     for training in method.trainings:
-        if variant.trainings and training.name not in variant.trainings:
+        given, own = training.run_folder(there), training.run_folder(here)
+        shared = not variant.trainings or training.name in variant.trainings
+        if not shared or own.config.is_file() or not given.config.is_file():
             continue
-        place = training.folder(method.within(settings, source))
-        wanted = target / place.relative_to(source)
-        if not place.is_dir() or wanted.exists():
-            continue
-        part = wanted.with_name(f"{wanted.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(place, part)
-        part.rename(wanted)
+        shutil.copytree(given.checkpoints, own.checkpoints, dirs_exist_ok=True)
+        # The configuration comes last: what has none is copied again.
+        for file in (given.metrics, given.environment, given.config):
+            shutil.copy(file, own.path / file.name)

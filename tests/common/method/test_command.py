@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from common.errors import ConfigError
@@ -9,8 +12,10 @@ from common.method.__main__ import main
 from common.method.command import taken
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.registry import find_method, method_names
+from common.method.settings import with_chain_weights, with_values
 from tests.common.method import focal_cam
 
+TOP = Path(__file__).parents[3]
 EXAMPLE = "tests.common.method.focal_cam"
 
 
@@ -92,6 +97,17 @@ def test_a_wrong_word_of_a_chain_is_an_error_that_names_the_choices(work, tiny, 
         main([EXAMPLE, *arguments, "-c", str(tiny)])
 
 
+@pytest.mark.slow
+def test_gpus_in_the_environment_share_a_stage_among_processes(work, tiny, monkeypatch, capfd):
+    shutil.rmtree(work / "run/cams")
+    monkeypatch.setenv("GPUS", "2")
+    monkeypatch.setenv("PYTHONPATH", str(TOP))
+    assert main(["plain_cam", "cam", "label", str(tiny)]) == 0
+    shown = capfd.readouterr().out
+    for stage in ("cam", "label"):
+        assert shown.count(f"{stage}: 2 written, 0 already there, 0 failed") == 2
+
+
 def test_a_flag_is_taken_with_the_words_that_follow_it():
     arguments = ["x.yaml", "--seeds", "0", "1", "--out", "y"]
     assert taken(arguments, "--seeds") == ["0", "1"]
@@ -100,8 +116,6 @@ def test_a_flag_is_taken_with_the_words_that_follow_it():
 
 
 def test_initial_weights_of_the_chain_reach_the_method_s_backbone_unless_it_names_its_own():
-    from common.method.settings import with_chain_weights, with_values
-
     given = with_values(CamSettings(), {"chain.weights": "a.pth"})
     assert with_chain_weights(given).backbone.weights == "a.pth"
     assert with_chain_weights(with_values(given, {"backbone.weights": "imagenet"})).backbone.weights == "a.pth"

@@ -1,4 +1,4 @@
-"""Scores of pseudo labels say what was measured."""
+"""Scores of label maps say what was measured."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from common.data.images import read_label_map
+from common.data.layout import DataConfig, open_layout
 from common.data.palette import write_label_map
 from common.errors import CheckpointError, ConfigError, DataError
 from common.files import read_json
+from common.method.score import any_masks
 from common.models.backbones import BackboneConfig, build_backbone
 from common.report.results import read_results
 
@@ -142,3 +144,16 @@ def test_weights_that_are_gone_cannot_be_described(plain_cam, work):
     (work / "own.pth").unlink()
     with pytest.raises(CheckpointError, match=r"no weights file own\.pth"):
         plain_cam("cam", *flags)
+
+
+@pytest.mark.parametrize(("removed", "expected"), [([], True), (IDS, False)])
+def test_a_list_has_masks_or_none(work, removed, expected):
+    for image_id in removed:
+        (work / "data/SegmentationClass" / f"{image_id}.png").unlink()
+    assert any_masks(open_layout(DataConfig(dataset="toy", root="data")), IDS) == expected
+
+
+def test_a_list_of_which_some_have_masks_is_an_error_that_counts_them(work):
+    (work / "data/SegmentationClass" / f"{IDS[2]}.png").unlink()
+    with pytest.raises(DataError, match=f"1 of 4 images have no mask, e.g. {IDS[2]}"):
+        any_masks(open_layout(DataConfig(dataset="toy", root="data")), IDS)

@@ -88,6 +88,17 @@ def test_stages_out_of_order_say_which_one_comes_first(plain_cam):
         plain_cam("score")
 
 
+def test_pictures_of_label_maps_whose_threshold_is_not_chosen_yet(plain_cam, work):
+    with pytest.raises(DataError, match=r"no threshold sweep run/threshold_sweep\.json; run the stage label first"):
+        plain_cam("pictures", "--labels.choose_threshold", "true")
+    plain_cam("label", "--labels.choose_threshold", "true")
+    assert plain_cam("pictures", "--labels.choose_threshold", "true", "--report.pictures", "1") == 0
+    (example,) = (path for path in (work / "run/examples").iterdir() if path.is_dir())
+    titles = [path.stem.partition(" ")[2] for path in sorted(example.glob("*.png"))]
+    assert titles[:3] == ["image", "ground truth", "saliency"]
+    assert titles[-2:] == ["pseudo label: plain CAM", "pseudo label: CAM x saliency"]
+
+
 def test_a_repeated_label_stage_makes_nothing_anew(plain_cam, work, capsys):
     plain_cam("label")
     before = modification_times(work / "run/labels", "*.png")
