@@ -1,12 +1,14 @@
 import torch
 
-from sgan.models.attention import attention_weights, dense_context, salient_context
+from sgan.attention import attention_weights, dense_context, salient_context
 
 
 def parts(mask, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    cells = mask.shape[1]
-    made = [torch.randn(len(mask), channels, cells, generator=generator, dtype=torch.float64) for channels in (4, 4, 6)]
+    positions = mask.shape[1]
+    made = [
+        torch.randn(len(mask), channels, positions, generator=generator, dtype=torch.float64) for channels in (4, 4, 6)
+    ]
     return [*made, mask]
 
 
@@ -24,7 +26,7 @@ def test_linear_context_is_exact_when_all_scores_share_a_large_part():
     torch.testing.assert_close(single.double(), exact, rtol=1e-3, atol=1e-4)
 
 
-def test_salient_cells_look_at_salient_cells_and_others_at_the_others():
+def test_salient_positions_look_at_salient_positions_and_others_at_the_others():
     query, key, _, mask = parts(torch.tensor([[1, 1, 0, 0, 1]], dtype=torch.uint8))
     weights = attention_weights(query, key, mask)[0]
     salient = mask[0].bool()

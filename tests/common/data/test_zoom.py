@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from common.data.zoom import zoom_linear, zoom_nearest
 from common.errors import DataError
-from sgan.data.zoom import zoom_linear, zoom_nearest
 
-# Sides at which rounding puts the last of the enlarged positions of 41 cells beyond the edge.
+# Sides at which rounding puts the last of the enlarged positions of 41 maps beyond the edge.
 BEYOND = (148, 282, 295)
 
 
@@ -26,9 +26,9 @@ def test_the_own_size_changes_nothing():
 
 @pytest.mark.parametrize("side", BEYOND)
 def test_the_published_zeros_come_only_when_asked_for(side):
-    cells = np.ones((41, 41), np.uint8)
-    assert zoom_nearest(cells, (side, 50)).all()
-    published = zoom_nearest(cells, (side, 50), repaired=False)
+    maps = np.ones((41, 41), np.uint8)
+    assert zoom_nearest(maps, (side, 50)).all()
+    published = zoom_nearest(maps, (side, 50), repaired=False)
     assert not published[-1].any()
     assert published[:-1].all()
 
