@@ -27,6 +27,7 @@ from common.errors import ConfigError
 from common.files import write_text
 
 Config = TypeVar("Config")
+KEYS_LISTED = 40
 
 # Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
 SHORTCUTS: Mapping[str, str] = {
@@ -188,13 +189,19 @@ def explain(message: str, config_class: type[Any], aliases: Aliases) -> str:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """``". Did you mean 'engine.seed'?"`` for a name that is not known, or the known names where none is like it."""
+    """``". Did you mean 'engine.seed'?"`` for a name that is not known; where none is like it, the known names, of many only
+    their sections.
+    """
     near = difflib.get_close_matches(name, known, n=1)
     if not near:
         last = [one.split(".")[-1] for one in known]
         found = difflib.get_close_matches(name.split(".")[-1], last, n=1)
         near = [one for one in known if found and one.split(".")[-1] == found[0]]
-    return f". Did you mean {near[0]!r}?" if near else f". Known keys: {', '.join(known)}."
+    if near:
+        return f". Did you mean {near[0]!r}?"
+    if len(known) > KEYS_LISTED:
+        return f". Known keys begin with {', '.join(dict.fromkeys(one.split('.')[0] for one in known))}."
+    return f". Known keys: {', '.join(known)}."
 
 
 def default_settings(config_class: type[Any]) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common.errors import ToolboxError
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from common.method.settings import TOP
 
 
 class StageError(ToolboxError):
@@ -27,7 +26,7 @@ def in_repository(path: str | Path) -> str:
     if not str(path):
         return ""
     place = Path(os.path.abspath(path))
-    return os.path.relpath(place, REPOSITORY) if place.is_relative_to(REPOSITORY) else str(place)
+    return os.path.relpath(place, TOP) if place.is_relative_to(TOP) else str(place)
 
 
 @contextlib.contextmanager
@@ -51,7 +50,7 @@ def call(module: str, arguments: Sequence[str]) -> None:
     shown = shlex.join(["python", "-m", module, *arguments])
     print(f"\n$ {shown}", flush=True)
     started = time.perf_counter()
-    with working_in(REPOSITORY):
+    with working_in(TOP):
         status = importlib.import_module(module).main(list(arguments))
     if status:
         raise StageError(

@@ -18,9 +18,10 @@ from typing import Any
 import torch
 
 from common.errors import ToolboxError
-from common.method.calls import REPOSITORY, call, in_repository
+from common.method.calls import call, in_repository
 from common.method.registry import PLAIN_CAM
 from common.method.segmentation import shared_flags
+from common.method.settings import TOP, find_config
 
 LOG = "segmentation.log"
 COMMAND = "common.method"
@@ -48,7 +49,7 @@ class ReferenceRows:
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", COMMAND, *self.arguments],
-                cwd=REPOSITORY,
+                cwd=TOP,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -83,5 +84,6 @@ def leave_on_signal(number: int, frame: FrameType | None) -> None:
 
 def flags_of_reference(settings: Any) -> Sequence[str]:
     """The flags of plain CAM's chain: the method's dataset, seed, device, workers and weights."""
-    config, out = in_repository(settings.chain.reference), in_repository(settings.chain.reference_out)
+    chain = settings.chain
+    config, out = in_repository(find_config(chain.reference)), in_repository(chain.reference_out)
     return ["-c", config, "--out", out, *shared_flags(settings)]

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 
 from common.errors import ConfigError
-from common.method.calls import REPOSITORY
 from common.method.method import Method
+from common.method.settings import TOP
 
 # Plain CAM is a method like the others; it lies here since every method is compared with it.
 PLAIN_CAM = "plain_cam"
@@ -15,7 +15,7 @@ PLAIN_CAM = "plain_cam"
 
 def method_names() -> list[str]:
     """Plain CAM, then the method folders in alphabetical order."""
-    return [PLAIN_CAM, *sorted(path.parent.name for path in REPOSITORY.glob("*/method.py"))]
+    return [PLAIN_CAM, *sorted(path.parent.name for path in TOP.glob("*/method.py"))]
 
 
 def find_method(name: str) -> Method:

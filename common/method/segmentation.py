@@ -17,6 +17,7 @@ from common.errors import ConfigError, DataError
 from common.files import read_json
 from common.method.calls import call, in_repository
 from common.method.labels import Labels
+from common.method.settings import find_config
 from common.method.stage import Stage
 
 SEGMENTER = "deeplabv2.main"
@@ -48,14 +49,8 @@ class Job:
 
     def arguments(self) -> list[str]:
         """Flags of the trainer's commands."""
-        arguments = [
-            "-c",
-            in_repository(self.config),
-            "--out",
-            in_repository(self.out),
-            "--experiment",
-            self.experiment,
-        ]
+        config, out = in_repository(find_config(self.config)), in_repository(self.out)
+        arguments = ["-c", config, "--out", out, "--experiment", self.experiment]
         arguments += ["--report.method", self.row, "--report.saliency_source", self.saliency_source]
         arguments += ["--label-dir", in_repository(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]

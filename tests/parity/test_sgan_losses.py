@@ -16,11 +16,14 @@ from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import accumulate_gradients, update_parameters
 from common.method.plain_cam import classification_loss
+from deeplabv2.inference.squares import resize_aligned
+from deeplabv2.seed_losses import balanced_seed_loss, constrain_loss, one_hot_seeds, refined_probabilities
 from sgan.backbone import SganVGG16
 from sgan.network import SGAN
-from sgan.training import sgan_groups, seed_loss, sgan_step
+from sgan.training import seed_loss, sgan_groups, sgan_step
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected, filled_network, salient_mask
+from tests.parity.sgan_segmentation_inputs import blur
 
 RATIO = 0.15
 
@@ -110,3 +113,46 @@ def test_learning_rates(case):
     schedule = build_schedule(ScheduleConfig("poly", power=0.9), 8000)
     rates = [0.001 * schedule(step) for step in CASES[case]["inputs"]["iterations"]]
     assert_close(np.array(rates), expected(case)["lr"], CASES[case]["tolerance"])
+
+
+def close(case, key, actual, step=1):
+    assert_close(
+        actual.detach().numpy()[:, ::step] if step > 1 else actual.detach().numpy(),
+        expected(case)[key],
+        CASES[case]["tolerance"],
+    )
+
+
+def clamped_softmax(logits, floor=1e-5):
+    """Softmax raised to at least ``floor`` and normalised again: the PyTorch losses of the original (sgan spec, section 3.3)."""
+    raised = logits.softmax(1).clamp(floor, 1)
+    return raised / raised.sum(1, keepdim=True)
+
+
+def torch_inputs():
+    """Logits and seeds of the original's PyTorch losses."""
+    logits = torch.from_numpy(filled_input("open_dsrg:pred", (2, 21, 9, 11)) * 2).requires_grad_()
+    labels = filled_input("open_dsrg:lab", (2, 9, 11), 0, 22)
+    labels[0][labels[0] == 0] = 21
+    return logits, one_hot_seeds(torch.from_numpy(labels), 21)
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "torch_seedloss"))
+def test_seed_loss_in_its_pytorch_version(case):
+    logits, seeds = torch_inputs()
+    value = balanced_seed_loss(clamped_softmax(logits), seeds, least=0, offset=1e-5)
+    close(case, "loss", value)
+    close(case, "grad", *torch.autograd.grad(value, logits))
+
+
+@pytest.mark.parametrize("case", cases("losses.npz", "torch_boundaryloss"))
+def test_boundary_loss_in_its_pytorch_version(case):
+    logits, _ = torch_inputs()
+    images = blur(filled_input("open_dsrg:im", (2, 3, 37, 45), 0, 256).astype(np.float32), (0, 0, 3, 3))
+    photographs = resize_aligned(torch.from_numpy(images), (9, 11)).byte().permute(0, 2, 3, 1)
+    probabilities = clamped_softmax(logits)
+    refined = refined_probabilities(probabilities, photographs, floor=1e-5)
+    value = constrain_loss(probabilities, refined.log())
+    close(case, "crf_prob", refined, step=5)
+    close(case, "loss", value)
+    close(case, "grad", *torch.autograd.grad(value, logits))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.config import parse_config
+from common.method.settings import find_config
 from sgan.method import METHOD, seed_label_folder
 from sgan.settings import ALIASES, SganSettings
 
@@ -62,11 +63,11 @@ def test_a_second_configuration_changes_only_what_it_says():
 @pytest.mark.parametrize(
     "name", ["toy.yml", "voc_animals.yml", "sgan_vgg16_321x321.yml", "sgan_vgg16_coco_321x321.yml"]
 )
-def test_the_chain_of_a_configuration_names_files_that_are_there(name):
+def test_the_chain_of_a_configuration_names_files_that_are_there(name, monkeypatch):
     config = parse_config(SganSettings, ["-c", str(FOLDER / "config" / name)], program="test", aliases=ALIASES)
-    assert METHOD.home == FOLDER
-    named = [config.chain.reference, config.chain.segmentation, config.chain.dsrg, config.stage0.config]
-    assert [path for path in named if path and not (FOLDER / path).is_file()] == []
+    monkeypatch.chdir(METHOD.home)
+    for named in (config.chain.reference, config.chain.segmentation, config.chain.dsrg, config.stage0.config):
+        assert not named or find_config(named).is_file()
 
 
 @pytest.mark.parametrize("script", ENTRIES)
