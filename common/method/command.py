@@ -14,7 +14,7 @@ from typing import Any
 from common.commands import Command, Flag, command_help, overview, parse_command
 from common.errors import ConfigError
 from common.method.method import Method
-from common.method.settings import with_chain_weights
+from common.method.settings import TOP, with_chain_weights
 from common.method.stage import Stage
 
 WEIGHTS = Flag(
@@ -100,8 +100,13 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
 def launch(method: Method, stages: Sequence[str], arguments: Sequence[str]) -> int:
     """Every stage in GPUS processes of this machine."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", os.environ["GPUS"]]
+    paths = os.pathsep.join(filter(None, (str(TOP), os.environ.get("PYTHONPATH"))))
     for stage in stages:
-        done = subprocess.run([*torchrun, "-m", "common.method", method.name, stage, *arguments], check=False)
+        done = subprocess.run(
+            [*torchrun, "-m", "common.method", method.name, stage, *arguments],
+            env={**os.environ, "PYTHONPATH": paths},
+            check=False,
+        )
         if done.returncode:
             return done.returncode
     return 0

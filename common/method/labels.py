@@ -20,9 +20,10 @@ from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.files import read_json, write_json
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps
-from common.method.maps import Maps, Write
+from common.method.maps import GivenMaps, Maps, Write
 from common.method.score import label_matrix, record_score
 from common.method.stage import Stage, inside
+from common.metrics.confusion import Matrix
 from common.metrics.selection import score_labels
 from common.metrics.sweep import CamSample, sweep_background_threshold
 from common.pseudo_labels.labels import LabelMap
@@ -86,7 +87,7 @@ class Labels(Stage):
         report_folder: settings -> where results and pictures go.
     """
 
-    maps: Maps
+    maps: Maps | GivenMaps
     starts_from: Sequence[LabelSource] = ()
     name: str = "label"
     rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
@@ -213,6 +214,8 @@ class Labels(Stage):
         if not file.exists():
             raise DataError(f"no label maps in {self.folder(settings)}; run the stage {self.name} first")
         record: dict[str, Any] = read_json(file)
+        if "result" not in record:
+            raise DataError(f"{file} is of another version of the toolbox; make the label maps again with --force")
         return record
 
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
@@ -227,10 +230,13 @@ class Labels(Stage):
             "crf": self.crf(settings),
         }
 
-    def score(self, settings: Any) -> Result:
+    def score(self, settings: Any, matrix: Matrix | None = None) -> Result:
         """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
 
         The record is about the label maps as they were made, whatever the settings are now.
+
+        Args:
+            matrix: of the label maps that are scored, where it is known already.
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
@@ -243,7 +249,7 @@ class Labels(Stage):
         for source in made.get("starts_from", {}).values():
             steps |= source.get("steps", {})
         return record_score(
-            label_matrix(layout, ids, self.folder(settings)),
+            label_matrix(layout, ids, self.folder(settings)) if matrix is None else matrix,
             layout,
             Evaluated(
                 *(settings.split, len(ids), report, origin["seed"], settings.report.score_classes),

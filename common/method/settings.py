@@ -69,6 +69,7 @@ class MethodSettings:
         out: folder of the run and of all that is made from it.
         force: redo what is there.
         split: list of the training images (train or val).
+        checkpoint: a trained network to make maps with, in place of the one that these settings train.
         data: the dataset.
         backbone: feature extractor of the network.
         engine: how the training runs.
@@ -81,6 +82,7 @@ class MethodSettings:
     out: str = "runs/method"
     force: bool = False
     split: Literal["train", "val"] = "train"
+    checkpoint: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
@@ -116,6 +118,12 @@ def _checked(section: S) -> S:
         if one.init
     }
     return type(section)(**values)
+
+
+def require_share(name: str, value: float) -> None:
+    """Raise :class:`ConfigError` unless a setting is a number between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} is {value}; give a number between 0 and 1")
 
 
 def without_initial_weights(settings: S) -> S:
