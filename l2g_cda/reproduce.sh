@@ -67,9 +67,9 @@ flags=(-c "$config" --experiment_name "$(basename "$run")" --runs "$(dirname "$r
 step "$python" l2g_cda/main.py train cam label score pictures "${flags[@]}"
 for stage in train test crf; do
     init=()
-    if [[ -n ${WEIGHTS:-} ]]; then init=(--MODEL.BODY.weights "$weights"); fi
+    if [[ -n ${WEIGHTS:-} ]]; then init=(--network.backbone.weights "$weights"); fi
     step "$python" deeplabv2/main.py "$stage" -c "deeplabv2/configs/$name.yaml" --root "$root" --label-dir "$run/labels" \
-        --EXP.OUTPUT_DIR "$run/deeplabv2" --EXP.ID l2g_cda --EXP.METHOD "$method" --EXP.SALIENCY_SOURCE "$saliency" \
+        --EXP.OUTPUT_DIR "$run/deeplabv2" --EXP.ID l2g_cda --method "$method" --saliency_source "$saliency" \
         --seed "$seed" ${init[@]+"${init[@]}"}
 done
 step end_marks

@@ -21,14 +21,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/chain.sh"
 source ../common/marks.sh
 
 out=$folder/../runs/sgan
-deeplab=$folder/../deeplabv2/configs/voc12_coco_pretrained.yaml dsrg_config=$folder/segmentation/configs/voc12.yaml
+deeplab=$folder/../deeplabv2/configs/voc12_coco_pretrained.yaml dsrg_config=$folder/../deeplabv2/configs/sgan_voc12.yaml
 chain=common/chain/configs/$name.yaml dense=() deeplab_flags=() dsrg_flags=()
 if [[ -f ../$chain ]]; then
     flags=(--stage0.classifier "$marks/baseline" ${flags[@]+"${flags[@]}"})
     out=$folder/../runs/${name}_sgan deeplab=$folder/../deeplabv2/configs/$name.yaml
-    dsrg_config=$folder/segmentation/configs/$name.yaml dense=(--cfg_file config/dense.yml)
+    dsrg_config=$folder/../deeplabv2/configs/${name}_dsrg.yaml dense=(--cfg_file config/dense.yml)
     if [[ -n $weights ]]; then
-        deeplab_flags=(--MODEL.BODY.weights "$weights") dsrg_flags=(--network.body.weights "$weights")
+        deeplab_flags=(--network.backbone.weights "$weights") dsrg_flags=(--network.backbone.weights "$weights")
     fi
 fi
 out=$(absolute "${OUT:-$out}") deeplab=$(absolute "${DEEPLAB:-$deeplab}")
@@ -69,15 +69,15 @@ fi
 experiment=$(basename "$training")
 for stage in train test crf; do
     "$python" ../deeplabv2/main.py "$stage" -c "$deeplab" --root "$dataset" --label-dir "$labels" --EXP.OUTPUT_DIR "$out/deeplabv2" \
-        --seed "$seed" --EXP.ID "$experiment" --EXP.METHOD "$method" --EXP.SALIENCY_SOURCE "$saliency" \
+        --seed "$seed" --EXP.ID "$experiment" --method "$method" --saliency_source "$saliency" \
         ${deeplab_flags[@]+"${deeplab_flags[@]}"}
 done
 reports+=("$out/deeplabv2/scores/$experiment"/*/*)
 if [[ $dsrg == 1 ]]; then
-    segmentation=$out/segmentation_$experiment
-    bash segmentation/run.sh "$dsrg_config" --label-dir "$seeds" --root "$dataset" --out "$segmentation" \
+    segmentation=$out/segmentation
+    LABEL_DIR=$seeds ROOT=$dataset OUT=$segmentation ID=$experiment bash segmentation/run.sh "$dsrg_config" \
         --method "$method (DSRG recipe)" --saliency_source "$saliency" ${dsrg_flags[@]+"${dsrg_flags[@]}"}
-    reports+=("$segmentation")
+    reports+=("$segmentation/scores/$experiment"/*/*)
 fi
 if [[ -n ${marks_job:-} ]]; then
     end_marks

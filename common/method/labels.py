@@ -7,75 +7,30 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from common.cam.files import Cams, read_cams
+from common.cam.files import Cams
 from common.config import config_to_dict
 from common.crf.presets import PRESETS
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.files import read_json
+from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps
 from common.method.maps import Maps, Write
 from common.method.score import label_matrix, record_score
 from common.method.stage import Stage, inside
 from common.method.sweep import SWEEP_FILE, write_sweep
 from common.pseudo_labels.labels import LabelMap
-from common.pseudo_labels.rule import CamRule, Evidence, LabelConfig, LabelRule
+from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
 from common.report.record import Evaluated, describe_crf, list_name
 from common.report.results import NONE, Result
 
-Need = Literal["image", "saliency"]
 # Background scores that ``labels.choose_threshold`` tries, unless a method has others.
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
-
-
-class LabelSource(Protocol):
-    """A stage whose label maps another label rule starts from: other labels, or predictions of a segmentation network."""
-
-    @property
-    def name(self) -> str: ...
-
-    def label_folder(self, settings: Any) -> Path:
-        """Where its ``<id>.png`` lie."""
-
-    def made(self, settings: Any) -> dict[str, Any]:
-        """The record of those that are there; ``steps``, where it has them, are optimiser steps by network."""
-
-
-@dataclass(frozen=True)
-class LabelMaker:
-    """``id -> label map``, in worker processes: reads what the rule needs, and applies it."""
-
-    layout: DatasetLayout
-    read_maps: Callable[[str], Cams]
-    rule: LabelRule
-    needs: Collection[Need]
-    label_folders: Sequence[Path] = ()
-
-    def __call__(self, image_id: str) -> LabelMap:
-        return self.rule(self.evidence(image_id, self.read_maps(image_id)))
-
-    def evidence(self, image_id: str, cams: Cams) -> Evidence:
-        layout = self.layout
-        image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
-        saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
-        labels = tuple(read_label_map(folder / f"{image_id}.png") for folder in self.label_folders)
-        return Evidence(image_id, cams, image, saliency, labels)
-
-
-class ReadMaps:
-    """``id -> maps`` from the files of a stage (picklable)."""
-
-    def __init__(self, folder: Path, suffix: str, values: Callable[[Cams], Cams] | None) -> None:
-        self.folder, self.suffix, self.values = folder, suffix, values
-
-    def __call__(self, image_id: str) -> Cams:
-        cams = read_cams(self.folder / f"{image_id}{self.suffix}")
-        return cams if self.values is None else self.values(cams)
 
 
 def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:

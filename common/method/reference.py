@@ -20,6 +20,7 @@ import torch
 from common.errors import ToolboxError
 from common.method.registry import PLAIN_CAM
 from common.method.segmentation import call, shared_flags
+from common.method.settings import find_config
 
 LOG = "segmentation.log"
 COMMAND = "common.method"
@@ -80,4 +81,4 @@ def leave_on_signal(number: int, frame: FrameType | None) -> None:
 def flags_of_reference(settings: Any) -> Sequence[str]:
     """The flags of plain CAM's chain: the method's dataset, seed, device, workers and weights."""
     chain = settings.chain
-    return ["-c", chain.reference, "--out", chain.reference_out, *shared_flags(settings)]
+    return ["-c", str(find_config(chain.reference)), "--out", chain.reference_out, *shared_flags(settings)]

@@ -19,6 +19,7 @@ from common.engine.inference import STAGE_FILE
 from common.errors import ConfigError, DataError, ToolboxError
 from common.files import read_json
 from common.method.labels import Labels
+from common.method.settings import find_config
 from common.method.stage import Stage
 
 SEGMENTER = "deeplabv2.main"
@@ -56,7 +57,7 @@ class Job:
 
     def arguments(self) -> list[str]:
         """Flags of the trainer's commands."""
-        arguments = ["-c", self.config, "--out", str(self.out), "--experiment", self.experiment]
+        arguments = ["-c", str(find_config(self.config)), "--out", str(self.out), "--experiment", self.experiment]
         arguments += ["--report.method", self.row, "--report.saliency_source", self.saliency_source]
         arguments += ["--label-dir", str(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from common.data.layout import DataConfig
@@ -16,6 +17,8 @@ from common.errors import ConfigError
 from common.models.backbones import BackboneConfig
 
 S = TypeVar("S")
+# The folder that holds ``common`` and the methods.
+TOP = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -126,3 +129,17 @@ def with_chain_weights(settings: S) -> S:
     if not values.chain.weights or values.backbone.weights not in ("", "imagenet"):
         return settings
     return with_values(settings, {"backbone.weights": values.chain.weights})
+
+
+def find_config(name: str) -> Path:
+    """A configuration that another one names: where it says, or inside the toolbox.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = next((path for path in (Path(name), TOP / name) if path.is_file()), None)
+    if found is None:
+        raise ConfigError(
+            f"there is no configuration {name}, neither here nor in the toolbox; correct the section chain"
+        )
+    return found

@@ -124,7 +124,7 @@ def test_reproduce_makes_marks_seeds_label_maps_segmentation_and_report(tmp_path
         *seeds,
         *seeds,
         *segmentation,
-        *["-m sgan.segmentation"] * 3,
+        f"{FOLDER.parent}/deeplabv2/main.py all",
         "-m common.report",
     ]
     assert f"{tmp_path}/out/report.html" in calls[-1] and f"{tmp_path}/marks/baseline" in calls[-1]
@@ -137,7 +137,7 @@ def test_reproduce_gives_dataset_and_weights_to_all_that_learns(tmp_path, run_sc
     )
     assert status == 0
     weights = {call.split()[1]: call for call in calls if f"{tmp_path}/body.pth" in call}
-    assert {"common.chain", "train", "sgan.segmentation"} <= set(weights)
+    assert {"common.chain", "train", "all"} <= set(weights)
     stages = [call for call in calls if call.startswith("tools/")]
     assert stages and all(f"--dataset_root {tmp_path}/photographs" in call for call in stages)
 
