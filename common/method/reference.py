@@ -81,4 +81,9 @@ def leave_on_signal(number: int, frame: FrameType | None) -> None:
 def flags_of_reference(settings: Any) -> Sequence[str]:
     """The flags of plain CAM's chain: the method's dataset, seed, device, workers and weights."""
     chain = settings.chain
-    return ["-c", str(find_config(chain.reference)), "--out", chain.reference_out, *shared_flags(settings)]
+    weights = ["--weights", chain.weights] if chain.weights else []
+    return [
+        *("-c", str(find_config(chain.reference)), "--out", chain.reference_out),
+        *shared_flags(settings),
+        *weights,
+    ]

@@ -91,11 +91,16 @@ def call(module: str, arguments: Sequence[str]) -> None:
 
 
 def shared_flags(settings: Any) -> list[str]:
-    """Seed, device, workers, dataset and initial weights as the trainer's flags."""
-    engine, chain = settings.engine, settings.chain
+    """Seed, device, workers and dataset as flags, which every command takes."""
+    engine = settings.engine
     flags = ["--seed", str(engine.seed), "--device", engine.device, "--workers", str(engine.workers)]
-    flags += ["--root", settings.data.root]
-    return [*flags, "--weights", chain.weights] if chain.weights else flags
+    return [*flags, "--root", settings.data.root]
+
+
+def trainer_flags(settings: Any) -> list[str]:
+    """The shared flags and the chain's initial weights as the trainer takes them."""
+    weights = settings.chain.weights
+    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
 
 
 def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str = "") -> Job:
@@ -105,12 +110,12 @@ def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str =
     row = labels.row(chosen) + suffix
     config = config or settings.chain.segmentation
     name = folder.name if not suffix else f"{folder.name}_{Path(config).stem}"
-    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, shared_flags(settings))
+    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, trainer_flags(settings))
 
 
 def job_of_masks(settings: Any) -> Job:
     """The training on the dataset's own masks: the ceiling."""
-    flags = shared_flags(settings)
+    flags = trainer_flags(settings)
     out = Path(settings.out) / "deeplabv2"
     return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, "none", flags)
 
