@@ -54,9 +54,7 @@ def evaluate(settings: EvaluationSettings) -> int:
     settings = dataclasses.replace(settings, res_path=str(folder.parent))
     wanted = settings.scored_labels or n_labels + int(folder.name == own.name)
     if wanted not in (n_labels, n_labels + 1):
-        raise ConfigError(
-            f"--num_classes is {wanted}; {layout.name} has {n_labels} labels, {n_labels + 1} with unlabelled"
-        )
+        raise ConfigError(f"--num_classes is {wanted}; {layout.name} has {n_labels} labels, {n_labels + 1} in seeds")
     if wanted == n_labels and (layout.root / PUBLISHED_MASKS).is_dir():
         layout = dataclasses.replace(layout, masks=layout.root / PUBLISHED_MASKS)
     # Seeds have their record beside the label maps that belong to them.
@@ -110,15 +108,8 @@ EVALUATE = Command(
     EvaluationSettings,
     evaluate,
     (
-        Flag(
-            ("--res_path",), "--res_path", "FOLDER", "the files to score, or the folder above the configuration's seeds"
-        ),
-        Flag(
-            ("--num_classes",),
-            "--scored_labels",
-            "N",
-            "labels with background, and one more where 'unlabelled' is a label",
-        ),
+        Flag(("--res_path",), "--res_path", "FOLDER", "the files to score, or the folder above the seeds"),
+        Flag(("--num_classes",), "--scored_labels", "N", "labels with background; one more where 'unlabelled' is one"),
     ),
     SGAN_KEYS,
     find_config=lambda settings: METHOD.configs[0],
