@@ -19,7 +19,7 @@ from common.data.layout import DatasetLayout, open_layout
 from common.data.palette import colour_label_map
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
-from common.method.calls import in_repository
+from common.method.calls import in_repository, in_repository_if_file
 from common.method.labels import Labels, Score, no_masks
 from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import LabelSet, Method, Variant
@@ -124,7 +124,9 @@ def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -
 def classifier_arguments(settings: SganSettings) -> list[str]:
     """Configuration and flags of the classifier that SGAN starts from, where no other command makes it."""
     config, out = in_repository(settings.stage0.config), in_repository(settings.stage0.classifier)
-    return ["-c", config, "--out", out, *common_flags(settings)] if config else []
+    weights = in_repository_if_file(settings.chain.weights)
+    flags = ["-c", config, "--out", out, *common_flags(settings), *(["--weights", weights] if weights else [])]
+    return flags if config else []
 
 
 def label_sets(settings: SganSettings) -> Sequence[LabelSet]:

@@ -29,6 +29,11 @@ def in_repository(path: str | Path) -> str:
     return os.path.relpath(place, TOP) if place.is_relative_to(TOP) else str(place)
 
 
+def in_repository_if_file(path: str) -> str:
+    """The same of initial weights, which may be a name instead."""
+    return in_repository(path) if Path(path).is_file() else path
+
+
 @contextlib.contextmanager
 def working_in(folder: Path) -> Iterator[None]:
     """Another working directory within the context."""

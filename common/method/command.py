@@ -26,6 +26,7 @@ REPRODUCE = (
 )
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
+CONFIG_FILES = (".yaml", ".yml")
 UNTIL = ("labels", "segmentation", "report")
 
 
@@ -160,11 +161,14 @@ def wants_help(program: str, command: Command, arguments: Sequence[str]) -> bool
 
 
 def taken(arguments: list[str], flag: str) -> list[str]:
-    """Take a flag and the words that follow it out of the arguments; the words."""
+    """Take a flag and the words that follow it out of the arguments; the words. Flags and configurations are none."""
     if flag not in arguments:
         return []
     place = arguments.index(flag)
-    words = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :]))
+    following = arguments[place + 1 :]
+    words = list(
+        itertools.takewhile(lambda word: not word.startswith("-") and Path(word).suffix not in CONFIG_FILES, following)
+    )
     del arguments[place : place + 1 + len(words)]
     return words
 

@@ -16,7 +16,6 @@ from common.data.layout import DatasetLayout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample
 from common.data.showing import most_classes
-from common.method.label_maker import ReadMaps
 from common.method.labels import Labels
 from common.method.maps import Maps
 from common.method.stage import Stage
@@ -91,7 +90,7 @@ class Pictures(Stage):
         maps = self.labels.maps
         if split != settings.split and isinstance(maps, Maps):
             return maps.of_images(settings, layout, ids)
-        read = ReadMaps(maps.folder(settings), maps.suffix, self.labels.values)
+        read = self.labels.map_reader(settings)
         return [read(image_id) for image_id in ids]
 
     def all_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from common.errors import ToolboxError
-from common.method.calls import call, in_repository
+from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.registry import PLAIN_CAM
 from common.method.segmentation import shared_flags
 from common.method.settings import TOP, find_config
@@ -86,4 +86,5 @@ def flags_of_reference(settings: Any) -> Sequence[str]:
     """The flags of plain CAM's chain: the method's dataset, seed, device, workers and weights."""
     chain = settings.chain
     config, out = in_repository(find_config(chain.reference)), in_repository(chain.reference_out)
-    return ["-c", config, "--out", out, *shared_flags(settings)]
+    weights = in_repository_if_file(chain.weights)
+    return ["-c", config, "--out", out, *shared_flags(settings), *(["--weights", weights] if weights else [])]

@@ -15,7 +15,7 @@ from common.config_files import read_yaml
 from common.engine.inference import STAGE_FILE
 from common.errors import ConfigError, DataError
 from common.files import read_json
-from common.method.calls import call, in_repository
+from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.labels import Labels
 from common.method.settings import find_config
 from common.method.stage import Stage
@@ -66,16 +66,20 @@ class Job:
 
 
 def shared_flags(settings: Any) -> list[str]:
-    """Seed, device, workers, dataset and initial weights as flags of another program."""
+    """Seed, device, workers and dataset as flags of another program."""
     return ["--seed", str(settings.engine.seed), *common_flags(settings)]
 
 
 def common_flags(settings: Any) -> list[str]:
     """Those of :func:`shared_flags` for a training that runs of several seeds share."""
-    engine, chain = settings.engine, settings.chain
-    flags = ["--device", engine.device, "--workers", str(engine.workers), "--root", in_repository(settings.data.root)]
-    weights = in_repository(chain.weights) if Path(chain.weights).is_file() else chain.weights
-    return [*flags, "--weights", weights] if weights else flags
+    engine = settings.engine
+    return ["--device", engine.device, "--workers", str(engine.workers), "--root", in_repository(settings.data.root)]
+
+
+def trainer_flags(settings: Any) -> list[str]:
+    """The shared flags and the chain's initial weights as the trainer takes them."""
+    weights = in_repository_if_file(settings.chain.weights)
+    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
 
 
 def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str = "") -> Job:
@@ -85,12 +89,12 @@ def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str =
     row = labels.row(chosen) + suffix
     config = config or settings.chain.segmentation
     name = folder.name if not suffix else f"{folder.name}_{Path(config).stem}"
-    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, shared_flags(settings))
+    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, trainer_flags(settings))
 
 
 def job_of_masks(settings: Any) -> Job:
     """The training on the dataset's own masks: the ceiling."""
-    flags = shared_flags(settings)
+    flags = trainer_flags(settings)
     out = Path(settings.out) / "deeplabv2"
     return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, "none", flags)
 
