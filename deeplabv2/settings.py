@@ -163,7 +163,6 @@ class DeepLabConfig(RunSettings):
     Args:
         out: folder of all outputs.
         experiment: name of the experiment in output paths.
-        checkpoint: network to test (-m); empty for the one that the training of this configuration wrote.
         label_dir: folder of training masks <id>.png, e.g. pseudo labels; empty for the dataset's own.
         network: the network.
         image: what it sees.
@@ -175,7 +174,6 @@ class DeepLabConfig(RunSettings):
 
     out: str = "data"
     experiment: str = "voc12"
-    checkpoint: str = ""
     label_dir: str = ""
     data: DatasetConfig = field(default_factory=DatasetConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)

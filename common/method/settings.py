@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from common.data.layout import DataConfig
@@ -16,6 +17,8 @@ from common.errors import ConfigError
 from common.models.backbones import BackboneConfig
 
 S = TypeVar("S")
+# The folder that holds ``common`` and the methods.
+TOP = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -78,6 +81,7 @@ class RunSettings:
     Args:
         out: folder of the run and of all that is made from it.
         force: redo what is there.
+        checkpoint: a trained network to use in place of the one that these settings train.
         data: the dataset.
         engine: how the training runs.
         optimizer: optimiser.
@@ -87,6 +91,7 @@ class RunSettings:
 
     out: str = "runs/method"
     force: bool = False
+    checkpoint: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -137,6 +142,12 @@ def _checked(section: S) -> S:
     return type(section)(**values)
 
 
+def require_share(name: str, value: float) -> None:
+    """Raise :class:`ConfigError` unless a setting is a number between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} is {value}; give a number between 0 and 1")
+
+
 def without_initial_weights(settings: S) -> S:
     """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
     return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings
@@ -148,3 +159,17 @@ def with_chain_weights(settings: S) -> S:
     if not values.chain.weights or values.backbone.weights not in ("", "imagenet"):
         return settings
     return with_values(settings, {"backbone.weights": values.chain.weights})
+
+
+def find_config(name: str) -> Path:
+    """A configuration that another one names: where it says, or inside the toolbox.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = next((path for path in (Path(name), TOP / name) if path.is_file()), None)
+    if found is None:
+        raise ConfigError(
+            f"there is no configuration {name}, neither here nor in the toolbox; correct the section chain"
+        )
+    return found

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sgan.models.network import SGAN
-from sgan.models.vgg import SganVGG16
+from sgan.backbone import SganVGG16
+from sgan.network import SGAN
 from tests.parity.fill import filled_input, filled_state_dict
 
 GOLDEN = Path(__file__).parent / "golden" / "sgan"

@@ -1,5 +1,7 @@
 """Losses with gradients, parameter groups, schedule and two training steps equal the published ones."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -13,12 +15,12 @@ from common.engine.session import Session
 from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import accumulate_gradients, update_parameters
+from common.method.plain_cam import classification_loss
 from deeplabv2.resize import resize_aligned
 from deeplabv2.seed_losses import balanced_seed_loss, constrain_loss, one_hot_seeds, refined_probabilities
-from sgan.losses.training import SganStep, classification_loss, seed_loss
-from sgan.models.groups import network_groups
-from sgan.models.network import SGAN
-from sgan.models.vgg import SganVGG16
+from sgan.backbone import SganVGG16
+from sgan.network import SGAN
+from sgan.training import seed_loss, sgan_groups, sgan_step
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected, filled_network, salient_mask
 from tests.parity.sgan_segmentation_inputs import blur
@@ -39,7 +41,7 @@ def test_training_losses(case):
     tags, seeds = tensor(f"{name}:label", (3, 20), 0, 2).float(), tensor(f"{name}:seed", (3, 9, 9), 0, 21)
     seeds[0] = 20
     batch = {"image": None, "salient": None, "tags": tags, "seed": seeds}
-    losses = as_means(SganStep(RATIO)(lambda image, salient: (score, segmentation), batch), 3)
+    losses = as_means(sgan_step(RATIO, lambda image, salient: (score, segmentation), batch), 3)
     total = sum(loss.total / loss.count for loss in losses.values())
     gradients = torch.autograd.grad(total, (score, segmentation))
     seed = seed_loss(segmentation, seeds)
@@ -72,14 +74,16 @@ def test_two_training_steps(case, tmp_path):
         "seed": tensor(f"{name}:seed", (shape[0], 9, 9), 0, 21),
     }
     network, engine, session = filled_network(), EngineConfig(max_steps=8000), Session(0, 1, torch.device("cpu"))
-    optimizer = build_optimizer(OptimizerConfig(), network_groups(network, 0.001, 5e-4))
+    optimizer = build_optimizer(OptimizerConfig(), sgan_groups(network, 0.001, 5e-4))
     schedule = build_schedule(ScheduleConfig("poly", power=0.9), 8000)
     scaler = gradient_scaler("fp32", session.device)
     state = TrainingState(RunFolder(tmp_path), network, optimizer, scaler, engine, session, {})
     losses, norms, rates = [], {}, {}
     for number in range(3):
         rates = set_learning_rates(optimizer, schedule(inputs["iteration_for_lr"]))
-        values, bad = accumulate_gradients(network, SganStep(RATIO), [batch], optimizer, scaler, engine, session)
+        values, bad = accumulate_gradients(
+            network, partial(sgan_step, RATIO), [batch], optimizer, scaler, engine, session
+        )
         losses.append([values["classification"], values["seed"] / RATIO, sum(values.values())])
         norms = norms or {name: parameter.grad.norm().item() for name, parameter in network.named_parameters()}
         if number < 2:
@@ -95,7 +99,7 @@ def test_parameter_groups(case):
     with torch.device("meta"):
         network = SGAN(SganVGG16())
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    groups = network_groups(network, 0.001, 5e-4)
+    groups = sgan_groups(network, 0.001, 5e-4)
     assert [sorted(names[id(one)] for one in group["params"]) for group in groups] == [
         sorted(names) for names in inputs["groups"]
     ]

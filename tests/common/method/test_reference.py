@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from common.method.plain_cam import CamSettings
+from common.method.plain_cam import CONFIGS, CamSettings
 from common.method.reference import flags_of_reference
 from common.method.settings import with_values
 from tests.processes import is_running
 
 TOP = Path(__file__).parents[3]
+CONFIG = str(CONFIGS / "toy.yaml")
 # A program that makes reference rows, and runs `stages` beside them; `chain` is what the chain of plain CAM does.
 PROGRAM = """
 import os, pathlib, sys, time
@@ -28,7 +29,7 @@ from common.method.plain_cam import CamSettings
 from common.method.settings import with_values
 
 folder = pathlib.Path({folder!r})
-settings = with_values(CamSettings(), {{"chain.reference": "toy.yaml", "chain.reference_out": str(folder)}})
+settings = with_values(CamSettings(), {{"chain.reference": {config!r}, "chain.reference_out": str(folder)}})
 reference.call = lambda module, arguments: (folder / "labels").write_text(" ".join(arguments))
 reference.COMMAND = "reference_chain"
 os.cpu_count = lambda: 8
@@ -50,7 +51,7 @@ def start(tmp_path) -> Callable[..., subprocess.Popen[str]]:
 
     def run(chain: str, stages: str = "pass") -> subprocess.Popen[str]:
         (tmp_path / "reference_chain.py").write_text(textwrap.dedent(f"import os, pathlib, sys, time\n{chain}\n"))
-        (tmp_path / "program.py").write_text(PROGRAM.format(folder=str(tmp_path), stages=stages))
+        (tmp_path / "program.py").write_text(PROGRAM.format(folder=str(tmp_path), config=CONFIG, stages=stages))
         environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
         environment["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{TOP}"
         program = [sys.executable, str(tmp_path / "program.py")]
@@ -79,19 +80,15 @@ def sleeps(tmp_path: Path) -> str:
     return f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(60)"
 
 
-def test_the_stages_and_the_reference_rows_share_the_cores(start, tmp_path):
+def test_the_stages_find_the_label_maps_and_share_the_cores_with_the_trainings(start, tmp_path):
     seen = tmp_path / "seen"
-    chain = f"pathlib.Path({str(seen)!r}).write_text(os.environ['OMP_NUM_THREADS'])"
-    output, errors = start(chain, "import torch; print('stages with', torch.get_num_threads())").communicate()
+    chain = f"print(sys.argv)\npathlib.Path({str(seen)!r}).write_text(os.environ['OMP_NUM_THREADS'])"
+    stages = "import torch; print('stages with', torch.get_num_threads(), (folder / 'labels').read_text())"
+    output, errors = start(chain, stages).communicate()
     assert seen.read_text() == "4", errors
-    assert "stages with 4" in output and "all done" in output
-
-
-def test_the_label_maps_of_the_reference_rows_are_there_before_the_stages(start, tmp_path):
-    shown = f"print((pathlib.Path({str(tmp_path)!r}) / 'labels').read_text())"
-    output, _ = start("print(sys.argv)", shown).communicate()
-    assert "plain_cam reproduce -c toy.yaml --out" in output and "--until labels" in output
+    assert f"stages with 4 plain_cam reproduce -c {CONFIG} --out" in output and "--until labels" in output
     assert "--until" not in (tmp_path / "segmentation.log").read_text()
+    assert "all done" in output
 
 
 def test_reference_rows_that_fail_end_the_chain_with_their_last_words(start):
@@ -113,8 +110,11 @@ def test_a_stage_that_fails_takes_the_reference_rows_with_it(start, tmp_path):
     wait_for_end(int(wait_for(tmp_path / "pid")))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("stages", ["time.sleep(60)", "pass"], ids=["during a stage", "at the end"])
+@pytest.mark.parametrize(
+    ("number", "stages"),
+    [(signal.SIGTERM, "time.sleep(60)"), (signal.SIGINT, "time.sleep(60)"), (signal.SIGTERM, "pass")],
+    ids=["terminated during a stage", "interrupted during a stage", "terminated at the end"],
+)
 def test_a_chain_that_is_stopped_takes_the_reference_rows_with_it(start, tmp_path, number, stages):
     process = start(sleeps(tmp_path), stages)
     child = int(wait_for(tmp_path / "pid"))
@@ -128,7 +128,7 @@ def test_a_chain_that_is_stopped_takes_the_reference_rows_with_it(start, tmp_pat
 
 def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights():
     values = {
-        "chain.reference": "toy.yaml",
+        "chain.reference": CONFIG,
         "chain.reference_out": "runs/reference",
         "chain.weights": "imagenet",
         "data.root": "photos",
@@ -136,5 +136,5 @@ def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights():
         "engine.device": "cpu",
     }
     flags = " ".join(flags_of_reference(with_values(CamSettings(), values)))
-    assert flags.startswith("-c toy.yaml --out runs/reference --seed 3 --device cpu")
+    assert flags.startswith(f"-c {CONFIG} --out runs/reference --seed 3 --device cpu")
     assert flags.endswith("--root photos --weights imagenet")
