@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from itertools import count
 from typing import TypeVar
 
 import torch
 from torch import distributed
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
 
 from common.errors import ConfigError, ToolboxError
 
@@ -19,6 +23,8 @@ Value = TypeVar("Value")
 # A process that finds its part of the work already done waits for the others, for hours if need be. A process that
 # dies is noticed by torchrun at once, whatever the limit.
 LONGEST_WAIT = timedelta(days=7)
+# Numbers the sessions of this process, in the same order in all processes.
+SESSIONS = count()
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,13 @@ def choose_device(name: str, local_rank: int) -> torch.device:
     return device
 
 
+@cache
+def shared_store() -> Store:
+    """Where the processes that torchrun started tell each other their addresses."""
+    store, _, _ = next(rendezvous("env://"))
+    return store
+
+
 @contextmanager
 def start_session(device: str) -> Iterator[Session]:
     """Join the process group when torchrun started this process (gloo on CPU, nccl on GPUs), and leave it at the end.
@@ -114,7 +127,10 @@ def start_session(device: str) -> Iterator[Session]:
     if world_size > 1:
         if device.startswith("cuda:"):
             raise ConfigError(f"device {device} would put all {world_size} processes on one GPU; use --device cuda")
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
+        # Processes that are late would else find the addresses of the session before.
+        store = PrefixStore(f"session {next(SESSIONS)}", shared_store())
+        backend = "nccl" if chosen.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=LONGEST_WAIT)
     try:
         yield Session(rank, world_size, chosen)
     finally:

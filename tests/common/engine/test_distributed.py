@@ -58,6 +58,10 @@ def test_two_processes_learn_what_one_learns(together, tmp_path, scenario, engin
         assert shared["tags"] == pytest.approx(alone["tags"], rel=1e-5)
 
 
+def test_processes_may_meet_again_in_another_session(together):
+    assert outcomes(together, "sessions") == [[2] * 6] * 2
+
+
 def test_two_processes_share_the_files_and_write_each_once(together):
     assert outcomes(together, "files") == [3, 2]
     assert sorted(path.name for path in (together / "files").glob("*.txt")) == [f"{name}.txt" for name in IDS]

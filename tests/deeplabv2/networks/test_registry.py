@@ -126,3 +126,18 @@ def test_published_batchnorm_folds_into_its_convolutions():
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.modules())
     with torch.inference_mode():
         torch.testing.assert_close(folded(images), network(images), rtol=1e-3, atol=1e-4)
+
+
+# DSRG_VGG16 draws all its layers a second time, in their order.
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "DSRG_VGG16"])
+def test_the_backbone_is_drawn_before_the_head(name):
+    config = NetworkConfig(name, 2, blocks=[1, 1, 1, 1])
+    if NETWORKS[name].backbone == "all":
+        config = replace(config, backbone=SMALL_BACKBONE)
+    states = []
+    for n_labels in (2, 3):
+        torch.manual_seed(0)
+        states.append(bare_network(replace(config, n_labels=n_labels)).state_dict())
+    few, more = states
+    names = [key for key in few if NETWORKS[name].head not in key]
+    assert names and all(torch.equal(few[key], more[key]) for key in names)
