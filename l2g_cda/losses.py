@@ -1,18 +1,88 @@
-"""What the local network teaches the global one: targets, the aligned map, the losses (l2g_cda spec, section 3)."""
+"""What the local network teaches the global one: targets, the aligned map, the losses, the step (l2g_cda spec, section 3)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss, multilabel_soft_margin_loss
 from torchvision.ops import roi_align
+
+from common.engine.losses import Losses
+from common.errors import ConfigError
+from l2g_cda.network import PairScores
+from l2g_cda.views import cut_patches
 
 EPSILON = 1e-8
 
 # What the target's background channel holds where background wins: an indicator (VOC) or the winning value (COCO).
 BackgroundRule = Literal["indicator", "value"]
+
+
+@dataclass
+class LossConfig:
+    """What the global network learns from the local one.
+
+    Args:
+        distillation_weight: factor of the distillation (VOC 10, COCO 30).
+        background_threshold: winners at or below it are no target at all (VOC 0.001, COCO 0.1).
+        background: value of the target's background channel: indicator (VOC) or value (COCO).
+        global_weight: factor of the global network's own classification loss; as published it is computed for the log only.
+    """
+
+    distillation_weight: float = 10.0
+    background_threshold: float = 0.001
+    background: BackgroundRule = "indicator"
+    global_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.distillation_weight < 0 or self.global_weight < 0:
+            raise ConfigError("loss.distillation_weight and loss.global_weight cannot be negative")
+        if not 0 <= self.background_threshold < 1:
+            raise ConfigError(f"loss.background_threshold is {self.background_threshold}; give a number in 0..1")
+
+
+class L2GStep:
+    """Step function: cuts the patches, runs both networks, gives the losses.
+
+    Args:
+        config: targets and weights.
+        crop_size: side of a patch, in pixels.
+        stride: view size divided by map size of the global network.
+        accumulate: batches per optimiser step. The distillation is not divided by it (as published).
+    """
+
+    def __init__(self, config: LossConfig, crop_size: int, stride: int, accumulate: int = 1) -> None:
+        self.config, self.crop_size, self.stride, self.accumulate = config, crop_size, stride, accumulate
+
+    def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
+        patches = self.cut(batch["image"], batch["boxes"])
+        return self.losses(network(batch["image"], patches), batch)
+
+    def cut(self, maps: Tensor, boxes: Tensor) -> Tensor:
+        """The patches of images or saliency maps (N x C x S x S) at the boxes (R x 5), R x C x c x c."""
+        return cut_patches(maps, boxes, self.crop_size)
+
+    def target(self, maps: Tensor, saliency: Tensor, batch: dict[str, Any]) -> Tensor:
+        """:func:`local_target` of the local network's maps (R x (K + 1) x h x w) with saliency (R x 1 x c x c, 0..1)."""
+        tags = batch["tags"][batch["boxes"][:, 0].long()]
+        return local_target(maps, tags, saliency, self.config.background_threshold, self.config.background)
+
+    def losses(self, scores: PairScores, batch: dict[str, Any]) -> Losses:
+        """The losses of what both networks said; only the first two have an effect unless ``global_weight`` is set."""
+        config, boxes = self.config, batch["boxes"]
+        target = self.target(scores.of_patches.maps, self.cut(batch["saliency"], boxes), batch)
+        size = (target.shape[2], target.shape[3])
+        probabilities = aligned_probabilities(scores.of_views.maps, boxes, size, self.stride)
+        of_views = classification_loss(scores.of_views.logits, batch["tags"])
+        return {
+            "distillation": self.accumulate * config.distillation_weight * distillation_loss(probabilities, target),
+            "local_classification": classification_loss(scores.of_patches.logits, batch["patch_tags"]),
+            # Without a weight it is detached: it is in the log, and its gradient nowhere.
+            "global_classification": config.global_weight * of_views if config.global_weight else of_views.detach(),
+        }
 
 
 def local_target(
@@ -25,7 +95,7 @@ def local_target(
     (a class) or 1 - saliency (the background); elsewhere the target is 0 in all channels.
 
     Args:
-        maps: R x (K + 1) x h x w scores of R patches, background last.
+        maps: R x (K + 1) x h x w scores of R patches, background last, any sign.
         tags: R x K, 0 or 1: the tags of the image each patch was cut from.
         saliency: R x 1 x H x W in 0..1; taken at h x w by nearest neighbour.
         threshold: in 0..1.
@@ -53,7 +123,7 @@ def aligned_probabilities(maps: Tensor, boxes: Tensor, size: tuple[int, int], st
     """What the global network says at the patches: its maps cut out there, softmax over channels.
 
     Args:
-        maps: N x (K + 1) x H x W, scores of the views.
+        maps: N x (K + 1) x H x W, scores of the views, any sign.
         boxes: R x 5: number of the view, x1, y1, x2, y2 in its pixels.
         size: h, w of the local maps.
         stride: view size divided by map size.
@@ -66,10 +136,10 @@ def aligned_probabilities(maps: Tensor, boxes: Tensor, size: tuple[int, int], st
 
 
 def distillation_loss(probabilities: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference over patches, channels and pixels."""
+    """Mean squared difference over patches, channels and pixels. Args: both R x (K + 1) x h x w, in 0..1."""
     return mse_loss(probabilities, target)
 
 
 def classification_loss(logits: Tensor, tags: Tensor) -> Tensor:
-    """Multi-label soft margin: mean over classes, then over patches. Args: logits, tags: R x K."""
+    """Multi-label soft margin: mean over classes, then over patches. Args: logits: R x K; tags: R x K, 0 or 1."""
     return multilabel_soft_margin_loss(logits.float(), tags)

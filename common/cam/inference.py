@@ -71,11 +71,14 @@ class PyramidLoader:
     """``id -> sample`` with the normalised image at every scale; runs in worker processes.
 
     The sample holds ``keys`` (int64, tagged classes), ``size`` (height, width) and ``pyramid`` (list of float32 3 x h x w).
+
+    Args:
+        to_tensors: normalises; by default with ImageNet's colours.
     """
 
-    def __init__(self, images: ReadableImages, config: CamConfig) -> None:
+    def __init__(self, images: ReadableImages, config: CamConfig, to_tensors: ToTensors | None = None) -> None:
         self.images, self.config = images, config
-        self.to_tensors = ToTensors()
+        self.to_tensors = to_tensors or ToTensors()
 
     def __call__(self, image_id: str) -> Sample:
         sample = self.images.read(image_id)

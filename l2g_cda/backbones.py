@@ -1,4 +1,4 @@
-"""The bodies of L2G: ResNet-38 as in the paper, or any backbone of the toolbox, with attention and suppression at the end."""
+"""The backbones of L2G: ResNet-38 as in the paper, or any other of the toolbox, with attention and suppression at the end."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from typing import Literal, cast
 from torch import Tensor, nn
 
 from common.errors import ConfigError
-from common.models.backbones import BODY_PREFIXES, BackboneConfig, backbone_weights, describe_weights
-from common.models.backbones import build_body as build_general_body
+from common.models.backbones import BODY_PREFIXES, BackboneConfig, backbone_weights, build_body
 from common.models.base import Backbone
 from common.models.mxnet_params import read_mxnet_params
 from common.models.resnet import ResNet
 from common.models.resnet38 import BottleneckBlock, ResNet38, Taps, renamed_published_weights
-from common.models.weights import file_fingerprint, load_weights, read_state_dict
-from l2g_cda.models.attention import AttentionName, build_attention
-from l2g_cda.models.suppression import SuppressionName, build_suppression
+from common.models.weights import load_weights, read_state_dict
+from l2g_cda.attention import AttentionName, SuppressionName, build_attention, build_suppression
 
 # Modules the ImageNet weights do not have; they start at random.
 ADDED = ("b6.se_layer.", "b7.se_layer.", "DRS_learnable_layer6.", "DRS_learnable_layer7.")
@@ -27,47 +25,37 @@ MXNET_SUFFIX = ".params"
 
 
 @dataclass
-class BodyConfig:
+class L2GBackbone(BackboneConfig):
     """Feature extractor of the global and of the local network.
 
     Args:
-        name: resnet38 (the paper), vgg16, or another backbone of the toolbox for smaller machines.
-        width: factor on all channel numbers; 1.0 is the published network.
-        output_stride: input size divided by feature size; resnet38 has 8.
-        weights: initial weights: a file (resnet38: the MXNet .params file or its torch form), for the others also
-            "imagenet". Empty starts at random.
+        name: resnet38 (the paper), or another backbone of the toolbox for smaller machines.
+        weights: initial weights; resnet38 takes the published MXNet file (.params) or its torch form.
         frozen_stages: first stages that do not learn; resnet38: 1 is conv1a and b2 (published), the next are b3, b4, b5.
         freeze_batchnorm: BatchNorm keeps its statistics, factors and summands (published); false is for training from
             scratch.
-        dilate: ResNets only: false drops the strides beyond output_stride without dilation.
         attention: module inside the last two blocks: se is the paper's.
         suppression: after the last two blocks: learnable is the paper's.
         suppression_share: share of the maximum that the fixed suppression keeps.
     """
 
-    name: Literal["resnet38", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"] = "resnet38"
-    width: float = 1.0
+    name: Literal[  # type: ignore[assignment]
+        "resnet38", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"
+    ] = "resnet38"
     output_stride: int = 8
-    weights: str = ""
     frozen_stages: int = 1
     freeze_batchnorm: bool = True
-    dilate: bool = True
     attention: AttentionName = "se"
     suppression: SuppressionName = "learnable"
     suppression_share: float = 0.55
 
     def __post_init__(self) -> None:
         if self.name == "resnet38" and self.output_stride != 8:
-            raise ConfigError(f"body.output_stride is {self.output_stride}; resnet38 has 8")
+            raise ConfigError(f"backbone.output_stride is {self.output_stride}; resnet38 has 8")
+        if self.name == "resnet38" and self.weights == "imagenet":
+            raise ConfigError("torchvision has no resnet38; give the file of its weights as backbone.weights")
         if not 0 < self.suppression_share <= 1:
-            raise ConfigError(f"body.suppression_share is {self.suppression_share}; give a number in 0..1, e.g. 0.55")
-
-    @property
-    def backbone(self) -> BackboneConfig:
-        """The settings of a backbone that is not resnet38."""
-        if self.name == "resnet38":
-            raise ConfigError("resnet38 is not built as one of the general backbones")
-        return BackboneConfig(self.name, self.output_stride, self.width, self.weights, dilate=self.dilate)
+            raise ConfigError(f"backbone.suppression_share is {self.suppression_share}; give a number in 0..1, e.g. 0.55")
 
 
 class AttentiveBottleneck(BottleneckBlock):
@@ -105,20 +93,15 @@ class L2GResNet38(ResNet38):
         return [layer for layer in (self.DRS_learnable_layer6, self.DRS_learnable_layer7) if layer is not None]
 
 
-class StagedBody(Backbone):
+class StagedBackbone(Backbone):
     """A general backbone: the outputs of its last three stages are tapped; attention, then suppression, follow the last two."""
 
     def __init__(
-        self,
-        backbone: Backbone,
-        stage_channels: Sequence[int],
-        attention: AttentionName,
-        suppression: SuppressionName,
-        share: float,
+        self, backbone: Backbone, attention: AttentionName, suppression: SuppressionName, share: float
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.tap_channels = tuple(stage_channels)
+        self.tap_channels = last_stage_channels(backbone)
         self.out_channels, self.output_stride = backbone.out_channels, backbone.output_stride
         last_two = self.tap_channels[1:]
         attentions = [build_attention(attention, channels) or nn.Identity() for channels in last_two]
@@ -131,8 +114,8 @@ class StagedBody(Backbone):
         return [*first, nn.ModuleList([last, self.se_layers, self.suppressions])]
 
     def taps(self, images: Tensor) -> Taps:
-        """Images N x 3 x H x W to the features of the last three stages, each at its own stride."""
-        stages = self.backbone.stages
+        """Images N x 3 x H x W, normalised RGB, to the features of the last three stages, each at its own stride."""
+        stages: Sequence[nn.Module] = self.backbone.stages
         features = first_stage(self.backbone, images)
         for stage in stages[1:-2]:
             features = stage(features)
@@ -147,7 +130,7 @@ class StagedBody(Backbone):
 
 
 def first_stage(backbone: Backbone, images: Tensor) -> Tensor:
-    """The output of a backbone's first stage."""
+    """The output of a backbone's first stage, N x C x h x w, for images N x 3 x H x W, normalised RGB."""
     if isinstance(backbone, ResNet):
         return cast(Tensor, backbone.maxpool(backbone.relu(backbone.bn1(backbone.conv1(images)))))
     return cast(Tensor, backbone.stages[0](images))
@@ -161,30 +144,33 @@ def last_stage_channels(backbone: Backbone) -> tuple[int, ...]:
     return tuple(layers[-1].out_channels for layers in convolutions)
 
 
-def build_body(config: BodyConfig) -> L2GResNet38 | StagedBody:
-    """Build the body, load its weights, freeze what is to be frozen.
+def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
+    """Build the backbone, load its weights, freeze what is to be frozen.
 
     Raises:
         ConfigError: a setting is unknown or contradicts another one.
         CheckpointError: the weights are missing, unreadable or do not fit.
     """
-    body: L2GResNet38 | StagedBody
     added = (config.attention, config.suppression, config.suppression_share)
+    built: L2GResNet38 | StagedBackbone
     if config.name == "resnet38":
-        body = L2GResNet38(config.width, *added)
+        built = L2GResNet38(config.width, *added)
         if config.weights:
-            load_weights(body, read_resnet38_weights(config.weights), source=config.weights, optional=ADDED)
+            load_weights(built, read_resnet38_weights(config.weights), source=config.weights, optional=ADDED)
     else:
         # A small ResNet without dilation may start from weights of its like, which the general builder does not expect.
-        backbone = build_general_body(dataclasses.replace(config.backbone, weights=""))
+        general = build_body(dataclasses.replace(config, weights=""))
         if config.weights:
-            state, source = backbone_weights(config.backbone)
-            load_weights(backbone, state, source=source, strip_prefixes=BODY_PREFIXES)
-        body = StagedBody(backbone, last_stage_channels(backbone), *added)
-    body.freeze(config.frozen_stages, config.freeze_batchnorm)
+            state, source = backbone_weights(config)
+            load_weights(general, state, source=source, strip_prefixes=BODY_PREFIXES)
+        built = StagedBackbone(general, *added)
+    built.freeze(config.frozen_stages, config.freeze_batchnorm)
     if config.freeze_batchnorm:
-        freeze_affine(body)
-    return body
+        # Factors and summands too, also those of attention modules.
+        for layer in built.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.requires_grad_(False)
+    return built
 
 
 def read_resnet38_weights(path: str) -> dict[str, Tensor]:
@@ -192,19 +178,3 @@ def read_resnet38_weights(path: str) -> dict[str, Tensor]:
     if Path(path).suffix == MXNET_SUFFIX:
         return renamed_published_weights(read_mxnet_params(path))
     return read_state_dict(path)
-
-
-def freeze_affine(body: nn.Module) -> None:
-    """Fix factors and summands of all BatchNorm layers, also those of attention modules."""
-    for layer in body.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.requires_grad_(False)
-
-
-def describe_initial_weights(config: BodyConfig) -> str:
-    """Where the initial weights come from, for provenance."""
-    if config.name != "resnet38":
-        return describe_weights(config.backbone)
-    if not config.weights:
-        return "random"
-    return f"file {Path(config.weights).name} sha256:{file_fingerprint(config.weights)}"

@@ -1,6 +1,7 @@
-"""Attention modules inside the last two blocks: squeeze-and-excitation (published) and those it was compared with.
+"""What the last two blocks of a backbone gain: attention inside them and suppression behind them.
 
-All map N x C x H x W to the same shape and keep the published tensor names (l2g_cda spec, sections 2.4 and 9).
+Attention is squeeze-and-excitation (published) or one of those it was compared with. All modules map features
+N x C x H x W of any sign to the same shape and keep the published tensor names (l2g_cda spec, sections 2.3, 2.4 and 9).
 """
 
 from __future__ import annotations
@@ -209,3 +210,50 @@ def build_attention(name: AttentionName, channels: int) -> nn.Module | None:
         return None
     parts = [MODULES[part](channels) for part in name.split("+")]
     return parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+
+
+def suppress(features: Tensor, share: Tensor | float) -> Tensor:
+    """min(x, share * max of x over the pixels), channel by channel (l2g_cda spec, section 2.3).
+
+    Strong activations of a channel are cut, weak ones gain weight (Kim et al., "Discriminative region suppression for
+    weakly-supervised semantic segmentation", AAAI 2021). A channel whose maximum is negative is left as it is by a share
+    below 1.
+
+    Args:
+        features: N x C x H x W, any sign.
+        share: a number, or N x C x 1 x 1, in 0..1.
+    """
+    return torch.minimum(features, features.amax(dim=(2, 3), keepdim=True) * share)
+
+
+class FixedSuppression(nn.Module):
+    """Every channel is cut at ``share`` of its maximum (delta of the DRS paper, 0.55 there)."""
+
+    def __init__(self, share: float = 0.55) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        return suppress(x, self.share)
+
+
+class LearnableSuppression(nn.Module):
+    """The share of each channel is predicted from the channels' means: sigmoid(W mean(x))."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc = nn.Sequential(nn.Linear(channels, channels, bias=False), nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        share: Tensor = self.fc(x.mean(dim=(2, 3)))
+        return suppress(x, share[:, :, None, None])
+
+
+SuppressionName = Literal["none", "fixed", "learnable"]
+
+
+def build_suppression(name: SuppressionName, channels: int, share: float) -> nn.Module | None:
+    """The suppression of that name for features with ``channels`` channels, None for ``none``."""
+    if name == "fixed":
+        return FixedSuppression(share)
+    return LearnableSuppression(channels) if name == "learnable" else None

@@ -1,0 +1,255 @@
+"""Pasting objects of absent classes into training images: where they go, and the pairs of views that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from scipy import ndimage
+
+from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKey, SeededDataset, sample_rng
+from common.errors import ConfigError, DataError
+from l2g_cda.bank import ForegroundBank
+from l2g_cda.objects import SALIENT, Bytes, Foreground
+from l2g_cda.views import ViewMaker, resize
+
+LARGEST_SHARE = 0.7
+Channels = Literal["published", "repaired"]
+
+
+@dataclass
+class CdaConfig:
+    """How objects of absent classes are pasted into training images.
+
+    Args:
+        bank: folder made by ``make_bank.py`` (or the published ``sem_seg_fg``).
+        max_overlap: an attempt is good when less than this share of the pasted pixels was salient before (``cda_tr``).
+        attempts: placements to try for one that is good; else the one with the least overlap is kept.
+        mask: which pixels of an object are pasted: saliency (its label and saliency > 200) or labels (its label alone, as
+            in CDA itself).
+        rotation: rotate the object by a whole number of degrees up to this, instead of scaling it at random (CDA: 90).
+        labels: published also adds the pasted class to the tags that filter the unpasted twin's target; growing also keeps
+            it in all later epochs (published, with 0 workers); repaired does neither.
+        channels: published exchanges red and blue of the image around the pasted object; repaired does not.
+        first_epoch: first epoch in which twins are pasted, counted from the start of this training.
+    """
+
+    bank: str = "sem_seg_fg"
+    max_overlap: float = 0.2
+    attempts: int = 10
+    mask: Literal["saliency", "labels"] = "saliency"
+    rotation: int = 0
+    labels: Literal["published", "growing", "repaired"] = "published"
+    channels: Channels = "published"
+    first_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_overlap <= 1:
+            raise ConfigError(f"cda.max_overlap is {self.max_overlap}; give a share between 0 and 1")
+        if self.attempts < 1:
+            raise ConfigError(f"cda.attempts is {self.attempts}; at least one attempt is needed")
+        if not 0 <= self.rotation <= 180:
+            raise ConfigError(f"cda.rotation is {self.rotation}; give degrees between 0 and 180")
+        if self.first_epoch < 0:
+            raise ConfigError(f"cda.first_epoch is {self.first_epoch}; epochs count from 0")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An object at its place, not yet pasted.
+
+    Attributes:
+        foreground: the object as it was cut out, rotated where that was asked for.
+        top, left: its place.
+        mask: bool, h x w: the pixels to paste, at the size they get.
+        saliency: uint8, h x w, of the object at that size.
+        overlap: share of these pixels that was salient before.
+    """
+
+    foreground: Foreground
+    top: int
+    left: int
+    mask: npt.NDArray[np.bool_]
+    saliency: Bytes
+    overlap: float
+
+
+def least_overlap(attempt: Callable[[], Placement], max_overlap: float, attempts: int) -> Placement:
+    """Try until the overlap is below ``max_overlap`` (strictly), at most ``attempts`` times; the smallest, first on ties."""
+    best = attempt()
+    for _ in range(attempts - 1):
+        if best.overlap < max_overlap:
+            break
+        best = min(best, attempt(), key=lambda tried: tried.overlap)
+    return best
+
+
+def place(foreground: Foreground, saliency: Bytes, config: CdaConfig, rng: Random) -> Placement:
+    """One attempt: size and place at random.
+
+    Draws the scale ``0.8 + 0.4 * random()`` (or, with ``config.rotation``, the degrees), then the row, then the column.
+
+    Args:
+        saliency: uint8, H x W, of the image to paste into.
+    """
+    if config.rotation:
+        foreground, scale = rotated(foreground, rng.randint(-config.rotation, config.rotation)), 1.0
+    else:
+        scale = 0.8 + 0.4 * rng.random()
+    size = fitted_size(foreground.seg.shape, saliency.shape, scale)
+    top = rng.randint(0, saliency.shape[0] - size[0])
+    left = rng.randint(0, saliency.shape[1] - size[1])
+    mask = resize(foreground.seg, size, Image.Resampling.BILINEAR) != 0
+    if foreground.saliency is not None:
+        own = resize(foreground.saliency, size, Image.Resampling.BILINEAR)
+    elif config.mask == "labels":
+        own = np.full(size, 255, np.uint8)
+    else:
+        raise DataError("an object of the bank has no saliency; make the bank with saliency or set cda.mask to labels")
+    if config.mask == "saliency":
+        mask &= own > SALIENT
+    return Placement(foreground, top, left, mask, own, overlap_share(mask, under(saliency, top, left, size)))
+
+
+def paste(image: Bytes, saliency: Bytes, placement: Placement, channels: Channels) -> tuple[Bytes, Bytes]:
+    """Copies of image and saliency with the object in them: a hard edge, no blending.
+
+    Args:
+        image: uint8 RGB, H x W x 3.
+        saliency: uint8, H x W.
+        channels: published returns the image with red and blue exchanged around the object (defect D3), or repaired.
+    """
+    pasted = (image[..., ::-1] if channels == "published" else image).copy()
+    merged = saliency.copy()
+    mask, size = placement.mask, placement.mask.shape
+    colours = resize(placement.foreground.image, size, Image.Resampling.BILINEAR)
+    under(pasted, placement.top, placement.left, size)[mask] = colours[mask]
+    under(merged, placement.top, placement.left, size)[mask] = placement.saliency[mask]
+    return pasted, merged
+
+
+def fitted_size(size: tuple[int, ...], image_size: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """(height, width) that an object gets: at most 0.7 of either side of the image, times ``scale``, truncated."""
+    height, width = float(size[0]), float(size[1])
+    most_high, most_wide = LARGEST_SHARE * image_size[0], LARGEST_SHARE * image_size[1]
+    if height > most_high:
+        height, width = most_high, width * most_high / height
+    if width > most_wide:
+        height, width = height * most_wide / width, most_wide
+    return max(1, int(height * scale)), max(1, int(width * scale))
+
+
+def overlap_share(mask: npt.NDArray[np.bool_], saliency: Bytes) -> float:
+    """Share of the pixels to paste (bool h x w) that are salient already (uint8 h x w); 0 when there are none."""
+    return float((mask & (saliency > SALIENT)).sum() / (mask.sum() + 1e-5))
+
+
+def covered(placement: Placement, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """bool H x W for an image of this shape: the pixels that the object replaces."""
+    pixels = np.zeros(shape, bool)
+    under(pixels, placement.top, placement.left, placement.mask.shape)[...] = placement.mask
+    return pixels
+
+
+def under(array: npt.NDArray[Any], top: int, left: int, size: tuple[int, ...]) -> npt.NDArray[Any]:
+    """View of the part of ``array`` (H x W or H x W x 3) that an object of ``size`` covers."""
+    return array[top : top + size[0], left : left + size[1]]
+
+
+def rotated(foreground: Foreground, degrees: int) -> Foreground:
+    """The object turned counter-clockwise in a frame that holds all of it (cubic splines, as CDA does)."""
+    saliency = foreground.saliency
+    return Foreground(
+        ndimage.rotate(foreground.image, degrees),
+        ndimage.rotate(foreground.seg, degrees),
+        None if saliency is None else ndimage.rotate(saliency, degrees),
+    )
+
+
+class PastedTwins(SeededDataset):
+    """Every index gives ``{"pasted": view, "original": view}``, each with boxes, cut and colours of its own.
+
+    The pasted twin of sample ``i`` has the random numbers of sample ``n + i``: the original is the same with and without
+    its twin. Their first draws are the class (uniform among those that the image lacks and the bank has) and the object
+    (uniform within the class). An image that lacks no class of the bank gives its twin without anything pasted.
+
+    Before ``config.first_epoch`` an index gives the plain view alone.
+    """
+
+    def __init__(
+        self, images: IndexedSamples, make_view: ViewMaker, seed: int, bank: ForegroundBank, config: CdaConfig
+    ) -> None:
+        super().__init__(images, make_view, seed)
+        self.bank = bank
+        self.config = config
+
+    def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
+        if key.epoch < self.config.first_epoch:
+            return super().__getitem__(key)
+        try:
+            return self.twins(self.samples[key.index], key)
+        except DataError as error:
+            return SampleFailure(str(error))
+
+    def twins(self, sample: Sample, key: SampleKey) -> Sample:
+        """Both views of ``sample``; their tags as ``config.labels`` says (defect D2)."""
+        sample = sample | {"tags": self.tags_before(sample["tags"], key)}
+        rng = self.twin_rng(key.epoch, key.index)
+        chosen = self.draw_object(sample["tags"], rng)
+        original = self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
+        if chosen is None:
+            return {"pasted": self.transform(sample, rng), "original": original}
+        number, foreground = chosen
+        pasted = self.transform(self.with_object(sample, number, foreground, rng), rng)
+        if self.config.labels != "repaired":
+            # The published code changes the vector that both twins share; the patches' tags are copied before.
+            original["tags"] = torch.maximum(original["tags"], pasted["tags"])
+        return {"pasted": pasted, "original": original}
+
+    def draw_object(self, tags: np.ndarray, rng: Random) -> tuple[int, Foreground] | None:
+        """A class that an image with these tags [C] lacks and one of its objects, or None when the bank has no such class."""
+        candidates = self.bank.absent_classes(tags)
+        if not candidates:
+            return None
+        number = candidates[rng.randrange(len(candidates))]
+        objects = self.bank.objects[number]
+        return number, objects[rng.randrange(len(objects))]
+
+    def with_object(self, sample: Sample, number: int, foreground: Foreground, rng: Random) -> Sample:
+        """The sample with the object in its image, its saliency and its tags."""
+        placement = self.placement(sample["saliency"], foreground, rng)
+        image, merged = paste(sample["image"], sample["saliency"], placement, self.config.channels)
+        return sample | {"image": image, "saliency": merged, "tags": with_class(sample["tags"], number)}
+
+    def placement(self, saliency: Bytes, foreground: Foreground, rng: Random) -> Placement:
+        """Where the object goes in an image with this saliency map (uint8, H x W)."""
+        config = self.config
+        return least_overlap(lambda: place(foreground, saliency, config, rng), config.max_overlap, config.attempts)
+
+    def tags_before(self, tags: np.ndarray, key: SampleKey) -> np.ndarray:
+        """The tags (float32 [C]) that the published code holds for the image when ``key.epoch`` begins.
+
+        They grow only in a single process; its draws of the earlier epochs are made again, so that a resumed training
+        sees the same.
+        """
+        if self.config.labels == "growing":
+            for epoch in range(self.config.first_epoch, key.epoch):
+                chosen = self.draw_object(tags, self.twin_rng(epoch, key.index))
+                tags = tags if chosen is None else with_class(tags, chosen[0])
+        return tags
+
+    def twin_rng(self, epoch: int, index: int) -> Random:
+        return sample_rng(self.seed, epoch, len(self) + index)
+
+
+def with_class(tags: np.ndarray, number: int) -> np.ndarray:
+    """A copy of the tags [C] with class ``number`` present."""
+    merged = tags.copy()
+    merged[number] = 1
+    return merged

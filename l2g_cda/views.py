@@ -1,0 +1,256 @@
+"""What the two networks see of an image: a view (resized, cut, coloured, normalised), its patches, the batch of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageEnhance
+from torch import Tensor
+
+from common.data.sampling import Sample
+from common.data.transforms import ToTensors
+from common.errors import ConfigError
+
+Bytes = npt.NDArray[np.uint8]
+Axes = Literal["published", "repaired"]
+Jitter = tuple[float, float, float, float]
+
+# Mean and standard deviation of R, G, B in 0..1, by name (l2g_cda spec, sections 4.2 and 4.3).
+NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "coco": ((0.471, 0.448, 0.408), (0.234, 0.239, 0.242)),
+}
+
+
+@dataclass
+class ViewConfig:
+    """What the two networks see of an image.
+
+    Args:
+        recipe: voc (shorter side to ``resize``, square cut at random, four patches fixed in the corners) or coco (squeezed
+            to the square, all patches at random).
+        resize: shorter side in pixels before the cut; voc only.
+        input_size: side of the square that the global network sees.
+        crop_size: side of a patch, what the local network sees.
+        patches: patches per image.
+        color_jitter: strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
+        normalisation: mean and standard deviation of the colours, imagenet or coco.
+        crop_axes: published exchanges height and width when the square is placed, so that it leaves images that are not
+            square and the rest is black; repaired keeps it inside.
+    """
+
+    recipe: Literal["voc", "coco"] = "voc"
+    resize: int = 512
+    input_size: int = 448
+    crop_size: int = 320
+    patches: int = 6
+    color_jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
+    normalisation: Literal["imagenet", "coco"] = "imagenet"
+    crop_axes: Axes = "published"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.crop_size < self.input_size:
+            raise ConfigError(
+                f"views.crop_size is {self.crop_size}; a patch must be smaller than views.input_size {self.input_size}"
+            )
+        if self.recipe == "voc" and self.resize < self.input_size:
+            raise ConfigError(
+                f"views.resize is {self.resize}; the shorter side must hold views.input_size {self.input_size}"
+            )
+        least, jitter = 4 if self.recipe == "voc" else 1, self.color_jitter
+        if self.patches < least:
+            raise ConfigError(f"views.patches is {self.patches}; the {self.recipe} recipe needs at least {least}")
+        if min(jitter) < 0 or max(jitter[:3]) > 1 or jitter[3] > 0.5:
+            raise ConfigError(
+                f"views.color_jitter is {list(jitter)}; give brightness, contrast, saturation within 0..1, hue within 0..0.5"
+            )
+
+
+def normaliser(name: str) -> ToTensors:
+    """Conversion of images with the mean and standard deviation of that name."""
+    return ToTensors(*NORMALISATIONS[name])
+
+
+class ViewMaker:
+    """``(sample, rng) -> view`` (l2g_cda spec, sections 4.2 and 4.3).
+
+    The sample needs ``id``, ``image`` (uint8, H x W x 3), ``saliency`` (uint8, H x W) and ``tags`` (float32, C). The view
+    holds ``id``; ``image`` (float32, 3 x S x S, normalised); ``saliency`` (float32, 1 x S x S, divided by its maximum);
+    ``boxes`` (int64, P x 4, see :func:`draw_boxes`); ``tags`` (float32, C), which filter the target; ``patch_tags``
+    (float32, C), what the local network is to find in each of the patches.
+
+    Draws, in this order: the boxes, the cut (voc), the colours.
+    """
+
+    def __init__(self, config: ViewConfig) -> None:
+        self.config = config
+        self.to_tensors = normaliser(config.normalisation)
+
+    def __call__(self, sample: Sample, rng: Random) -> Sample:
+        config = self.config
+        boxes = draw_boxes(config, rng)
+        if config.recipe == "voc":
+            image, saliency = resize_short_side(sample["image"], sample["saliency"], config.resize)
+            height, width = saliency.shape
+            left, top = draw_crop(height, width, config.input_size, config.crop_axes, rng)
+            image = crop_or_black(image, left, top, config.input_size)
+            saliency = crop_or_black(saliency, left, top, config.input_size)
+        else:
+            image = resize(sample["image"], (config.input_size, config.input_size), Image.Resampling.BILINEAR)
+            saliency = resize(sample["saliency"], (config.input_size, config.input_size), Image.Resampling.BILINEAR)
+        tags = torch.from_numpy(np.array(sample["tags"], np.float32))
+        return {
+            "id": sample["id"],
+            "image": self.to_tensors.image(jitter_colours(image, config.color_jitter, rng)),
+            "saliency": relative_saliency(saliency),
+            "boxes": torch.from_numpy(boxes),
+            "tags": tags,
+            "patch_tags": tags.clone(),
+        }
+
+
+def resize(array: Bytes, size: tuple[int, int], how: Image.Resampling) -> Bytes:
+    """``array`` (uint8 H x W or H x W x 3) at ``size`` = (height, width), by Pillow."""
+    return np.asarray(Image.fromarray(np.ascontiguousarray(array)).resize((size[1], size[0]), how))
+
+
+def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """(height, width) with the shorter one at ``short_side``; the other is rounded, halves to even."""
+    if height < width:
+        return short_side, round(width * short_side / height)
+    return round(height * short_side / width), short_side
+
+
+def resize_short_side(image: Bytes, saliency: Bytes, short_side: int) -> tuple[Bytes, Bytes]:
+    """Image (uint8 H x W x 3, bicubic) and saliency (uint8 H x W, nearest) with the shorter side at ``short_side``."""
+    size = short_side_size(image.shape[0], image.shape[1], short_side)
+    return resize(image, size, Image.Resampling.BICUBIC), resize(saliency, size, Image.Resampling.NEAREST)
+
+
+def draw_crop(height: int, width: int, size: int, axes: Axes, rng: Random) -> tuple[int, int]:
+    """(left, top) of the square cut; draws left, then top.
+
+    With ``axes`` published, left is drawn from the room in the height and top from that in the width (defect D4): the cut
+    leaves images that are not square, and never reaches part of their longer side.
+    """
+    across, down = (height, width) if axes == "published" else (width, height)
+    left = draw_offset(across - size, rng)
+    return left, draw_offset(down - size, rng)
+
+
+def draw_offset(room: int, rng: Random) -> int:
+    """0..room, both included. Without room the published code draws where to pad, and does not use it."""
+    drawn = rng.randrange(abs(room) + 1)
+    return drawn if room > 0 else 0
+
+
+def crop_or_black(array: Bytes, left: int, top: int, size: int) -> Bytes:
+    """The square at (left, top) of a uint8 array H x W (x 3), zero where it leaves the array."""
+    inside = array[top : top + size, left : left + size]
+    if inside.shape[:2] == (size, size):
+        return inside
+    cut = np.zeros((size, size, *array.shape[2:]), array.dtype)
+    cut[: inside.shape[0], : inside.shape[1]] = inside
+    return cut
+
+
+def relative_saliency(saliency: Bytes) -> Tensor:
+    """uint8 H x W to float32 1 x H x W in 0..1: the map divided by its own maximum; a map without any stays 0."""
+    values = torch.from_numpy(saliency.astype(np.float32))[None] / 255
+    return values / (values.max() + 1e-10)
+
+
+def jitter_colours(image: Bytes, strength: Jitter, rng: Random) -> Bytes:
+    """uint8 H x W x 3 with other brightness, contrast, saturation and hue, in random order (spec, section 4.2, step 4).
+
+    Draws the four factors (none for a strength of 0), then their order.
+    """
+    steps = [
+        (adjust, rng.uniform(centre - amount, centre + amount))
+        for (adjust, centre), amount in zip(ADJUSTMENTS.values(), strength, strict=True)
+        if amount > 0
+    ]
+    rng.shuffle(steps)
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    for adjust, factor in steps:
+        picture = adjust(picture, factor)
+    return np.asarray(picture)
+
+
+def turn_hue(picture: Image.Image, factor: float) -> Image.Image:
+    """Turn the hue by ``factor`` (-0.5..0.5) of the circle: 8-bit steps, truncated, wrapping around."""
+    hue, saturation, value = picture.convert("HSV").split()
+    turned = (np.asarray(hue).astype(np.int16) + int(255 * factor)) % 256
+    return Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), saturation, value)).convert("RGB")
+
+
+# Change of a picture by a factor, and the factor that changes nothing.
+ADJUSTMENTS: Mapping[str, tuple[Callable[[Image.Image, float], Image.Image], float]] = {
+    "brightness": (lambda picture, factor: ImageEnhance.Brightness(picture).enhance(factor), 1.0),
+    "contrast": (lambda picture, factor: ImageEnhance.Contrast(picture).enhance(factor), 1.0),
+    "saturation": (lambda picture, factor: ImageEnhance.Color(picture).enhance(factor), 1.0),
+    "hue": (turn_hue, 0.0),
+}
+
+
+def draw_boxes(config: ViewConfig, rng: Random) -> npt.NDArray[np.int64]:
+    """Corners of the patches, int64 [P, 4]: x1, y1, x2, y2 in pixels of the square view (l2g_cda spec, section 4.5).
+
+    The voc recipe begins with the four corners of the view. Every further box draws y, then x, from 0 up to
+    ``input_size - crop_size``, that end excluded.
+    """
+    room = config.input_size - config.crop_size
+    corners = [(0, 0), (0, room), (room, 0), (room, room)] if config.recipe == "voc" else []
+    drawn = [(rng.randrange(room), rng.randrange(room)) for _ in range(config.patches - len(corners))]
+    starts = np.array([*corners, *((x, y) for y, x in drawn)], np.int64)
+    return np.concatenate([starts, starts + config.crop_size], axis=1)
+
+
+def cut_patches(images: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Cut all patches of a batch at once, without waiting for the device.
+
+    Args:
+        images: [B, C, S, S], any values.
+        boxes: [N, 5]: image index, x1, y1, x2, y2 in pixels.
+        size: side of a patch.
+
+    Returns:
+        [N, C, size, size], in the memory layout of the images.
+    """
+    image, left, top = boxes[:, :3].long().unbind(1)
+    # Every place where a patch could lie, as a view; indexing it copies only those asked for.
+    return images.unfold(2, size, 1).unfold(3, size, 1)[image, :, top, left]
+
+
+def collate(samples: list[Sample]) -> dict[str, Any]:
+    """Stack views; of twins first all pasted ones, then all originals (l2g_cda spec, section 4.4).
+
+    Args:
+        samples: views of :class:`ViewMaker`, or pairs of :class:`l2g_cda.pasting.PastedTwins`.
+
+    Returns:
+        For N views with P patches: ``id`` (N strings), ``image`` (float32, N x 3 x S x S), ``saliency`` (float32,
+        N x 1 x S x S, 0..1), ``boxes`` (float32, N*P x 5: place of the view in this batch, x1, y1, x2, y2), ``tags``
+        (float32, N x C, filter the target) and ``patch_tags`` (float32, N*P x C, what the local network learns). Cut the
+        patches with :func:`cut_patches`.
+    """
+    paired = "original" in samples[0]
+    views = [sample[twin] for twin in ("pasted", "original") for sample in samples] if paired else samples
+    boxes = [
+        torch.cat([torch.full((len(view["boxes"]), 1), place), view["boxes"]], dim=1)
+        for place, view in enumerate(views)
+    ]
+    return {
+        "id": [view["id"] for view in views],
+        "image": torch.stack([view["image"] for view in views]),
+        "saliency": torch.stack([view["saliency"] for view in views]),
+        "boxes": torch.cat(boxes).float(),
+        "tags": torch.stack([view["tags"] for view in views]),
+        "patch_tags": torch.cat([view["patch_tags"].expand(len(view["boxes"]), -1) for view in views]),
+    }
