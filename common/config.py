@@ -3,8 +3,8 @@
 A command describes its settings as a (nested) dataclass. Values come, later ones winning, from the dataclass defaults,
 any number of ``-c FILE.yaml`` in their order (each may name a base, see :mod:`common.config_files`), and flags spelled like
 the keys (``--engine.max_steps 100``), wherever they stand. The short spellings in :data:`SHORTCUTS` (``--max-steps 100``)
-are the same for every command; a flag of a setting that is true or false may stand alone (``--force``). A paper's own
-spelling of a setting, in files and flags, is a row of its alias table.
+are the same for every command that has the setting; a flag of a setting that is true or false may stand alone (``--force``).
+A paper's own spelling of a setting, in files and flags, is a row of its alias table.
 """
 
 from __future__ import annotations
@@ -28,12 +28,21 @@ from common.files import write_text
 
 Config = TypeVar("Config")
 
+# Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
 SHORTCUTS: Mapping[str, str] = {
-    "--max-steps": "--engine.max_steps",
+    "--config-path": "--config",
+    "--cfg_file": "--config",
+    "--root": "--data.root",
+    "--out": "--out",
     "--seed": "--engine.seed",
     "--device": "--engine.device",
+    "--cpu": "--engine.device=cpu",
+    "--cuda": "--engine.device=auto",
     "--workers": "--engine.workers",
-    "--root": "--data.root",
+    "-j": "--engine.processes",
+    "--n-jobs": "--engine.processes",
+    "--max-steps": "--engine.max_steps",
+    "--force": "--force",
 }
 
 
@@ -65,7 +74,8 @@ def parse_config(
     parser.add_argument("-c", "--config", action="config", help="YAML file with settings; may be repeated, later wins")
     parser.add_class_arguments(config_class)
     arguments = expand_shortcuts(
-        list(sys.argv[1:] if argv is None else argv), SHORTCUTS if shortcuts is None else shortcuts
+        list(sys.argv[1:] if argv is None else argv),
+        available(SHORTCUTS if shortcuts is None else shortcuts, config_class),
     )
     arguments = expand_aliases(arguments, aliases or {})
     files, flags = split_off_files(expand_switches(arguments, config_class))
@@ -86,6 +96,12 @@ def parse_config(
             raise ConfigError(f"{program}: {name} has no value (null); give one or leave the key out")
     values = parser.instantiate(namespace)
     return config_class(**{field.name: values[field.name] for field in dataclasses.fields(config_class)})  # type: ignore[arg-type]
+
+
+def available(shortcuts: Mapping[str, str], config_class: type[Any]) -> dict[str, str]:
+    """Those whose setting the command has: an error then names another one as it was typed."""
+    known = {"--config", *(f"--{name}" for name in default_settings(config_class))}
+    return {flag: setting for flag, setting in shortcuts.items() if setting.partition("=")[0] in known}
 
 
 def expand_shortcuts(arguments: list[str], shortcuts: Mapping[str, str]) -> list[str]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.chain.__main__ import run_chain
-from common.chain.config import ChainConfig, find_config
-from common.chain.summary import summarise
+import common.method
 from common.config import parse_config
 from common.data.toy import ToyConfig, make_toy
 from common.errors import run_command
+from common.method.plain_cam import METHOD
+from common.method.report import REPORT, report_of, write_chain_report
+from common.method.reproduce import reproduce
+
+CONFIG = Path(common.method.__file__).parent / "configs" / "toy.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,23 +28,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     started = time.perf_counter()
     out = Path(arguments.out)
     make_toy(out / "data", ToyConfig())
-    base = parse_config(
-        ChainConfig, ["-c", str(find_config("common.chain", "toy.yaml"))], program="common.demo", shortcuts={}
-    )
-    chains = [
-        dataclasses.replace(
-            base,
-            root=str(out / "data"),
-            out=str(out / f"seed{seed}"),
-            seed=seed,
-            device=arguments.device,
-            workers=arguments.workers,
-        )
-        for seed in range(arguments.seeds)
-    ]
-    for chain in chains:
-        run_chain(chain)
-    summarise(chains[0], [Path(chain.out) for chain in chains])
+    folders = [out / f"seed{seed}" for seed in range(arguments.seeds)]
+    for seed, folder in enumerate(folders):
+        flags = ["-c", str(CONFIG), "--root", str(out / "data"), "--out", str(folder), "--seed", str(seed)]
+        flags += ["--device", arguments.device, "--workers", str(arguments.workers)]
+        settings = parse_config(METHOD.settings, flags, program="common.demo")
+        reproduce(METHOD, settings, until="segmentation")
+    write_chain_report(*report_of(settings), folders, (out if len(folders) > 1 else folders[0]) / REPORT)
     print(f"finished in {(time.perf_counter() - started) / 60:.1f} minutes")
 
 

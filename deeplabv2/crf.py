@@ -77,7 +77,7 @@ def crf_predictions(config: DeepLabConfig) -> StageReport:
     crf = image_crf(config)
     output = OutputFolder(config.features / "crf", ".png", {"test": source.record, "crf": crf.record()}, config.force)
     with start_session("cpu" if source.folder else config.RUN.DEVICE) as session:
-        processes = number_of_processes(config.CRF.N_JOBS, len(ids), session.world_size)
+        processes = number_of_processes(config.CRF.N_JOBS or 0, len(ids), session.world_size)
         if session.is_main:
             print(
                 f"Mode: crf in {processes} processes, logits from {source.folder or f'{source.checkpoint} on {session.device}'}\n"

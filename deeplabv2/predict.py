@@ -77,7 +77,7 @@ def predict_folder(config: PredictConfig) -> StageReport:
     output = results_of(config, checkpoint, crf)
     finish = WritePrediction(settings.long_side, crf, output.path, *(wanted_folders(config)))
     with start_session(config.RUN.DEVICE) as session:
-        processes = number_of_processes(config.CRF.N_JOBS, len(ids), session.world_size)
+        processes = number_of_processes(config.CRF.N_JOBS or 0, len(ids), session.world_size)
         if session.is_main:
             print(f"Mode: predict on {session.device}\nModel: {config.MODEL.NAME}, {checkpoint}")
             print(f"Images: {len(ids)} below {config.images}\nMask dst: {output.path}")

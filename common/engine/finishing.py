@@ -15,7 +15,7 @@ from typing import Any
 
 from common.engine.inference import StageReport
 from common.engine.loading import start_worker
-from common.errors import ConfigError, DataError
+from common.errors import DataError
 
 # A process takes seconds to start: with fewer images than this for each it is not worth it.
 IMAGES_PER_PROCESS = 8
@@ -111,14 +111,10 @@ def dead_process() -> DataError:
     )
 
 
-def number_of_processes(setting: int | None, n_images: int, world_size: int) -> int:
-    """Processes for a stage: the setting or all usable cores, shared by the processes of torchrun, fewer for few images.
-
-    Raises:
-        ConfigError: the setting is negative.
+def number_of_processes(setting: int, n_images: int, world_size: int) -> int:
+    """Processes for a stage: ``engine.processes``, for 0 all usable cores, shared by the processes of torchrun; fewer for
+    few images.
     """
-    if setting is not None and setting < 0:
-        raise ConfigError(f"-j is {setting}; give the number of processes, or leave it out for one per core")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = max(1, cores // world_size) if setting is None else max(1, setting)
+    wanted = setting or max(1, cores // world_size)
     return min(wanted, max(1, n_images // (IMAGES_PER_PROCESS * world_size)))

@@ -14,8 +14,11 @@ from common.config_files import flatten, read_yaml
 from common.engine.checkpoint import checkpoint_step, latest_checkpoint
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError
-from common.files import write_json
+from common.files import read_json, write_json
 from common.provenance import environment
+
+# Changes when settings get other names, so that a run is continued or refused and never misread.
+RUN_FORMAT = 2
 
 
 class RunFolder:
@@ -69,17 +72,18 @@ class RunFolder:
         if force:
             self._clear()
         if self.config.exists():
+            self._require_this_format()
             self._require_same(config, free)
         elif latest_checkpoint(self.checkpoints):
             raise ConfigError(f"{self.path} has checkpoints but no {self.config.name}; give another run folder")
-        write_json(self.environment, environment())
+        write_json(self.environment, {"run_format": RUN_FORMAT, **environment()})
         write_yaml(self.config, config)
 
     def _clear(self) -> None:
-        """Delete the run's files, those that mark the folder as a run last."""
-        marks = (self.environment, self.config)
-        items = sorted(self.path.iterdir(), key=lambda item: item in marks) if self.path.exists() else []
-        if items and not all(mark.is_file() for mark in marks):
+        """Delete the run's files, those that show the folder to be a run last."""
+        signs = (self.environment, self.config)
+        items = sorted(self.path.iterdir(), key=lambda item: item in signs) if self.path.exists() else []
+        if items and not all(sign.is_file() for sign in signs):
             raise ConfigError(
                 f"{self.path} is not empty and not the folder of a run (no {self.config.name} and {self.environment.name}); "
                 "--force does not delete it. Give another run folder, or empty it yourself."
@@ -89,6 +93,15 @@ class RunFolder:
                 shutil.rmtree(item)
             else:
                 item.unlink()
+
+    def _require_this_format(self) -> None:
+        """Raise unless the run was begun by a version whose settings have today's names."""
+        known = read_json(self.environment) if self.environment.exists() else {}
+        if known.get("run_format") != RUN_FORMAT:
+            raise ConfigError(
+                f"{self.path} holds a run of an older version of the toolbox, whose settings have other names; give another "
+                "run folder, finish it with that version, or use --force to start again."
+            )
 
     def _require_same(self, config: Mapping[str, Any], free: Collection[str]) -> None:
         changes = describe_differences(read_yaml(self.config), config, free)

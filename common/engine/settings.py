@@ -27,6 +27,7 @@ class EngineConfig:
         sync_batchnorm: share BatchNorm statistics between processes (GPU only).
         clip_grad_norm: upper bound of the gradient's norm; 0 means no clipping.
         workers: processes that load images.
+        processes: processes that finish outputs (CRF, writing of files); 0 for one per core.
         log_every: steps between log lines.
         save_every: steps between checkpoints.
         keep_last: how many checkpoints to keep.
@@ -46,6 +47,7 @@ class EngineConfig:
     sync_batchnorm: bool = False
     clip_grad_norm: float = 0.0
     workers: int = 2
+    processes: int = 0
     log_every: int = 50
     save_every: int = 1000
     keep_last: int = 2
@@ -54,7 +56,7 @@ class EngineConfig:
         for name in ("max_steps", "batch_size", "accumulate", "log_every", "save_every", "keep_last"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"engine.{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("seed", "workers", "stop_at", "clip_grad_norm"):
+        for name in ("seed", "workers", "processes", "stop_at", "clip_grad_norm"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"engine.{name} cannot be negative, as {getattr(self, name)} is")
 
@@ -66,5 +68,6 @@ class EngineConfig:
 
 # Settings that may change between an interrupted run and its continuation without changing what is computed.
 FREE_TO_CHANGE = frozenset(
-    f"engine.{name}" for name in ("stop_at", "device", "workers", "log_every", "save_every", "keep_last", "compile")
+    f"engine.{name}"
+    for name in ("stop_at", "device", "workers", "processes", "log_every", "save_every", "keep_last", "compile")
 )

@@ -1,0 +1,43 @@
+"""What a method is, and every kind of stage, written once.
+
+A method is a declaration, ``METHOD`` in ``<folder>/method.py``: a dataclass of settings that extends
+:class:`common.method.settings.MethodSettings`, and its stages in order, each saying what it starts from. From it come, without
+a line of the method's own, every stage as a command, resume, skipping of what is complete, ``reproduce``, ``ablation``,
+``bench``, pictures and a row of every table. Only the functions of the declaration take the settings; networks, losses, samples and label
+rules take values. Everything a method leaves out is plain CAM's (:mod:`common.method.plain_cam`).
+
+==================  ==========================================================================================================
+kind of stage       the method says
+==================  ==========================================================================================================
+``Training``        network, step, data; where they differ optimiser, schedule, engine, what is folded, which training it continues
+``Maps``            which training, how maps of one image are made, the paper's own file form beside the ``.npz``
+``Labels``          which maps, the rule ``(maps, saliency, image) -> label map``, its row, column and threshold
+``Score``           which labels
+``Saliency``        which training; 8-bit grey PNGs
+``Segmentation``    which labels, whether it also predicts the training list for a second round
+``Pictures``        panels besides image, saliency, maps, label maps and truth
+==================  ==========================================================================================================
+
+How the five papers are declared (``->``: starts from):
+
+``l2g_cda``
+    ``bank`` (files from label maps) · ``base`` Training of the local-global pair · ``pasting`` Training -> base, with twins from the bank ·
+    ``cam`` Maps -> pasting, attention PNGs beside · ``random_walk`` Maps -> pasting, AffinityNet's and IRN's files · ``label``
+    Labels -> cam · ``score``. Variants share ``base`` where they differ in pasting only.
+``sgan``
+    ``init`` and ``seeds`` (initial weights and seeds from plain CAM's classifier) · ``train`` Training · ``cam`` Maps, both branches ·
+    ``label`` Labels -> cam, seeds with unlabelled pixels beside; a second label set is dense. DSRG's recipe is a configuration of
+    ``deeplabv2``.
+``smaf``
+    ``eps`` Training with the saliency loss · ``fuse`` Maps -> eps: fused multi-scale attention, the target of the next round ·
+    ``round1`` Training whose data are images and fused maps, published beside · ``fuse1`` Maps -> round1 ... one pair per round (``--rounds``
+    builds the list) · ``label`` Labels -> the last maps, CRF of the recipe ``smaf`` · ``score``. EPS alone is the method with no round.
+``i2crc``
+    ``train`` Training · ``cam`` Maps · ``label`` Labels (``gen_gt``) · ``segment`` Segmentation -> label, ``predicts="train"`` ·
+    ``refine`` label stage -> the predictions of segment · ``segment2`` Segmentation -> refine. Each writes a folder of its own, so that
+    round 2 never overwrites round 1, and both are rows.
+``sod_wsss``
+    ``sod`` Training with ``layout=`` a saliency dataset · ``saliency`` Saliency -> sod, for the images of ``data`` · ``train``
+    Training of the classifier · ``cam`` Maps · ``affinity`` Training -> labels of confident pixels · ``walk`` Maps -> affinity · ``label`` Labels
+    -> walk · ``select`` Labels: the salient object selector on any label maps · ``segment`` with DeepLabv3+'s configuration.
+"""

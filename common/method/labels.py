@@ -144,6 +144,7 @@ class Labels(Stage):
             chosen = self.chosen(settings)
             masked = self.masked(chosen, layout)
             record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
+            record["result"] = self.stated(chosen, layout)
             if "saliency" in self.needs(chosen):
                 record["saliency"] = str(layout.saliency)
             report = images_to_files(
@@ -219,19 +220,30 @@ class Labels(Stage):
         record: dict[str, Any] = read_json(file)
         return record
 
+    def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
+        """What a result says about how the label maps were made."""
+        threshold = self.threshold(settings)
+        fixed = "not used" if threshold is None else "fixed"
+        best = f"best on {list_name(layout, settings.split)} against its masks"
+        return {
+            "stage": self.column(settings),
+            "threshold": threshold,
+            "threshold_choice": best if self.sweeps(settings) else fixed,
+            "crf": self.crf(settings),
+        }
+
     def score(self, settings: Any) -> Result:
-        """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``."""
+        """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
+
+        The record is about the label maps as they were made, whatever the settings are now.
+        """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
-        settings = self.chosen(settings)
         masked = set(made["masked"])
         ids = [image_id for image_id in layout.ids(settings.split) if image_id not in masked]
         if not ids:
             raise DataError("every image of the list has its true mask as label map: nothing is left to score")
         origin, report = made["maps"]["network"], self.report_folder(settings)
-        threshold = self.threshold(settings)
-        fixed = "not used" if threshold is None else "fixed"
-        best = f"best on {list_name(layout, settings.split)} against its masks"
         return record_score(
             label_matrix(layout, ids, self.folder(settings)),
             layout,
@@ -241,14 +253,11 @@ class Labels(Stage):
             ),
             report / "results.json",
             method=self.row(settings),
-            stage=self.column(settings),
             steps=origin["steps"],
-            threshold=threshold,
-            threshold_choice=best if self.sweeps(settings) else fixed,
-            crf=self.crf(settings),
             initial_weights=origin["initial_weights"],
             saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
             tags_given=True,
+            **made["result"],
         )
 
 

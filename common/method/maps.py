@@ -30,7 +30,7 @@ Load = Callable[[str], Sample]
 Compute = Callable[[list[Sample]], list[Any]]
 # (file, what compute made of an image) -> the file, atomically.
 Write = Callable[[Path, Any], None]
-TAGS: Collection[Part] = ("tags",)
+TAGS: tuple[Part, ...] = ("tags",)
 
 
 def no_more(settings: Any) -> dict[str, Any]:

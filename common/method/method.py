@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from common.config_files import Aliases
 from common.errors import ConfigError
 from common.method.labels import Labels
-from common.method.pictures import Panels, no_panels
+from common.method.pictures import Panels, Pictures, no_panels
+from common.method.segmentation import Segmentation
+from common.method.settings import with_values
 from common.method.stage import Stage
 from common.method.steps import StepBench
 from common.method.training import Training
@@ -44,12 +47,14 @@ class LabelSet:
         segmented: whether DeepLab-v2 learns from it.
         segmentation: configuration of DeepLab-v2 for this set; empty for ``chain.segmentation``.
         suffix: added to the row of DeepLab-v2.
+        masks: the dataset's own masks in place of label maps: the ceiling. No stage makes them.
     """
 
     values: Values = field(default_factory=dict)
     segmented: bool = True
     segmentation: str = ""
     suffix: str = ""
+    masks: bool = False
 
 
 def one_set(settings: Any) -> Sequence[LabelSet]:
@@ -68,8 +73,11 @@ class Method:
         label_sets: settings -> the sets of label maps that its chain makes.
         panels: pictures of one image besides those that every method shows.
         variants: rows of the ablation by name.
-        bench: the published form of its training step.
-        row: row of the results table where the configuration does not say one.
+        bench: the published form of its training step; None compares with the plain fp32 step.
+        outputs: (settings, folder) -> settings that put all outputs of a run below a folder.
+        configs: configuration of single stages (the paper's) and of the chain (toy) where none is given.
+        home: where the relative paths of configurations begin; None where the user is.
+        pictured_split: list of the images that are shown; empty for the training list.
     """
 
     name: str
@@ -80,7 +88,14 @@ class Method:
     panels: Panels = no_panels
     variants: Mapping[str, Variant] = field(default_factory=dict)
     bench: StepBench | None = None
-    shortcuts: Mapping[str, str] = field(default_factory=dict)
+    outputs: Callable[[Any, Path], Values] = lambda settings, folder: {"out": str(folder)}
+    configs: tuple[Path | None, Path | None] = (None, None)
+    home: Path | None = None
+    pictured_split: str = ""
+
+    def within(self, settings: Any, folder: Path) -> Any:
+        """The settings with all outputs below ``folder``."""
+        return with_values(settings, self.outputs(settings, folder))
 
     def stage(self, name: str) -> Stage:
         """The stage of that name.
@@ -88,16 +103,41 @@ class Method:
         Raises:
             ConfigError: there is none.
         """
-        for stage in self.stages:
+        for stage in self.commands:
             if stage.name == name:
                 return stage
         raise ConfigError(
-            f"{self.name} has no stage {name!r}; its stages are {', '.join(one.name for one in self.stages)}"
+            f"{self.name} has no stage {name!r}; its stages are {', '.join(one.name for one in self.commands)}"
         )
 
     def of_kind(self, kind: type[Kind]) -> list[Kind]:
         """The stages of one kind, in order."""
         return [stage for stage in self.stages if isinstance(stage, kind)]
+
+    @property
+    def commands(self) -> list[Stage]:
+        """All stages: those declared, then pictures and segmentation where they are not declared."""
+        declared = list(self.stages)
+        if not self.of_kind(Pictures):
+            pictures = Pictures(
+                labels=self.labels,
+                kinds=self.kinds,
+                panels=self.panels,
+                split=self.pictured_split,
+                text="pictures of what became of a few images",
+            )
+            declared.append(pictures)
+        if not self.of_kind(Segmentation):
+            declared.append(
+                Segmentation(labels=self.labels, text="train, test and refine DeepLab-v2 on the label maps")
+            )
+        return declared
+
+    def kinds(self, settings: Any) -> list[Any]:
+        """The settings of every set of label maps that DeepLab-v2 learns from, which pictures show."""
+        sets = [one for one in self.label_sets(settings) if one.segmented and not one.masks]
+        unique = {str(self.labels.folder(kind)): kind for one in sets for kind in [with_values(settings, one.values)]}
+        return list(unique.values())
 
     @property
     def trainings(self) -> list[Training]:

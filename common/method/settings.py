@@ -46,7 +46,8 @@ class ChainConfig:
             none.
         reference_out: folder of the reference rows, which all methods of a dataset share.
         segmentation: configuration of DeepLab-v2; empty leaves it out.
-        segmentation_weights: its initial weights; empty for the configuration's.
+        weights: initial weights of all backbones of the chain that do not start from one of its own networks (a file or
+            imagenet); empty for the configurations'.
     """
 
     title: str = ""
@@ -54,7 +55,7 @@ class ChainConfig:
     reference: str = ""
     reference_out: str = ""
     segmentation: str = ""
-    segmentation_weights: str = ""
+    weights: str = ""
 
 
 @dataclass
@@ -117,3 +118,11 @@ def _checked(section: S) -> S:
 def without_initial_weights(settings: S) -> S:
     """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
     return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings
+
+
+def with_chain_weights(settings: S) -> S:
+    """The chain's initial weights for the method's backbone too, where the configuration names none of its own."""
+    values: Any = settings
+    if not values.chain.weights or values.backbone.weights not in ("", "imagenet"):
+        return settings
+    return with_values(settings, {"backbone.weights": values.chain.weights})

@@ -18,7 +18,7 @@ from common.data.palette import IGNORE_LABEL, voc_palette
 from common.errors import DataError
 from common.files import write_text
 from common.report.curves import Curve, curve_svg, line_styles
-from common.report.reading import class_tables, missing_parts, read_against_marks
+from common.report.reading import class_tables, missing_parts, read_against_reference
 from common.report.results import Result
 from common.report.table import Cell, Table, build_tables, column_title
 from common.report.table_text import format_cell, table_notes
@@ -95,7 +95,7 @@ def render_report(report: ReportInput) -> str:
     return environment.from_string(source).render(
         report=report,
         tables=tables,
-        readings={table.dataset: read_against_marks(table) for table in tables},
+        readings={table.dataset: read_against_reference(table) for table in tables},
         class_tables={table.dataset: class_tables(table) for table in tables},
         legend=_legend(report),
         examples=[_example(example) for example in report.examples],

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.report.table import MARKS, Table, column_title
+from common.report.table import REFERENCE_ROWS, Table, column_title
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ def class_tables(table: Table) -> list[ClassTable]:
     return made
 
 
-def read_against_marks(table: Table) -> list[str]:
-    """One sentence per column: the best method, and how far it is from the marks measured in the same column."""
+def read_against_reference(table: Table) -> list[str]:
+    """One sentence per column: the best method, and how far it is from the reference rows measured in the same column."""
     sentences = []
     for place, column in enumerate(table.columns):
         scored = [(row, cell.mean) for row in table.rows if (cell := row.cells[place])]
-        marks = [(row.method, score) for row, score in scored if row.mark]
-        methods = [(score, row.method) for row, score in scored if not row.mark]
-        if not methods or not marks:
+        references = [(row.method, score) for row, score in scored if row.reference]
+        methods = [(score, row.method) for row, score in scored if not row.reference]
+        if not methods or not references:
             continue
         score, best = max(methods)
-        gaps = ", ".join(_gap(score - other, name) for name, other in marks)
+        gaps = ", ".join(_gap(score - other, name) for name, other in references)
         verb = "is best with" if len(methods) > 1 else "has"
         sentences.append(f"{column_title(column)}: {best} {verb} {score:.1f}, {gaps}.")
     return sentences
@@ -61,7 +61,9 @@ def missing_parts(tables: Sequence[Table], has_examples: bool, has_curves: bool)
     parts = [f"{table.dataset}: no number for {column}." for table in tables for column in table.missing]
     for table in tables:
         methods = {row.method for row in table.rows}
-        parts += [f"{table.dataset}: no row {name} ({mark})." for name, mark in MARKS.items() if name not in methods]
+        parts += [
+            f"{table.dataset}: no row {name} ({kind})." for name, kind in REFERENCE_ROWS.items() if name not in methods
+        ]
     if not has_examples:
         parts.append("No example images were given.")
     if not has_curves:

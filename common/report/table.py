@@ -23,11 +23,11 @@ USUAL_COLUMNS: tuple[Column, ...] = (
     ("DeepLab-v2", "val"),
     ("DeepLab-v2 + CRF", "val"),
 )
-# Rows between which a method's score is read; see the marks in the report.
-MARKS = {
+# Rows between which a method's score is read; see the report.
+REFERENCE_ROWS = {
     "all background": "floor",
-    "plain CAM": "mark",
-    "CAM x saliency": "mark",
+    "plain CAM": "reference",
+    "CAM x saliency": "reference",
     "fully supervised": "ceiling",
 }
 # What may differ between two records of one and the same measurement.
@@ -77,9 +77,9 @@ class Row:
     cells: tuple[Cell | None, ...]
 
     @property
-    def mark(self) -> str:
-        """'floor', 'mark', 'ceiling' or '' for a method proper."""
-        return MARKS.get(self.method, "")
+    def reference(self) -> str:
+        """'floor', 'reference', 'ceiling' or '' for a method proper."""
+        return REFERENCE_ROWS.get(self.method, "")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _outcome(result: Result) -> dict[str, Any]:
 
 def _meaningless(result: Result) -> frozenset[str]:
     """What changes nothing: every CRF leaves an image of one label as it is."""
-    return frozenset({"crf"}) if MARKS.get(result.method) == "floor" else frozenset()
+    return frozenset({"crf"}) if REFERENCE_ROWS.get(result.method) == "floor" else frozenset()
 
 
 def _build_table(dataset: str, results: Sequence[Result], methods: Sequence[str]) -> Table:

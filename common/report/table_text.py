@@ -63,7 +63,7 @@ def _cells(table: Table, deviation: str) -> list[list[str]]:
     head = [*HEADINGS, *(column_title(column) for column in table.columns)]
     body = [
         [
-            f"{row.method} ({row.mark})" if row.mark else row.method,
+            f"{row.method} ({row.reference})" if row.reference else row.method,
             row.saliency,
             row.tags,
             *(format_cell(cell, deviation) for cell in row.cells),

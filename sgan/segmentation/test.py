@@ -37,7 +37,7 @@ def predict_list(config: SegmentationConfig) -> StageReport:
     with start_session(config.engine.device) as session:
         network = load_network(config.network, layout.n_classes + 1, checkpoint)
         predictor = Predictor(network, config.engine.precision, session.device)
-        processes = number_of_processes(test.processes or None, len(ids), session.world_size)
+        processes = number_of_processes(test.processes, len(ids), session.world_size)
         with FinishingProcesses(WriteLabels(test), processes) as finishing:
             report = images_to_files(
                 ids,

@@ -11,7 +11,7 @@ import pytest
 
 from common.engine.finishing import WAITING_PER_PROCESS, FinishingProcesses, number_of_processes
 from common.engine.inference import StageReport
-from common.errors import ConfigError, DataError, DiskFullError
+from common.errors import DataError, DiskFullError
 from tests.processes import is_running
 
 
@@ -78,7 +78,7 @@ def test_processes_end_with_the_process_that_started_them(tmp_path, pytestconfig
 
 @pytest.mark.parametrize(
     ("setting", "n_images", "world_size", "expected"),
-    [(4, 1000, 1, 4), (4, 16, 1, 2), (4, 3, 1, 1), (0, 1000, 1, 1), (4, 32, 2, 2), (None, 5, 1, 1)],
+    [(4, 1000, 1, 4), (4, 16, 1, 2), (4, 3, 1, 1), (4, 32, 2, 2), (0, 5, 1, 1)],
 )
 def test_the_number_of_processes_fits_the_work(setting, n_images, world_size, expected):
     assert number_of_processes(setting, n_images, world_size) == expected
@@ -86,7 +86,5 @@ def test_the_number_of_processes_fits_the_work(setting, n_images, world_size, ex
 
 def test_without_a_setting_every_core_has_a_process(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
-    assert number_of_processes(None, 10_000, 1) == 6
-    assert number_of_processes(None, 10_000, 2) == 3
-    with pytest.raises(ConfigError, match="-j is -1"):
-        number_of_processes(-1, 10, 1)
+    assert number_of_processes(0, 10_000, 1) == 6
+    assert number_of_processes(0, 10_000, 2) == 3

@@ -21,7 +21,7 @@ def run_folders(make_result, tmp_path):
 def test_one_table_is_printed_for_several_run_folders(run_folders, capsys):
     main(run_folders)
     out = capsys.readouterr().out
-    assert "plain CAM (mark)" in out and "SGAN" in out and out.count("Results on toy") == 1
+    assert "plain CAM (reference)" in out and "SGAN" in out and out.count("Results on toy") == 1
 
 
 def test_the_table_can_be_markdown(run_folders, capsys):

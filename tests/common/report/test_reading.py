@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from common.report.reading import class_tables, missing_parts, read_against_marks
+from common.report.reading import class_tables, missing_parts, read_against_reference
 from common.report.table import build_tables
 
 
@@ -11,14 +11,14 @@ def test_the_best_method_is_read_against_the_marks_of_its_column(make_result):
         make_result(method=name, miou=value)
         for name, value in (("CAM x saliency", 55.0), ("SGAN", 54.0), ("SMAF", 58.5), ("fully supervised", 70.0))
     ]
-    assert read_against_marks(build_tables(results)[0]) == [
+    assert read_against_reference(build_tables(results)[0]) == [
         "pseudo label (train): SMAF is best with 58.5, 3.5 above CAM x saliency, 11.5 below fully supervised."
     ]
 
 
 def test_without_marks_or_without_methods_nothing_is_claimed(make_result):
-    assert read_against_marks(build_tables([make_result(method="SGAN")])[0]) == []
-    assert read_against_marks(build_tables([make_result(method="plain CAM")])[0]) == []
+    assert read_against_reference(build_tables([make_result(method="SGAN")])[0]) == []
+    assert read_against_reference(build_tables([make_result(method="plain CAM")])[0]) == []
 
 
 def test_class_values_are_means_over_seeds_and_absent_classes_stay_absent(make_result):

@@ -23,7 +23,7 @@ COLUMNS = {
 WIDTH = 168
 
 
-def chain_picture(examples: Sequence[Example], rows: int = 3) -> np.ndarray:
+def chain_sheet(examples: Sequence[Example], rows: int = 3) -> np.ndarray:
     """A sheet (uint8 RGB) with one row per example and the columns that the examples have."""
     chosen = [columns_of(example) for example in examples[:rows]]
     shared = [title for title in COLUMNS.values() if all(title in row for row in chosen)]

@@ -1,0 +1,74 @@
+"""One table of what each ingredient of a method adds to its label maps: its variants, each with one or several seeds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.errors import ConfigError
+from common.method.labels import Labels, Score
+from common.method.method import Method, Variant
+from common.method.pictures import Pictures
+from common.method.report import results_below
+from common.method.reproduce import run_stage
+from common.method.segmentation import Segmentation
+from common.method.settings import with_values
+from common.report.table import build_tables
+from common.report.table_text import format_text
+
+
+def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[str]) -> None:
+    """Train, map, label and score every variant with every seed below ``<out>/ablation``, then print the table.
+
+    Variants that train the same networks share them. What is complete is skipped.
+
+    Raises:
+        ConfigError: there is no such variant.
+    """
+    unknown = [name for name in names if name not in method.variants]
+    if unknown or not method.variants:
+        raise ConfigError(f"{method.name} has no variant {', '.join(unknown)}; there is {', '.join(method.variants)}")
+    folder = Path(settings.out) / "ablation"
+    runs = []
+    for seed in seeds:
+        for name in names or list(method.variants):
+            variant = method.variants[name]
+            run = folder / f"{name}_seed{seed}"
+            if variant.network_of:
+                share_trainings(method, settings, folder / f"{variant.network_of}_seed{seed}", run, variant)
+            run_variant(method, settings, run, seed, variant)
+            runs.append(run)
+    # The reference rows of the chain head the table, where they are there.
+    reference = Path(settings.chain.reference_out) if settings.chain.reference else None
+    shown = [reference / "results.json"] if reference and (reference / "results.json").is_file() else []
+    for table in build_tables(results_below([*(file.parent for file in shown), *runs])):
+        print("\n" + format_text(table))
+
+
+def run_variant(method: Method, settings: Any, run: Path, seed: int, variant: Variant) -> None:
+    """Every stage up to the scores of the label maps."""
+    values = {"report.method": variant.row, "engine.seed": seed, **variant.values}
+    changed = method.within(with_values(settings, values), run)
+    for stage in method.stages:
+        if not isinstance(stage, (Score, Pictures, Segmentation)):
+            run_stage(method, stage, changed)
+        if isinstance(stage, Labels) and stage is method.labels:
+            return
+
+
+def share_trainings(method: Method, settings: Any, source: Path, target: Path, variant: Variant) -> None:
+    """Give a variant the finished trainings of another one: copied whole, or not at all."""
+    for training in method.trainings:
+        if variant.trainings and training.name not in variant.trainings:
+            continue
+        place = training.folder(method.within(settings, source))
+        wanted = target / place.relative_to(source)
+        if not place.is_dir() or wanted.exists():
+            continue
+        part = wanted.with_name(f"{wanted.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(place, part)
+        part.rename(wanted)

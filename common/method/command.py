@@ -1,0 +1,166 @@
+"""The commands of a method, from its declaration: every stage, reproduce, ablation, bench."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from common.commands import Command, Flag, command_help, overview, parse_command
+from common.errors import ConfigError
+from common.method.method import Method
+from common.method.settings import with_chain_weights
+from common.method.stage import Stage
+
+WEIGHTS = Flag(
+    ("--weights",), "--chain.weights", "WEIGHTS", "initial weights of the chain's backbones: a file, or imagenet"
+)
+REPRODUCE = "every stage, DeepLab-v2, the reference rows beside them, one report; what is complete is skipped"
+ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
+BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
+UNTIL = ("labels", "segmentation", "report")
+
+
+def run_method(method: Method, argv: Sequence[str] | None = None, program: str = "") -> int:
+    """Run what the arguments ask for: ``STAGE [STAGE ...] [CONFIG] [flags]``, reproduce, ablation or bench.
+
+    Several stages in one call save the start of a process each; the first that fails ends the call.
+
+    Raises:
+        ConfigError: there is no such stage, or an argument is wrong.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    program = program or f"-m common.method {method.name}"
+    known = {stage.name: stage for stage in method.commands}
+    chain: dict[str, tuple[str, Callable[[Method, Command, str, list[str]], int]]] = {
+        "reproduce": (REPRODUCE, run_reproduce),
+        "ablation": (ABLATION, run_ablation),
+        "bench": (BENCH, run_bench),
+    }
+    texts = {stage.name: stage.text for stage in method.commands} | {name: text for name, (text, _) in chain.items()}
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(overview(program, {name: command_of(method, text) for name, text in texts.items()}))
+        return 0
+    if arguments and arguments[0] in chain:
+        name = arguments.pop(0)
+        text, run = chain[name]
+        return run(method, command_of(method, text, of_chain=name != "bench"), f"{program} {name}", arguments)
+    stages = list(itertools.takewhile(known.__contains__, arguments))
+    if not stages:
+        raise ConfigError(f"say which stages to run: python {program} {' | '.join(texts)} -c CONFIG (--help explains)")
+    text = ", then ".join(texts[name] for name in stages)
+    return run_stages(method, [known[name] for name in stages], text, program, arguments[len(stages) :])
+
+
+def command_of(method: Method, text: str, of_chain: bool = False) -> Command:
+    """A command as the shared command line takes it."""
+    of_stages, of_chains = method.configs
+    config = of_chains if of_chain else of_stages
+    return Command(
+        text,
+        method.settings,
+        run=lambda settings: 0,
+        flags=(WEIGHTS,),
+        aliases=method.aliases,
+        find_config=(lambda settings: config) if config else None,
+        folder=method.home,
+    )
+
+
+def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str, arguments: list[str]) -> int:
+    """Stages one after another; with GPUS in the environment each in so many processes."""
+    command = command_of(method, text)
+    names = [stage.name for stage in stages]
+    title = f"{program} {' '.join(names)}"
+    if wants_help(title, command, arguments):
+        return 0
+    if int(os.environ.get("GPUS") or 1) > 1 and "WORLD_SIZE" not in os.environ:
+        return launch(method, names, arguments)
+    settings = settings_of(title, command, arguments)
+    for stage in stages:
+        status = stage.run(settings)
+        if status:
+            return status
+    return 0
+
+
+def launch(method: Method, stages: Sequence[str], arguments: Sequence[str]) -> int:
+    """Every stage in GPUS processes of this machine."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", os.environ["GPUS"]]
+    for stage in stages:
+        done = subprocess.run([*torchrun, "-m", "common.method", method.name, stage, *arguments], check=False)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+def run_reproduce(method: Method, command: Command, program: str, arguments: list[str]) -> int:
+    from common.method.reproduce import reproduce
+
+    until = taken(arguments, "--until") or ["report"]
+    if until not in [[one] for one in UNTIL]:
+        raise ConfigError(f"--until is {' '.join(until)}; use one of {', '.join(UNTIL)}")
+    if not wants_help(program, command, arguments):
+        reproduce(method, settings_of(program, command, arguments), until[0])
+    return 0
+
+
+def run_ablation(method: Method, command: Command, program: str, arguments: list[str]) -> int:
+    from common.method.ablation import ablate
+
+    seeds, variants = taken(arguments, "--seeds") or ["0"], taken(arguments, "--variants")
+    if not all(seed.isdecimal() for seed in seeds):
+        raise ConfigError(f"--seeds is {' '.join(seeds)}; give numbers, as in --seeds 0 1 2")
+    if not wants_help(program, command, arguments):
+        ablate(method, settings_of(program, command, arguments), [int(seed) for seed in seeds], variants)
+    return 0
+
+
+def run_bench(method: Method, command: Command, program: str, arguments: list[str]) -> int:
+    from common.method.bench import bench_method
+
+    if not wants_help(program, command, arguments):
+        settings = settings_of(
+            program, command, [*arguments, *([] if "--max-steps" in arguments else ["--max-steps", "3"])]
+        )
+        bench_method(method.name, settings)
+    return 0
+
+
+def settings_of(program: str, command: Command, arguments: Sequence[str]) -> Any:
+    """The settings, with the chain's initial weights where the configuration names none."""
+    return with_chain_weights(parse_command(program, command, arguments))
+
+
+def wants_help(program: str, command: Command, arguments: Sequence[str]) -> bool:
+    """Print the help of a command where the arguments ask for it."""
+    if not {"-h", "--help"} & set(arguments):
+        return False
+    stage = program.split()[-1]
+    print(command_help(program.removesuffix(stage).strip(), stage, command))
+    return True
+
+
+def taken(arguments: list[str], flag: str) -> list[str]:
+    """Take a flag and the words that follow it out of the arguments; the words."""
+    if flag not in arguments:
+        return []
+    place = arguments.index(flag)
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :]))
+    del arguments[place : place + 1 + len(words)]
+    return words
+
+
+def entry(method: Method, *stages: str) -> Callable[[], int]:
+    """``main`` of an entry file of a paper's README: one or several stages."""
+    return partial(run_entry, method, stages)
+
+
+def run_entry(method: Method, stages: Sequence[str], argv: Sequence[str] | None = None) -> int:
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_method(method, [*stages, *arguments], Path(sys.argv[0]).name)

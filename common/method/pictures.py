@@ -1,0 +1,135 @@
+"""The kind of stage that shows what became of a few images: the panels of every method, and those that a method adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from common.cam.files import Cams
+from common.data.dataset import ListedImages, Part
+from common.data.images import read_label_map
+from common.data.layout import DatasetLayout
+from common.data.palette import colour_label_map
+from common.data.sampling import Sample
+from common.data.showing import most_classes
+from common.method.labels import Labels, ReadMaps
+from common.method.stage import Stage
+from common.report.examples import write_class_names, write_example
+from common.report.html import Example, Panel
+from common.visual.overlay import cam_overlay
+
+
+class Pictured(NamedTuple):
+    """One image and what there is of it.
+
+    Attributes:
+        sample: ``id``, ``image`` (uint8 RGB, H x W x 3), ``tags`` (float32, C) and, where there are any, ``saliency`` and
+            ``mask`` (uint8, H x W).
+        position: its place in the list.
+        cams: its maps.
+    """
+
+    sample: Sample
+    position: int
+    cams: Cams
+
+
+# (settings, dataset, image) -> the panels that a method adds, shown after image and saliency.
+Panels = Callable[[Any, DatasetLayout, Pictured], Iterable[Panel]]
+
+
+def no_panels(settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterable[Panel]:
+    return ()
+
+
+def one_kind(settings: Any) -> Sequence[Any]:
+    return (settings,)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pictures(Stage):
+    """Write ``examples/<id>/`` of ``report.pictures`` images: those with the most classes, which show the problem best.
+
+    Attributes:
+        labels: whose maps and label maps are shown.
+        kinds: settings -> the settings of every set of label maps that is shown.
+        panels: what the method adds.
+        split: list of the images; maps of another list than the one the stages worked on are computed now.
+        positive: maps may be signed and small: their positive part is shown, relative to its maximum.
+    """
+
+    labels: Labels
+    name: str = "pictures"
+    kinds: Callable[[Any], Sequence[Any]] = one_kind
+    panels: Panels = no_panels
+    split: str = ""
+
+    def run(self, settings: Any) -> int:
+        if not settings.report.pictures:
+            return 0
+        layout, split = self.layout(settings), self.split or settings.split
+        listed = layout.ids(split)
+        ids = most_classes(layout, listed, settings.report.pictures)
+        parts: list[Part] = ["tags"]
+        parts += ["saliency"] if layout.saliency.is_dir() else []
+        parts += ["mask"] if layout.masks.is_dir() else []
+        images = ListedImages(layout, listed, parts)
+        folder = self.labels.report_folder(settings)
+        for image_id, cams in zip(ids, self.cams(settings, layout, ids, split), strict=True):
+            pictured = Pictured(images.read(image_id), listed.index(image_id), cams)
+            write_example(folder, Example(image_id, list(self.all_panels(settings, layout, pictured))))
+        write_class_names(folder, layout.classes)
+        print(f"pictures: {folder / 'examples'}")
+        return 0
+
+    def cams(self, settings: Any, layout: DatasetLayout, ids: Sequence[str], split: str) -> list[Cams]:
+        maps = self.labels.maps
+        if split != settings.split:
+            return maps.of_images(settings, layout, ids)
+        read = ReadMaps(maps.folder(settings), maps.suffix, self.labels.values)
+        return [read(image_id) for image_id in ids]
+
+    def all_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+        """Image, saliency, the method's own, a map per tag, every kind of label map, truth."""
+        sample = pictured.sample
+        yield Panel("image", sample["image"])
+        if "mask" in sample:
+            yield Panel("ground truth", colour_label_map(sample["mask"]))
+        if "saliency" in sample:
+            yield Panel("saliency", sample["saliency"])
+        yield from self.panels(settings, layout, pictured)
+        for key, heat in zip(pictured.cams.keys, pictured.cams.maps, strict=True):
+            yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
+        for kind in self.kinds(settings):
+            chosen = self.labels.chosen(kind)
+            maker = self.labels.maker(chosen, layout)
+            label_map = maker.rule(maker.evidence(sample["id"], pictured.cams))
+            row, column = self.labels.row(chosen), self.labels.column(chosen)
+            yield Panel(f"{column}: {row}", colour_label_map(label_map))
+
+
+def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """The positive part of a map h x w over an image uint8 H x W x 3, its maximum in red."""
+    import cv2
+
+    positive = np.clip(heat, 0, None).astype(np.float32)
+    positive = (
+        positive / max(float(positive.max()), 1e-12)
+        if positive.max() > 1 or heat.shape != image.shape[:2]
+        else positive
+    )
+    if heat.shape != image.shape[:2]:
+        positive = cv2.resize(positive, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return cam_overlay(image, np.clip(positive, 0, 1))
+
+
+def prediction_panels(folders: Sequence[tuple[str, Any]], image_id: str) -> Iterator[Panel]:
+    """Title and folder of label maps -> the panels of those that hold the image."""
+    for title, folder in folders:
+        path = folder / f"{image_id}.png"
+        if path.is_file():
+            yield Panel(title, colour_label_map(read_label_map(path)))

@@ -1,0 +1,103 @@
+"""The end of a chain: one table of all its results, and the report with curves, pictures and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.data.images import read_label_map
+from common.data.palette import colour_label_map
+from common.engine.metric_file import read_metrics
+from common.errors import DataError
+from common.files import atomic_write, read_json
+from common.report.curves import Curve
+from common.report.examples import FOLDER, read_class_names, read_examples
+from common.report.html import Example, Panel, ReportInput, write_report
+from common.report.metrics import training_curves
+from common.report.picture import chain_sheet
+from common.report.results import Result, read_results
+from common.report.table import REFERENCE_ROWS, build_tables
+from common.report.table_text import format_text
+from common.visual.panels import png_bytes
+
+REPORT, PICTURE = "report.html", "picture.png"
+SWEEP = "threshold_sweep.json"
+FIRST_ROWS = ("all background", "plain CAM", "CAM x saliency")
+
+
+def write_chain_report(title: str, description: str, folders: Sequence[Path], path: Path) -> None:
+    """Print the table of all results below ``folders`` and write the report, and one picture of the chain beside it.
+
+    Args:
+        folders: of the reference rows and of the method, or of one chain per seed.
+        path: the report.
+
+    Raises:
+        DataError: there is no result.
+    """
+    results = results_below(folders)
+    order = [*FIRST_ROWS, *(one.method for one in results if one.method not in REFERENCE_ROWS), "fully supervised"]
+    methods = list(dict.fromkeys(order))
+    for table in build_tables(results, methods):
+        print("\n" + format_text(table))
+    shown = sorted({found.parent for folder in folders for found in folder.rglob(FOLDER)})
+    examples = [with_predictions(example, folders) for example in read_examples(shown)]
+    write_report(
+        path,
+        ReportInput(
+            title=title,
+            description=description,
+            results=results,
+            examples=examples,
+            curves=curves_below(folders),
+            class_names=read_class_names(shown),
+            methods=methods,
+        ),
+    )
+    if examples:
+        sheet = png_bytes(chain_sheet(examples))
+        atomic_write(path.with_name(PICTURE), lambda file: file.write(sheet))
+    print(f"\nreport: {path}")
+
+
+def results_below(folders: Sequence[Path]) -> list[Result]:
+    """All records of the runs in ``folders``, each file once."""
+    files = dict.fromkeys(path.resolve() for folder in folders for path in sorted(folder.rglob("results.json")))
+    if not files:
+        raise DataError(f"no results.json in {', '.join(map(str, folders))}; run the stages first")
+    return [result for path in files for result in read_results(path)]
+
+
+def curves_below(folders: Sequence[Path]) -> list[Curve]:
+    """Training curves of all networks, and the threshold sweeps."""
+    logs = {log.parent: log for folder in folders for log in sorted(folder.rglob("metrics.jsonl"))}
+    curves = training_curves({run_name(run, folders): read_metrics(log) for run, log in logs.items()})
+    sweeps = {file.parent: read_json(file) for folder in folders for file in sorted(folder.rglob(SWEEP))}
+    lines = {run_name(run, folders): (sweep["thresholds"], sweep["miou"]) for run, sweep in sweeps.items()}
+    return [*curves, Curve("Background threshold, training list", "threshold", "mIoU in %", lines)] if lines else curves
+
+
+def run_name(run: Path, folders: Sequence[Path]) -> str:
+    """A run folder as a curve's name: its place below the folder of its chain, without what all have in common."""
+    for folder in folders:
+        if run.is_relative_to(folder):
+            parts = [part for part in run.relative_to(folder).parts if part not in ("models", "train", "scores")]
+            return "/".join([folder.name, *parts])
+    return run.name
+
+
+def with_predictions(example: Example, folders: Sequence[Path]) -> Example:
+    """The example with the predictions of every segmentation network, before and after the CRF."""
+    panels = list(example.panels)
+    for kind, title in (("label", "DeepLab-v2"), ("crf", "DeepLab-v2 + CRF")):
+        for folder in folders:
+            for path in sorted(folder.glob(f"deeplabv2/features/*/*/*/{kind}/{example.id}.png")):
+                experiment = path.parents[3].name.replace("_", " ")
+                panels.append(Panel(f"{title}: {experiment}", colour_label_map(read_label_map(path))))
+    return Example(example.id, panels)
+
+
+def report_of(settings: Any) -> tuple[str, str]:
+    """Title and first paragraph of a chain's report."""
+    return settings.chain.title or "From image tags to a segmentation model", settings.chain.description

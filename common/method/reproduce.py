@@ -1,0 +1,98 @@
+"""From image tags to the rows of the results table: every stage of a method, DeepLab-v2 on its label maps, one report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common.data.toy import ToyConfig, make_toy
+from common.errors import ConfigError
+from common.method.labels import Labels, Score
+from common.method.method import LabelSet, Method
+from common.method.reference import ReferenceRows
+from common.method.report import REPORT, report_of, write_chain_report
+from common.method.segmentation import Job, Segmentation, StageError, job_of_labels, job_of_masks
+from common.method.settings import with_values
+from common.method.stage import Stage
+
+
+def reproduce(method: Method, settings: Any, until: str = "report") -> None:
+    """The whole chain; what is complete is skipped, so the same command continues a stopped one.
+
+    Args:
+        until: ``labels`` stops before DeepLab-v2, ``segmentation`` before the report.
+
+    Raises:
+        ConfigError: torchrun started several processes; only single stages share their work.
+        StageError: images of a stage failed.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "the chain runs in one process; start its stages one by one with torchrun, by the names that --help lists"
+        )
+    make_missing_toy_set(settings)
+    with contextlib.ExitStack() as context:
+        if settings.chain.reference and until == "report":
+            context.enter_context(ReferenceRows(settings))
+        for stage in stages_of_chain(method):
+            run_stage(method, stage, settings)
+        if until == "labels":
+            return
+        for job in segmentations(method, settings):
+            job.run()
+    if until == "report":
+        title, description = report_of(settings)
+        write_chain_report(title, description, chain_folders(method, settings), Path(settings.out) / REPORT)
+
+
+def stages_of_chain(method: Method) -> Iterator[Stage]:
+    """The stages in order; scores follow their labels at once, and the default segmentation has a job per set of labels."""
+    declared = method.of_kind(Segmentation)
+    for stage in method.commands:
+        if isinstance(stage, Score) or (isinstance(stage, Segmentation) and stage not in declared):
+            continue
+        yield stage
+
+
+def run_stage(method: Method, stage: Stage, settings: Any) -> None:
+    """One stage; the labels that go on to DeepLab-v2 once for every set of label maps."""
+    kinds = [settings]
+    if isinstance(stage, Labels) and stage is method.labels:
+        kinds = [with_values(settings, one.values) for one in method.label_sets(settings) if not one.masks]
+    for kind in kinds:
+        print(f"\n# {method.name}: {stage.name}", flush=True)
+        status = stage.run(kind)
+        if status:
+            raise StageError(f"images of the stage {stage.name} failed; mend what it says, then run the chain again")
+        if isinstance(stage, Labels):
+            print(stage.score(kind).line())
+
+
+def segmentations(method: Method, settings: Any) -> list[Job]:
+    """A training of DeepLab-v2 for every set of label maps that it learns from; none where the method declares its own."""
+    if method.of_kind(Segmentation) or not settings.chain.segmentation:
+        return []
+    return [job_of(method, settings, one) for one in method.label_sets(settings) if one.segmented or one.masks]
+
+
+def job_of(method: Method, settings: Any, label_set: LabelSet) -> Job:
+    if label_set.masks:
+        return job_of_masks(settings)
+    chosen = with_values(settings, label_set.values)
+    return job_of_labels(chosen, method.labels, label_set.segmentation, label_set.suffix)
+
+
+def make_missing_toy_set(settings: Any) -> None:
+    """The generated dataset, where the configuration wants it and nobody has made it yet."""
+    if settings.data.dataset == "toy" and not (Path(settings.data.root) / "JPEGImages").is_dir():
+        make_toy(Path(settings.data.root), ToyConfig())
+
+
+def chain_folders(method: Method, settings: Any) -> list[Path]:
+    """Where the results of a chain lie: the reference rows, the run, and a place of its own for the scores of labels."""
+    reference = [Path(settings.chain.reference_out)] if settings.chain.reference else []
+    folders = [*reference, Path(settings.out), *(method.labels.report_folder(kind) for kind in method.kinds(settings))]
+    return list(dict.fromkeys(folders))

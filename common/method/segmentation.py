@@ -1,0 +1,137 @@
+"""The kind of stage that trains the segmentation network on label maps, tests it and refines its predictions.
+
+The segmentation trainer stands beside the methods and is not imported from here: its commands are called as a user would.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import ToolboxError
+from common.method.labels import Labels
+from common.method.stage import Stage
+
+SEGMENTER = "deeplabv2.main"
+CEILING = "fully supervised"
+
+
+class StageError(ToolboxError):
+    """Images of a stage failed."""
+
+    exit_status = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of the segmentation network, with its test and its CRF.
+
+    Attributes:
+        config: its configuration.
+        out: folder of all such jobs of a run.
+        experiment: name of this one in output paths.
+        row: row of the results table.
+        label_folder: label maps to learn from; None for the dataset's masks.
+        saliency_source: what made the saliency maps behind them, or ``none``.
+        settings: seed, device, workers, dataset and weights, as flags.
+    """
+
+    config: str
+    out: Path
+    experiment: str
+    row: str
+    label_folder: Path | None
+    saliency_source: str
+    flags: Sequence[str] = ()
+
+    def arguments(self) -> list[str]:
+        """Flags of the trainer's commands."""
+        arguments = ["-c", self.config, "--out", str(self.out), "--experiment", self.experiment]
+        arguments += ["--report.method", self.row, "--report.saliency_source", self.saliency_source]
+        arguments += ["--label-dir", str(self.label_folder)] if self.label_folder else []
+        return [*arguments, *self.flags]
+
+    def run(self) -> None:
+        """Train, test, refine; what is complete is skipped."""
+        for command in ("train", "test", "crf"):
+            call(SEGMENTER, [command, *self.arguments()])
+
+    def outputs(self, kind: str) -> list[Path]:
+        """Folders ``<out>/<kind>/<experiment>/<network>/<split>`` that are there."""
+        return sorted((self.out / kind / self.experiment).glob("*/*"))
+
+
+def call(module: str, arguments: Sequence[str]) -> None:
+    """Run what ``python -m module arguments`` would run, in this process: a start of its own would cost it seconds.
+
+    Raises:
+        StageError: some of its images failed; it has named them.
+        ToolboxError, SystemExit: as the command raises them (a stop signal ends it with a checkpoint).
+    """
+    shown = shlex.join(["python", "-m", module, *arguments])
+    print(f"\n$ {shown}", flush=True)
+    started = time.perf_counter()
+    status = importlib.import_module(module).main(list(arguments))
+    if status:
+        raise StageError(
+            f"the stage `{shown}` ended with status {status}; mend what it says, then run the chain again: it continues"
+        )
+    print(f"({time.perf_counter() - started:.0f} s)", flush=True)
+
+
+def shared_flags(settings: Any) -> list[str]:
+    """Seed, device, workers, dataset and initial weights as the trainer's flags."""
+    engine, chain = settings.engine, settings.chain
+    flags = ["--seed", str(engine.seed), "--device", engine.device, "--workers", str(engine.workers)]
+    flags += ["--root", settings.data.root]
+    return [*flags, "--weights", chain.weights] if chain.weights else flags
+
+
+def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str = "") -> Job:
+    """The training on the label maps of a stage."""
+    folder, chosen = labels.folder(settings), labels.chosen(settings)
+    source = settings.report.saliency_source if labels.uses_saliency(settings) else "none"
+    row = labels.row(chosen) + suffix
+    config = config or settings.chain.segmentation
+    name = folder.name if not suffix else f"{folder.name}_{Path(config).stem}"
+    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, shared_flags(settings))
+
+
+def job_of_masks(settings: Any) -> Job:
+    """The training on the dataset's own masks: the ceiling."""
+    flags = shared_flags(settings)
+    out = Path(settings.out) / "deeplabv2"
+    return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, "none", flags)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segmentation(Stage):
+    """Train DeepLab-v2 on the label maps of a stage; then test and CRF on the validation list.
+
+    Attributes:
+        labels: where the label maps come from.
+        predicts: another list to predict with the trained network, e.g. ``train`` for a second round; empty for none.
+    """
+
+    labels: Labels
+    name: str = "segment"
+    predicts: str = ""
+
+    def run(self, settings: Any) -> int:
+        self.labels.made(settings)
+        job = job_of_labels(settings, self.labels)
+        job.run()
+        if self.predicts:
+            call(SEGMENTER, ["test", *job.arguments(), "--split", self.predicts])
+        return 0
+
+    def predictions(self, settings: Any, split: str = "") -> Path:
+        """Folder of the predicted label maps of a list."""
+        job, wanted = job_of_labels(settings, self.labels), split or self.predicts
+        found = [folder for folder in job.outputs("features") if folder.name == wanted]
+        return found[0] / "label" if found else job.out / "features" / job.experiment / wanted / "label"
