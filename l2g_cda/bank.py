@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -188,7 +187,7 @@ class ForegroundBank:
     """
 
     def __init__(self, objects: Mapping[int, Sequence[Foreground]]) -> None:
-        self.objects = {number: list(found) for number, found in objects.items() if found}
+        self.objects = {number: found for number, found in objects.items() if found}
         if not self.objects:
             raise DataError("the bank of objects is empty; make it from labels with objects to cut out (make_bank.py)")
 
@@ -197,12 +196,37 @@ class ForegroundBank:
         return [number for number in np.flatnonzero(tags == 0).tolist() if number in self.objects]
 
 
-def read_bank(folder: Path, n_classes: int, *, with_saliency: bool = True) -> ForegroundBank:
+class ObjectFiles(Sequence[Foreground]):
+    """The objects of a class, each read when it is asked for."""
+
+    def __init__(self, folder: Path, number: int, names: Sequence[str], with_saliency: bool) -> None:
+        self.paths = [resolve_inside(folder / str(number), name) for name in names]
+        self.number, self.with_saliency = number, with_saliency
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: Any) -> Any:
+        """An object, which must show its class and nothing else."""
+        path = self.paths[place]
+        foreground = read_foreground(path)
+        if self.with_saliency and foreground.saliency is None:
+            raise DataError(f"{path} has no saliency; make the bank with saliency or set cda.mask to labels")
+        shown = foreground.seg[foreground.seg != 0]
+        if (shown != self.number + 1).any():
+            raise DataError(
+                f"{path} is filed under class {self.number} but shows label {shown.max()}; make the bank again"
+            )
+        return foreground
+
+
+def read_bank(folder: Path, n_classes: int, *, with_saliency: bool = True, lazily: bool = False) -> ForegroundBank:
     """Read a bank made by ``make_bank.py``, or a published one (``seg_fg_dirs.npy`` and pickled objects).
 
     Args:
         n_classes: classes of the dataset, without the background.
         with_saliency: every object must have a saliency map.
+        lazily: objects are read when they are asked for, for a look at a few.
 
     Raises:
         DataError: there is no bank, it is of another dataset, or an object is broken or lacks its saliency.
@@ -214,23 +238,13 @@ def read_bank(folder: Path, n_classes: int, *, with_saliency: bool = True) -> Fo
             f"{folder} has objects of class {foreign[0]}, but the dataset has classes 0..{n_classes - 1}; "
             "make a bank for this dataset"
         )
-    read: Callable[[int, str], Foreground] = partial(read_checked, folder, with_saliency)
+    files = {number: ObjectFiles(folder, number, names, with_saliency) for number, names in index.items()}
+    if lazily:
+        return ForegroundBank(files)
     with ThreadPoolExecutor(READERS) as pool:
         return ForegroundBank(
-            {number: list(pool.map(read, [number] * len(names), names)) for number, names in index.items()}
+            {number: list(pool.map(found.__getitem__, range(len(found)))) for number, found in files.items()}
         )
-
-
-def read_checked(folder: Path, with_saliency: bool, number: int, name: str) -> Foreground:
-    """An object that is filed under class ``number``, which it must show and nothing else."""
-    path = resolve_inside(folder / str(number), name)
-    foreground = read_foreground(path)
-    if with_saliency and foreground.saliency is None:
-        raise DataError(f"{path} has no saliency; make the bank with saliency or set cda.mask to labels")
-    shown = foreground.seg[foreground.seg != 0]
-    if (shown != number + 1).any():
-        raise DataError(f"{path} is filed under class {number} but shows label {shown.max()}; make the bank again")
-    return foreground
 
 
 def read_index(folder: Path) -> dict[int, list[str]]:

@@ -1,201 +1,242 @@
-"""What follows the trainings: attention maps, random-walk maps, pseudo labels, scores."""
+"""L2G with suppression, attention and online pasting (CDA), as a declaration."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from common.baseline.cams import ids_by_size
+import numpy as np
+from torch import device as Device
+from torch import nn
+
+from common.cam.inference import PyramidLoader
 from common.config import config_to_dict
 from common.data.dataset import ListedImages
-from common.data.layout import DatasetLayout, open_layout
-from common.engine.inference import STAGE_FILE, OutputFolder, StageReport, images_to_files
-from common.engine.session import Session, start_session
-from common.errors import ConfigError, DataError
-from common.files import read_json, write_json
-from common.metrics.folder import evaluate_folder
-from common.metrics.scores import compute_scores, restrict_truth
-from common.metrics.selection import score_labels
-from common.models.weights import file_fingerprint
-from common.report.record import Evaluated, floor_result, list_name, make_result
-from common.report.results import Result, add_results
-from l2g_cda.config import L2GConfig
-from l2g_cda.labels.pseudo import make_pseudo_labels
-from l2g_cda.labels.sweep import attention_samples, threshold_matrices
-from l2g_cda.maps import (
-    AFFINITY_FOLDER,
-    AttentionInference,
-    AttentionWriter,
-    PyramidReader,
-    RandomWalkInference,
-    ScoreInference,
-    inference_settings,
-    write_random_walk,
+from common.data.layout import DatasetLayout
+from common.data.sampling import SampleKey
+from common.errors import DataError
+from common.files import atomic_write
+from common.method.files import Files, record_of
+from common.method.labels import Labels, ReadMaps, Score
+from common.method.maps import Compute, Load, Maps, Write
+from common.method.method import Method, Variant
+from common.method.pictures import Pictured
+from common.method.stage import inside, never
+from common.method.steps import StepBench
+from common.report.html import Panel
+from common.visual.panels import png_bytes
+from l2g_cda import bank, maps
+from l2g_cda.bench import made_up_batch, published_form
+from l2g_cda.network import ClassProbabilities, L2GNetwork
+from l2g_cda.objects import write_foreground
+from l2g_cda.pasting import paste
+from l2g_cda.settings import ALIASES, FOLDER, L2GSettings
+from l2g_cda.training import BASE, PASTING, pasted_views
+from l2g_cda.views import normaliser
+
+VOC, TOY = FOLDER / "configs" / "voc.yaml", FOLDER / "configs" / "toy.yaml"
+
+
+
+# The maps
+
+
+def maps_network(settings: L2GSettings, network: nn.Module) -> nn.Module:
+    """The source of the maps that are asked for."""
+    return network if settings.cam.values == "scores" else ClassProbabilities(cast(L2GNetwork, network)).eval()
+
+
+def load_pyramid(settings: L2GSettings, images: ListedImages) -> Load:
+    return PyramidLoader(images, settings.cam, normaliser(settings.views.normalisation))
+
+
+def maps_of(
+    inference: type[maps.ScoreInference], settings: L2GSettings, network: nn.Module, device: Device
+) -> Compute:
+    return inference(maps_network(settings, network), settings.cam, device)
+
+
+def irn_writer(settings: L2GSettings) -> Write:
+    """``cam_npy_irn/<id>.npy`` beside ``cam_npy_aff/<id>.npy``."""
+    out = Path(settings.out)
+    return lambda path, found: maps.write_irn(
+        out / maps.IRN_FOLDER / path.relative_to(out / maps.AFFINITY_FOLDER), found
+    )
+
+
+def l2g_maps(inference: type[maps.ScoreInference], **slots: Any) -> Maps:
+    """Maps of the last training's global network; ``slots`` fill those in which the two kinds differ."""
+    return Maps(
+        training=PASTING,
+        checkpoint=lambda settings: settings.cam.checkpoint,
+        load=load_pyramid,
+        compute=partial(maps_of, inference),
+        decides=lambda settings: {"normalisation": settings.views.normalisation},
+        **slots,
+    )
+
+
+CAM = l2g_maps(
+    maps.AttentionInference,
+    write=maps.write_attention,
+    beside=lambda settings: maps.AttentionWriter(
+        Path(settings.out), CAM.folder(settings), settings.cam.threshold
+    ),
+    text="attention maps",
 )
-from l2g_cda.models.bodies import describe_initial_weights
-from l2g_cda.models.network import ClassProbabilities, L2GNetwork, build_network
-from l2g_cda.models.published import load_published
-from l2g_cda.train import finished_checkpoint, stage_engine
-
-# Background scores that ``labels.choose_threshold`` tries.
-THRESHOLDS = tuple(number / 100 for number in range(1, 91))
-
-
-def trained_network(config: L2GConfig, layout: DatasetLayout) -> tuple[L2GNetwork | ClassProbabilities, Path]:
-    """The global network in eval mode, as the source of the maps asked for, and the file it was read from.
-
-    Raises:
-        CheckpointError: the file is missing or of another network.
-    """
-    path = Path(config.maps.checkpoint) if config.maps.checkpoint else finished_checkpoint(config, layout)
-    # The checkpoint covers every tensor, so the initial weights need not be at hand.
-    network = build_network(dataclasses.replace(config.body, weights=""), layout.n_classes)
-    load_published(network, path)
-    source = network if config.maps.values == "scores" else ClassProbabilities(network)
-    return source.eval(), path
+RANDOM_WALK = l2g_maps(
+    maps.RandomWalkInference,
+    name="random_walk",
+    write=maps.write_affinity,
+    beside=irn_writer,
+    suffix=".npy",
+    folder=inside(maps.AFFINITY_FOLDER),
+    in_chain=never,
+    text="maps for random-walk refinement, in AffinityNet's and IRN's forms",
+)
 
 
-def map_settings(config: L2GConfig, layout: DatasetLayout, checkpoint: Path) -> dict[str, Any]:
-    """Everything the maps depend on, without what only sets the pace."""
-    return {
-        "checkpoint": f"{checkpoint.name} sha256:{file_fingerprint(checkpoint)}",
-        "body": config_to_dict(config.body),
-        "normalisation": config.views.normalisation,
-        "scales": list(config.maps.scales),
-        "values": config.maps.values,
-        "precision": config.maps.precision,
-        "images": str(layout.images),
-        "split": config.split,
+# The labels
+
+
+def row_of(settings: L2GSettings) -> str:
+    """The row of the results table: L2G and what is added to it, unless the settings say another."""
+    backbone = settings.backbone
+    attention = "SE" if backbone.attention == "se" else f"{backbone.attention} attention"
+    added = {
+        "suppression": backbone.suppression != "none",
+        attention: backbone.attention != "none",
+        "CDA": settings.pasting.epochs > 0,
     }
+    return settings.report.method or " + ".join(["L2G", *(name for name, is_on in added.items() if is_on)])
 
 
-def compute_attention(config: L2GConfig) -> StageReport:
-    """Write ``ms/attention/<id>_<c>.png`` and ``cam_png/<id>.png`` for every image of the list."""
-    layout = open_layout(config.data)
-    with start_session(config.engine.device) as session:
-        network, checkpoint = trained_network(config, layout)
-        settings = map_settings(config, layout, checkpoint)
-        write = AttentionWriter(config.attention_folder, config.maps.threshold)
-        # The label maps are written last, so that they say which images are complete.
-        labelled = settings | {"threshold": config.maps.threshold}
-        output = OutputFolder(config.out / "cam_png", ".png", labelled, config.force)
-        inference = AttentionInference(network, inference_settings(config.maps), session.device)
-        report = write_maps(config, layout, session, inference, write, output)
-        session.on_main(lambda: write_json(config.attention_folder / STAGE_FILE, settings))
-    return report
+def label_folder(settings: L2GSettings) -> Path:
+    out, folder = Path(settings.out), settings.labels.folder
+    return Path(folder.replace("{root}", settings.data.root).replace("{name}", out.name)) if folder else out / "labels"
 
 
-def compute_random_walk(config: L2GConfig) -> StageReport:
-    """Write ``cam_npy_aff/<id>.npy`` and ``cam_npy_irn/<id>.npy``, for AffinityNet and IRN."""
-    layout = open_layout(config.data)
-    with start_session(config.engine.device) as session:
-        network, checkpoint = trained_network(config, layout)
-        settings = map_settings(config, layout, checkpoint)
-        output = OutputFolder(config.out / AFFINITY_FOLDER, ".npy", settings, config.force)
-        inference = RandomWalkInference(network, inference_settings(config.maps), session.device)
-        return write_maps(config, layout, session, inference, write_random_walk, output)
+def rule_record(settings: L2GSettings) -> dict[str, Any]:
+    return {name: value for name, value in config_to_dict(settings.labels).items() if name != "folder"}
 
 
-def write_maps(
-    config: L2GConfig,
-    layout: DatasetLayout,
-    session: Session,
-    inference: ScoreInference,
-    write: Callable[[Path, Any], None],
-    output: OutputFolder,
-) -> StageReport:
-    """The loop of both kinds of maps over the images of the list."""
-    ids = ids_by_size(layout, layout.ids(config.split))
-    images = ListedImages(layout, ids, parts={"tags"})
-    return images_to_files(
-        ids,
-        PyramidReader(images, config.maps.scales, config.views.normalisation),
-        write,
-        output,
-        session,
-        compute=inference,
-        batch_size=inference.config.batch_size,
-        workers=config.engine.workers,
-        title="score maps",
-    )
+LABEL = Labels(
+    maps=CAM,
+    values=maps.byte_shares,
+    thresholds=tuple(number / 100 for number in range(1, 91)),
+    decides=rule_record,
+    row=row_of,
+    uses_saliency=lambda settings: True,
+    folder=label_folder,
+    text="pseudo labels from attention maps",
+)
+SCORE = Score(labels=LABEL, text="score the pseudo labels against the masks of the list")
 
 
-def make_labels(config: L2GConfig) -> StageReport:
-    """Write the pseudo labels of the list, with the threshold of the configuration or the best of a sweep.
-
-    Raises:
-        DataError: there are no attention maps yet.
-    """
-    layout = open_layout(config.data)
-    threshold = sweep_threshold(config, layout) if config.labels.choose_threshold else config.labels.threshold
-    return make_pseudo_labels(
-        layout,
-        layout.ids(config.split),
-        config.attention_folder,
-        config.label_folder,
-        threshold,
-        force=config.force,
-        workers=config.engine.workers,
-    )
+# The bank of objects, and pictures
 
 
-def sweep_threshold(config: L2GConfig, layout: DatasetLayout) -> float:
-    """The background score that is best against the masks of the list; the sweep goes to ``threshold_sweep.json``."""
-    ids = layout.ids(config.split)
-    labels, names = score_labels(layout.classes, config.score_classes)
-    samples = attention_samples(layout, ids, config.attention_folder)
-    matrices = threshold_matrices(samples, ids, THRESHOLDS, layout.n_classes + 1)
-    miou = [100 * compute_scores(restrict_truth(matrix, labels), names).mean_iou for matrix in matrices]
-    best = THRESHOLDS[miou.index(max(miou))]
-    sweep = {"thresholds": THRESHOLDS, "miou": miou, "best": best, "n_images": len(ids)}
-    write_json(config.out / "threshold_sweep.json", sweep)
-    print(f"background threshold {best:.2f}: {max(miou):.1f} mIoU, the best of {len(miou)} against {len(ids)} masks")
-    return best
+def bank_record(settings: L2GSettings, layout: DatasetLayout) -> dict[str, Any]:
+    sources = {"labels": settings.bank.labels, "cams": settings.bank.cams}
+    made_from = {kind: record for kind, folder in sources.items() if folder and (record := record_of(Path(folder)))}
+    return {"sources": config_to_dict(settings.bank), "made_from": made_from, "dataset": layout.name}
 
 
-def score_pseudo_labels(config: L2GConfig) -> Result:
-    """Score the pseudo labels against the masks of the list; adds the record, and the floor's, to ``results.json``.
-
-    Raises:
-        ConfigError: ``labels.saliency_source`` is not said.
-        DataError: there are no pseudo labels yet.
-    """
-    if not config.labels.saliency_source:
-        raise ConfigError("labels.saliency_source is empty: say which network and data made the saliency maps")
-    stage_file = config.label_folder / STAGE_FILE
-    if not stage_file.exists():
-        raise DataError(f"no pseudo labels in {config.label_folder}; run the label stage first")
-    layout = open_layout(config.data)
-    ids = layout.ids(config.split)
-    evaluation = evaluate_folder(
-        layout.mask_path, lambda image_id: config.label_folder / f"{image_id}.png", ids, layout.n_classes + 1
-    )
-    evaluated = Evaluated(config.split, evaluation.n_images, config.out, config.engine.seed, config.score_classes)
-    chosen = config.labels.choose_threshold
-    result = make_result(
-        evaluation.matrix,
-        layout,
-        evaluated,
-        method=config.method_name,
-        stage="pseudo label",
-        steps=trained_steps(config, len(ids)),
-        threshold=read_json(stage_file)["threshold"],
-        threshold_choice=f"best on {list_name(layout, config.split)} against its masks" if chosen else "fixed",
-        initial_weights=describe_initial_weights(config.body),
-        saliency_source=config.labels.saliency_source,
-        tags_given=True,
-    )
-    add_results(config.results, [floor_result(evaluation.matrix, layout, evaluated, stage="pseudo label"), result])
-    return result
+def bank_names(settings: L2GSettings, layout: DatasetLayout) -> list[str]:
+    settings.bank.require_sources()
+    return bank.object_names(bank.ObjectReader(layout, settings.bank), layout.ids(settings.split))
 
 
-def trained_steps(config: L2GConfig, n_images: int) -> dict[str, int]:
-    """Optimiser steps of each training."""
-    if config.maps.checkpoint:
-        return {"given network": 0}
-    steps = {"base": stage_engine(config, "base", n_images).end_step}
-    if config.pasting.epochs:
-        steps["pasting"] = stage_engine(config, "pasting", n_images).end_step
-    return steps
+BANK = Files(
+    name="bank",
+    names=bank_names,
+    make=lambda settings, layout: bank.ObjectReader(layout, settings.bank),
+    write=write_foreground,
+    suffix=bank.SUFFIX,
+    decides=bank_record,
+    clear=lambda settings: bank.remove_bank(Path(settings.cda.bank)),
+    finish=lambda settings, layout, names: bank.write_index(Path(settings.cda.bank), names, layout.classes),
+    folder=lambda settings: Path(settings.cda.bank),
+    in_chain=lambda settings: settings.pasting.epochs > 0 and bool(settings.bank.labels or settings.bank.cams),
+    text="cut out the objects that the second training pastes",
+)
+
+
+def picture_names(settings: L2GSettings, layout: DatasetLayout) -> list[str]:
+    """``<id>_<class number>`` of all maps that are there; images without are passed over, as published."""
+    folder, ids = CAM.folder(settings), layout.ids(settings.split)
+    there = {image_id: tags for image_id, tags in layout.read_tags(ids).items() if (folder / f"{image_id}.npz").is_file()}
+    names = [f"{image_id}_{number}" for image_id, tags in there.items() for number in np.flatnonzero(tags)]
+    if not names:
+        raise DataError(f"no attention map of any listed image in {folder}; run the stage cam first")
+    return names
+
+
+RES = Files(
+    name="res",
+    names=picture_names,
+    make=lambda settings, layout: maps.AttentionPicture(layout, ReadMaps(CAM.folder(settings), CAM.suffix, None)),
+    write=lambda path, picture: atomic_write(path, lambda file: file.write(png_bytes(picture))),
+    decides=lambda settings, layout: {"maps": CAM.made(settings)},
+    folder=inside("ms", "accu_att_zoom"),
+    in_chain=never,
+    text="attention maps as pictures",
+)
+
+
+def pasted_panels(settings: L2GSettings, layout: DatasetLayout, pictured: Pictured) -> Iterable[Panel]:
+    """The image with the object it gets in the first epoch of the second training, and the saliency map with it."""
+    if not settings.pasting.epochs or not Path(settings.cda.bank).is_dir():
+        return
+    sample = pictured.sample
+    placement = pasted_views(settings, layout, lazily=True).drawn(sample, SampleKey(0, pictured.position))
+    if placement is not None:
+        image, saliency = paste(sample["image"], sample["saliency"], placement, settings.cda.channels)
+        yield Panel("pasted", image)
+        yield Panel("pasted, saliency", saliency)
+
+
+# The rows of the ablation
+
+SE, FULL = "L2G + suppression + SE", "L2G + suppression + SE + CDA"
+ALONE = {"pasting.epochs": 0}
+
+
+def pasting_variant(row: str, labels: str, channels: str, network_of: str = "se", **values: Any) -> Variant:
+    return Variant(row, {"cda.labels": labels, "cda.channels": channels, **values}, network_of, ("base",))
+
+
+LEARNING, PROBABILITIES = {"optimizer.train_added": True}, {"cam.values": "probabilities"}
+VARIANTS = {
+    "l2g": Variant("L2G", {**ALONE, "backbone.attention": "none", "backbone.suppression": "none"}),
+    "suppression": Variant("L2G + suppression", {**ALONE, "backbone.attention": "none"}),
+    "se": Variant(SE, ALONE),
+    "cda": pasting_variant(FULL, "published", "published"),
+    "repaired_labels": pasting_variant(f"{FULL}, tags repaired", "repaired", "published"),
+    "repaired_channels": pasting_variant(f"{FULL}, colours repaired", "published", "repaired"),
+    "repaired_pasting": pasting_variant(f"{FULL}, both repaired", "repaired", "repaired"),
+    "repaired_learning": Variant(f"{SE} that learn", {**ALONE, **LEARNING}),
+    "probabilities": Variant(f"{SE}, maps of probabilities", {**ALONE, **PROBABILITIES}, "se"),
+    "repaired_all": pasting_variant(
+        f"{FULL}, all repaired, maps of probabilities",
+        *("repaired", "repaired", "repaired_learning"),
+        **{**LEARNING, **PROBABILITIES},
+    ),
+}
+
+METHOD = Method(
+    name="l2g_cda",
+    settings=L2GSettings,
+    stages=(BANK, BASE, PASTING, CAM, LABEL, SCORE, RANDOM_WALK, RES),
+    aliases=ALIASES,
+    panels=pasted_panels,
+    variants=VARIANTS,
+    bench=StepBench(
+        published=published_form,
+        batch=lambda settings, n_classes: made_up_batch(settings.views, settings.engine.batch_size, n_classes),
+    ),
+    configs=(VOC, TOY),
+    home=FOLDER.parent,
+)

@@ -227,6 +227,12 @@ class PastedTwins(SeededDataset):
         image, merged = paste(sample["image"], sample["saliency"], placement, self.config.channels)
         return sample | {"image": image, "saliency": merged, "tags": with_class(sample["tags"], number)}
 
+    def drawn(self, sample: Sample, key: SampleKey) -> Placement | None:
+        """What the pasted twin of an item gets; None when the bank has nothing for it."""
+        rng = self.twin_rng(key.epoch, key.index)
+        chosen = self.draw_object(sample["tags"], rng)
+        return None if chosen is None else self.placement(sample["saliency"], chosen[1], rng)
+
     def placement(self, saliency: Bytes, foreground: Foreground, rng: Random) -> Placement:
         """Where the object goes in an image with this saliency map (uint8, H x W)."""
         config = self.config

@@ -1,30 +1,20 @@
-"""Scores of attention or CAM files at many background thresholds, with the published definitions (l2g_cda spec, section 7)."""
+"""The published scores of maps at many background thresholds: ``evaluate.py`` and ``evaluate_mthr`` (l2g_cda spec, section 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from common.data.images import read_label_map
-from common.data.layout import DatasetLayout
-from common.data.palette import IGNORE_LABEL
-from common.errors import DataError
 from common.metrics.confusion import Matrix
-from common.metrics.folder import sum_over_images
-from common.metrics.sweep import CamSample, checked_thresholds, matrices_of_thresholds, winner_counts
-from l2g_cda.labels.pseudo import AttentionScores
-from l2g_cda.labels.random_walk_files import read_random_walk
 
 Floats = npt.NDArray[np.float64]
-Load = Callable[[str], CamSample]
 
-VOC_THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
-COCO_THRESHOLDS = (0.2, 0.3)
+# Over- and under-activation: the thresholds whose false positives come nearest to these multiples of the best one's.
+OVER, UNDER = 1.6, 0.6
 
 
 @dataclass(frozen=True)
@@ -52,56 +42,27 @@ class ClassScores:
         return self.share(self.hits, self.hits + self.false)
 
     @staticmethod
-    def share(part: Floats, whole: Floats) -> Floats:
-        return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
+    def share(part: Floats, of: Floats) -> Floats:
+        """part / of for counts [n], NaN where there is nothing to divide by."""
+        return np.divide(part, of, out=np.full_like(part, np.nan), where=of > 0)
 
 
 def class_scores(matrix: Matrix) -> ClassScores:
-    """The counts of a confusion matrix [n, n + 1] (rows: truth)."""
+    """The counts of a confusion matrix, int64 [n, n + 1] (rows: truth)."""
     n_labels = matrix.shape[0]
     hits = np.diag(matrix[:, :n_labels]).astype(np.float64)
     return ClassScores(hits, matrix.sum(axis=1) - hits, matrix[:, :n_labels].sum(axis=0) - hits)
 
 
-def threshold_matrices(
-    load: Load, ids: Sequence[str], thresholds: Sequence[float], n_labels: int, workers: int | None = None
-) -> list[Matrix]:
-    """One confusion matrix int64 [n, n + 1] per threshold; every image is read once.
-
-    Args:
-        load: the truth and the maps of an id; called from several threads.
-        thresholds: background scores, strictly ascending.
-
-    Raises:
-        DataError: there is no image, or a file is missing or does not fit (the message names the image).
-    """
-    edges = checked_thresholds(thresholds)
-
-    def count(image_id: str) -> npt.NDArray[np.int64]:
-        try:
-            return winner_counts(load(image_id), edges, n_labels, IGNORE_LABEL)
-        except DataError as error:
-            raise DataError(f"image {image_id}: {error}") from error
-
-    return matrices_of_thresholds(sum_over_images(count, ids, workers))
-
-
-def attention_samples(layout: DatasetLayout, ids: Sequence[str], folder: Path) -> Load:
-    """Truth and attention PNGs of an image."""
-    scores = AttentionScores(layout, layout.read_tags(ids), folder)
-    return lambda image_id: CamSample(read_label_map(layout.mask_path(image_id)), *scores(image_id))
-
-
-def random_walk_samples(layout: DatasetLayout, folder: Path) -> Load:
-    """Truth and random-walk file of an image."""
-    return lambda image_id: CamSample(read_label_map(layout.mask_path(image_id)), *read_random_walk(folder, image_id))
-
-
 def sweep_record(matrix: Matrix, threshold: float, names: Sequence[str]) -> dict[str, Any]:
-    """What ``evaluate_mthr`` appends to ``result.txt`` for one threshold.
+    """What ``evaluate_mthr`` writes to ``result.txt`` for one threshold.
 
     Fractions; the lists hold texts with two decimals, in label order. The published field TN really counts false
     negatives; it keeps its name.
+
+    Args:
+        matrix: int64 [n, n + 1].
+        names: of all labels, background first.
     """
     scores = class_scores(matrix)
     return {
@@ -119,5 +80,63 @@ def sweep_record(matrix: Matrix, threshold: float, names: Sequence[str]) -> dict
 
 
 def nan_mean(values: Floats) -> float:
-    """Mean of the numbers among ``values``; NaN without any."""
+    """Mean of the numbers among ``values`` [n]; NaN without any."""
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+@dataclass(frozen=True)
+class CamQuality:
+    """Scores of one threshold.
+
+    Attributes:
+        threshold: the background score; None for label maps, which have none.
+        miou: percent; the plain mean over all labels, where a label without any pixel counts 0.
+        false_positive, false_negative: false pixels over the union, mean over the classes without background.
+        foreground_iou: mean IoU without the background, a fraction.
+        class_iou: percent, per label.
+    """
+
+    threshold: float | None
+    miou: float
+    false_positive: float
+    false_negative: float
+    foreground_iou: float
+    class_iou: tuple[float, ...]
+
+    def line(self) -> str:
+        threshold = "" if self.threshold is None else f"threshold {self.threshold:.2f}: "
+        return (
+            f"{threshold}mIoU {self.miou:.3f}, FP {self.false_positive:.4f}, FN {self.false_negative:.4f}, "
+            f"foreground {100 * self.foreground_iou:.3f}"
+        )
+
+
+def cam_quality(matrix: Matrix, threshold: float | None) -> CamQuality:
+    """The scores of one confusion matrix, int64 [n, n + 1]."""
+    scores = class_scores(matrix)
+    union = scores.hits + scores.missed + scores.false
+    iou, false_positive, false_negative = (
+        np.nan_to_num(scores.share(part, union)) for part in (scores.hits, scores.false, scores.missed)
+    )
+    return CamQuality(
+        threshold=threshold,
+        miou=float(100 * iou.mean()),
+        false_positive=float(false_positive[1:].mean()),
+        false_negative=float(false_negative[1:].mean()),
+        foreground_iou=float(iou[1:].mean()),
+        class_iou=tuple((100 * iou).tolist()),
+    )
+
+
+def best_quality(sweep: Sequence[CamQuality]) -> CamQuality:
+    """The one with the largest mIoU; the first on ties."""
+    return max(sweep, key=lambda quality: quality.miou)
+
+
+def activation_thresholds(sweep: Sequence[CamQuality]) -> tuple[CamQuality, CamQuality]:
+    """Over- and under-activated: false positives nearest to 1.6 and to 0.6 times those of the best."""
+    best = best_quality(sweep).false_positive
+    over, under = (
+        min(sweep, key=lambda quality: abs(quality.false_positive - factor * best)) for factor in (OVER, UNDER)
+    )
+    return over, under

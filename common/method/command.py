@@ -23,6 +23,7 @@ WEIGHTS = Flag(
 REPRODUCE = "every stage, DeepLab-v2, the reference rows beside them, one report; what is complete is skipped"
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
+TRAIN = "train"
 UNTIL = ("labels", "segmentation", "report")
 
 
@@ -36,13 +37,15 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = program or f"-m common.method {method.name}"
-    known = {stage.name: stage for stage in method.commands}
+    known = {stage.name: [stage] for stage in method.commands}
+    # Several trainings, one after another.
+    known.setdefault(TRAIN, list(method.trainings))
     chain: dict[str, tuple[str, Callable[[Method, Command, str, list[str]], int]]] = {
         "reproduce": (REPRODUCE, run_reproduce),
         "ablation": (ABLATION, run_ablation),
         "bench": (BENCH, run_bench),
     }
-    texts = {stage.name: stage.text for stage in method.commands} | {name: text for name, (text, _) in chain.items()}
+    texts = {name: ", then ".join(stage.text for stage in stages) for name, stages in known.items()} | {name: text for name, (text, _) in chain.items()}
     if arguments and arguments[0] in ("-h", "--help"):
         print(overview(program, {name: command_of(method, text) for name, text in texts.items()}))
         return 0
@@ -50,11 +53,12 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
         name = arguments.pop(0)
         text, run = chain[name]
         return run(method, command_of(method, text, of_chain=name != "bench"), f"{program} {name}", arguments)
-    stages = list(itertools.takewhile(known.__contains__, arguments))
-    if not stages:
+    words = list(itertools.takewhile(known.__contains__, arguments))
+    if not words:
         raise ConfigError(f"say which stages to run: python {program} {' | '.join(texts)} -c CONFIG (--help explains)")
-    text = ", then ".join(texts[name] for name in stages)
-    return run_stages(method, [known[name] for name in stages], text, program, arguments[len(stages) :])
+    text = ", then ".join(texts[word] for word in words)
+    stages = [stage for word in words for stage in known[word]]
+    return run_stages(method, stages, text, program, arguments[len(words) :])
 
 
 def command_of(method: Method, text: str, of_chain: bool = False) -> Command:
