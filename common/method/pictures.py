@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from common.cam.files import Cams
 from common.data.dataset import ListedImages, Part
-from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample
@@ -59,7 +59,6 @@ class Pictures(Stage):
         kinds: settings -> the settings of every set of label maps that is shown.
         panels: what the method adds.
         split: list of the images; maps of another list than the one the stages worked on are computed now.
-        positive: maps may be signed and small: their positive part is shown, relative to its maximum.
     """
 
     labels: Labels
@@ -113,23 +112,9 @@ class Pictures(Stage):
 
 
 def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """The positive part of a map h x w over an image uint8 H x W x 3, its maximum in red."""
-    import cv2
-
+    """The positive part of a map h x w over an image uint8 H x W x 3; a map that exceeds 1 is divided by its maximum."""
     positive = np.clip(heat, 0, None).astype(np.float32)
-    positive = (
-        positive / max(float(positive.max()), 1e-12)
-        if positive.max() > 1 or heat.shape != image.shape[:2]
-        else positive
-    )
+    positive /= max(1.0, float(positive.max(initial=0)))
     if heat.shape != image.shape[:2]:
         positive = cv2.resize(positive, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     return cam_overlay(image, np.clip(positive, 0, 1))
-
-
-def prediction_panels(folders: Sequence[tuple[str, Any]], image_id: str) -> Iterator[Panel]:
-    """Title and folder of label maps -> the panels of those that hold the image."""
-    for title, folder in folders:
-        path = folder / f"{image_id}.png"
-        if path.is_file():
-            yield Panel(title, colour_label_map(read_label_map(path)))

@@ -1,27 +1,82 @@
-"""A file holds one idea and can be read in one sitting."""
+"""A file holds one idea: it can be read in one sitting, and it is either worth opening or used in several places."""
 
-import pytest
-
-from tests.guards.source import all_files, read
+from tests.guards.modules import Project
+from tests.guards.source import METHODS, Sources, all_sources, is_entry, package_of, package_sources, require_none
 
 PACKAGE_LINES = 300
 TEST_LINES = 400
+LEAST_LINES = 50
+LEAST_IMPORTERS = 2
+METHOD_FILES = 12
+# Methods that may have more files, with the reason.
+MORE_FILES = {"l2g_cda": (14, "two networks, the pasting of objects and the bank they come from, beside the labels")}
 
 
-def line_limit(name: str) -> int:
-    return TEST_LINES if name.startswith("tests/") else PACKAGE_LINES
+def too_long(sources: Sources) -> list[str]:
+    limits = {name: TEST_LINES if name.startswith("tests/") else PACKAGE_LINES for name in sources}
+    lengths = {name: len(text.splitlines()) for name, text in sources.items()}
+    return [
+        f"{name}: {lengths[name]} lines, at most {limits[name]}" for name in sources if lengths[name] > limits[name]
+    ]
 
 
-def is_too_long(name: str, text: str) -> bool:
-    return len(text.splitlines()) > line_limit(name)
+def too_short(sources: Sources) -> list[str]:
+    """Files of few lines that one other file imports, or none; entry files are short by their nature."""
+    importers = Project(sources).importers()
+    return [
+        f"{name}: {len(text.splitlines())} lines, imported by {', '.join(sorted(importers[name])) or 'nothing'}"
+        for name, text in sources.items()
+        if len(text.splitlines()) < LEAST_LINES
+        and len(importers[name]) < LEAST_IMPORTERS
+        and not name.endswith(("/__init__.py", "/__main__.py"))
+        and not is_entry(text)
+    ]
 
 
-@pytest.mark.parametrize("name", all_files(".py"))
-def test_no_file_is_too_long(name):
-    assert not is_too_long(name, read(name)), f"{name} has more than {line_limit(name)} lines; split it by idea"
+def crowded(sources: Sources, methods: tuple[str, ...]) -> list[str]:
+    """Methods with too many files, ``__init__.py`` and entry files not counted."""
+    counts = {
+        method: sum(
+            package_of(name) == method and not name.endswith("/__init__.py") and not is_entry(text)
+            for name, text in sources.items()
+        )
+        for method in methods
+    }
+    limits = {method: MORE_FILES.get(method, (METHOD_FILES, ""))[0] for method in methods}
+    return [f"{method}: {n} files, at most {limits[method]}" for method, n in counts.items() if n > limits[method]]
 
 
-@pytest.mark.parametrize(("name", "limit"), [("common/engine/loop.py", 300), ("tests/common/test_files.py", 400)])
-def test_one_line_too_many_is_found(name, limit):
-    assert is_too_long(name, "\n" * (limit + 1))
-    assert not is_too_long(name, "\n" * limit)
+def test_no_file_is_too_long() -> None:
+    require_none(too_long(all_sources(".py")), "split it by idea")
+
+
+def test_no_file_is_too_short() -> None:
+    require_none(
+        too_short(package_sources()),
+        f"a file has {LEAST_LINES} lines or {LEAST_IMPORTERS} importers; put it where it is used",
+    )
+
+
+def test_no_method_has_too_many_files() -> None:
+    require_none(crowded(package_sources(), METHODS), "what every method needs belongs to common; merge by idea")
+
+
+def test_one_line_too_many_is_found() -> None:
+    sources = {"common/engine/loop.py": "\n" * 300, "tests/common/test_files.py": "\n" * 400}
+    assert too_long(sources) == []
+    assert len(too_long({name: text + "\n" for name, text in sources.items()})) == 2
+
+
+def test_a_short_file_with_one_importer_is_found() -> None:
+    short = {"sgan/paint.py": "x = 1\n", "sgan/model.py": "from sgan.paint import x\n" + "\n" * 50}
+    assert too_short(short) == ["sgan/paint.py: 1 lines, imported by sgan/model.py"]
+    assert too_short({**short, "sgan/paint.py": "x = 1\n" * 50}) == []
+    assert too_short({**short, "sgan/__init__.py": "from sgan import paint"}) == []
+    assert too_short({"sgan/train.py": 'if __name__ == "__main__":\n    main()\n'}) == []
+
+
+def test_one_file_too_many_is_found() -> None:
+    sources = {f"sgan/part{number}.py": "" for number in range(METHOD_FILES)}
+    others = {"sgan/__init__.py": "", "sgan/train.py": 'if __name__ == "__main__":\n    main()\n', "common/cam.py": ""}
+    assert crowded(sources | others, ("sgan", "sixth")) == []
+    assert crowded({**sources, **others, "sgan/tools/more.py": ""}, ("sgan",)) == ["sgan: 13 files, at most 12"]

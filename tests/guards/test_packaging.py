@@ -3,11 +3,22 @@
 import re
 import sys
 from fnmatch import fnmatch
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-import pytest
-
-from tests.guards.source import METHODS, PACKAGES, ROOT, files, imported_modules, package_files, read, setup
+from tests.guards.source import (
+    METHODS,
+    NOT_METHODS,
+    PACKAGES,
+    ROOT,
+    files,
+    imported_modules,
+    methods,
+    named_packages,
+    own_tops,
+    package_sources,
+    require_none,
+    setup,
+)
 
 # Distributions whose module has another name. TensorBoard is used through torch's writer.
 MODULES = {
@@ -40,38 +51,62 @@ def required() -> set[str]:
     return required_modules(setup()["options"]["install_requires"])
 
 
-@pytest.mark.parametrize("name", package_files(".py"))
-def test_every_import_is_a_declared_requirement(name):
-    tops = {module.split(".")[0] for module in third_party(imported_modules(read(name)))}
-    assert tops <= required(), "add it to install_requires in setup.cfg"
+def unnamed_packages(root: Path) -> list[str]:
+    """Folders of Python files at the top, besides the tests, that the installer does not look for."""
+    folders = [path for path in own_tops(root) if path.is_dir() and not path.name.startswith((".", "tests"))]
+    return [path.name for path in folders if path.name not in named_packages(root) and any(path.rglob("*.py"))]
 
 
-@pytest.mark.parametrize("module", sorted(required()))
-def test_every_requirement_is_used(module):
-    used = set().union(*(imported_modules(read(name)) for name in package_files(".py")))
-    assert any(name == module or name.startswith(f"{module}.") for name in used), "drop it from setup.cfg"
+def test_every_import_is_a_declared_requirement() -> None:
+    known = required()
+    missing = [
+        f"{name}: {module}"
+        for name, text in package_sources().items()
+        for module in sorted({module.split(".")[0] for module in third_party(imported_modules(text))} - known)
+    ]
+    require_none(missing, "add it to install_requires in setup.cfg")
 
 
-@pytest.mark.parametrize("name", package_files(".py"))
-def test_every_folder_with_modules_is_a_package(name):
-    folders = [folder for folder in PurePosixPath(name).parents if folder.parts]
-    missing = [str(folder) for folder in folders if not (ROOT / folder / "__init__.py").exists()]
-    assert missing == [], "without an __init__.py an installed toolbox lacks these folders"
+def test_every_requirement_is_used() -> None:
+    used = set().union(*map(imported_modules, package_sources().values()))
+    unused = [one for one in sorted(required()) if not any(f"{name}.".startswith(f"{one}.") for name in used)]
+    require_none(unused, "drop it from install_requires in setup.cfg")
 
 
-@pytest.mark.parametrize("package", [package for package in PACKAGES if (ROOT / package).is_dir()])
-def test_every_data_file_is_shipped(package):
-    suffixes = {path.suffix for path in (ROOT / package).rglob("*") if path.is_file()} - {".py", ".pyc", ".pyi"}
+def test_every_folder_with_modules_is_a_package() -> None:
+    folders = {folder for name in package_sources() for folder in PurePosixPath(name).parents if folder.parts}
+    missing = [str(folder) for folder in sorted(folders) if not (ROOT / folder / "__init__.py").exists()]
+    require_none(missing, "without an __init__.py an installed toolbox lacks these folders")
+
+
+def test_every_data_file_is_shipped() -> None:
     patterns = setup()["options.package_data"]["*"].split()
-    assert [name for name in files(package, *suffixes) if not is_shipped(name, patterns)] == []
+    existing = [package for package in PACKAGES if (ROOT / package).is_dir()]
+    suffixes = {path.suffix for package in existing for path in (ROOT / package).rglob("*") if path.is_file()}
+    data = [name for package in existing for name in files(package, *suffixes - {".py", ".pyc", ".pyi"})]
+    require_none(
+        [name for name in data if not is_shipped(name, patterns)], "add a pattern to package_data in setup.cfg"
+    )
 
 
-def test_every_package_is_found_by_the_installer():
-    assert {name.rstrip("*") for name in setup()["options.packages.find"]["include"].split()} == set(PACKAGES)
-    assert len(METHODS) == 5
+def test_every_package_is_found_by_the_installer() -> None:
+    assert set(NOT_METHODS) <= set(PACKAGES)
+    require_none(unnamed_packages(ROOT), "name the folder in options.packages.find in setup.cfg")
 
 
-def test_a_requirement_line_is_read_as_its_module():
+def test_a_sixth_method_needs_its_name_in_the_list_of_packages_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("common", "deeplabv2", "sixth", "tests"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "setup.cfg").write_text("[options.packages.find]\ninclude =\n    common*\n    deeplabv2*\n    later*\n")
+    assert unnamed_packages(tmp_path) == ["sixth"]
+    (tmp_path / "setup.cfg").write_text("[options.packages.find]\ninclude = common* deeplabv2* later* sixth*\n")
+    assert unnamed_packages(tmp_path) == []
+    assert methods(tmp_path) == ("sixth",)
+    assert set(METHODS) == {name for name in PACKAGES if (ROOT / name).is_dir()} - set(NOT_METHODS)
+
+
+def test_a_requirement_line_is_read_as_its_module() -> None:
     assert required_modules("torch>=2.4\nopencv-python>=4\njsonargparse[signatures]>=4; python_version<'4'\n") == {
         "torch",
         "cv2",
@@ -79,7 +114,7 @@ def test_a_requirement_line_is_read_as_its_module():
     }
 
 
-def test_a_foreign_import_is_told_from_ours_and_pythons():
+def test_a_foreign_import_is_told_from_ours_and_pythons() -> None:
     assert third_party(imported_modules("import os, skimage\nfrom common import files\nfrom PIL import Image")) == {
         "skimage",
         "PIL",
@@ -87,6 +122,6 @@ def test_a_foreign_import_is_told_from_ours_and_pythons():
     }
 
 
-def test_a_data_file_without_a_pattern_is_found():
+def test_a_data_file_without_a_pattern_is_found() -> None:
     assert is_shipped("deeplabv2/configs/voc.yaml", ["**/*.yaml"])
     assert not is_shipped("common/report/page.html", ["**/*.yaml"])
