@@ -55,7 +55,9 @@ class L2GBackbone(BackboneConfig):
         if self.name == "resnet38" and self.weights == "imagenet":
             raise ConfigError("torchvision has no resnet38; give the file of its weights as backbone.weights")
         if not 0 < self.suppression_share <= 1:
-            raise ConfigError(f"backbone.suppression_share is {self.suppression_share}; give a number in 0..1, e.g. 0.55")
+            raise ConfigError(
+                f"backbone.suppression_share is {self.suppression_share}; give a number in 0..1, e.g. 0.55"
+            )
 
 
 class AttentiveBottleneck(BottleneckBlock):

@@ -12,15 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from common.cam.files import Cams, find_cams, read_cams
+from common.config import config_to_dict
 from common.data.images import read_image, read_label_map, read_saliency
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
 from common.errors import ConfigError, DataError
 from common.files import read_json, resolve_inside, write_json
+from common.method.files import record_of
 from common.pseudo_labels.background import constant
 from common.pseudo_labels.labels import LabelMap, pseudo_label
-from l2g_cda.objects import SALIENT, Bytes, Foreground, Selection, cut_object, read_foreground, select_object
+from l2g_cda.objects import SALIENT, Foreground, Selection, cut_object, read_foreground, select_object
+from l2g_cda.views import Pixels
 
 INDEX, PUBLISHED_INDEX = "seg_fg_dirs.json", "seg_fg_dirs.npy"
 SUFFIX = ".npz"
@@ -35,38 +38,35 @@ class BankConfig:
     """What a bank of objects is made from, and which images may give an object.
 
     Args:
-        labels: folder of label maps ``<id>.png``; empty to take the labels from the CAMs.
-        cams: folder of CAM files (``.npy`` or ``.npz``).
-        threshold: background score that makes labels of CAMs.
-        saliency: the object's own saliency is cut from the dataset's maps, is 255 on its label, or is its CAM times 255.
+        label_maps: folder of label maps ``<id>.png``; empty to take the labels from the CAMs.
+        cam_files: folder of CAM files (``.npy`` or ``.npz``).
+        cam_threshold: background score that makes labels of CAMs.
+        object_saliency: is cut from the dataset's maps, is 255 on the object's label, or is its CAM times 255.
         least_share, largest_share: how much of the image the object may cover.
         least_salient: share of the object with saliency > 200 that it needs, as only that part is ever pasted; the
             published rule asks for nothing.
     """
 
-    labels: str = ""
-    cams: str = ""
-    threshold: float = 0.35
-    saliency: Literal["maps", "labels", "cams"] = "maps"
+    label_maps: str = ""
+    cam_files: str = ""
+    cam_threshold: float = 0.35
+    object_saliency: Literal["maps", "labels", "cams"] = "maps"
     least_share: float = 0.1
     largest_share: float = 0.7
     least_salient: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.saliency == "cams" and not self.cams:
-            raise ConfigError("bank.saliency cams takes the objects' saliency from CAM files: give bank.cams")
+        if self.object_saliency == "cams" and not self.cam_files:
+            raise ConfigError("bank.object_saliency cams takes the saliency from CAM files: give bank.cam_files")
         if not 0 <= self.least_share <= self.largest_share <= 1:
             raise ConfigError(
                 f"an object must cover between {self.least_share} and {self.largest_share} of its image; give shares in 0..1"
             )
 
-    def require_sources(self) -> None:
-        """Raise :class:`ConfigError` or :class:`DataError` where there is nothing to cut objects from."""
-        if not (self.labels or self.cams):
-            raise ConfigError("say what to cut objects from: bank.labels (label maps) or bank.cams (CAM files)")
-        for folder in filter(None, (self.labels, self.cams)):
-            if not Path(folder).is_dir():
-                raise DataError(f"folder {folder} does not exist; make the labels or CAMs first")
+    @property
+    def sources(self) -> list[Path]:
+        """The folders to cut objects from."""
+        return [Path(folder) for folder in (self.label_maps, self.cam_files) if folder]
 
 
 class ObjectReader:
@@ -98,20 +98,20 @@ class ObjectReader:
     def label_map(self, image_id: str) -> LabelMap:
         """uint8 H x W: read, or made of the CAMs."""
         n_classes = self.layout.n_classes
-        if not self.config.labels:
+        if not self.config.label_maps:
             keys, maps = self.read_cams(image_id)
-            return pseudo_label(maps, keys, constant(self.config.threshold, maps.shape[1:]))
-        label_map = read_label_map(resolve_inside(Path(self.config.labels), f"{image_id}.png"))
+            return pseudo_label(maps, keys, constant(self.config.cam_threshold, maps.shape[1:]))
+        label_map = read_label_map(resolve_inside(Path(self.config.label_maps), f"{image_id}.png"))
         wrong = label_map[(label_map > n_classes) & (label_map != IGNORE_LABEL)]
         if wrong.size:
             raise DataError(f"the label map of {image_id} has label {wrong[0]}; the dataset has {n_classes}")
         return label_map
 
-    def saliency(self, image_id: str, label_map: LabelMap, number: int) -> Bytes:
+    def saliency(self, image_id: str, label_map: LabelMap, number: int) -> Pixels:
         """uint8 H x W for the object of class ``number`` in a label map uint8 H x W."""
-        if self.config.saliency == "maps":
+        if self.config.object_saliency == "maps":
             return read_saliency(self.layout.saliency_path(image_id))
-        if self.config.saliency == "labels":
+        if self.config.object_saliency == "labels":
             return np.where(label_map == number + 1, np.uint8(255), np.uint8(0))
         keys, maps = self.read_cams(image_id)
         found = np.flatnonzero(keys == number)
@@ -122,15 +122,22 @@ class ObjectReader:
         return np.rint(255 * np.clip(maps[found[0]], 0, 1)).astype(np.uint8)
 
     def read_cams(self, image_id: str) -> Cams:
-        return read_cams(find_cams(Path(self.config.cams), image_id))
+        return read_cams(find_cams(Path(self.config.cam_files), image_id))
 
 
-def object_names(reader: ObjectReader, ids: Sequence[str]) -> list[str]:
+def names_of_objects(layout: DatasetLayout, config: BankConfig, ids: Sequence[str]) -> list[str]:
     """``<class number>/<id>`` of the images that give an object, and of those that cannot be read, which then fail by name.
 
     Raises:
-        DataError: not one image is fit.
+        ConfigError: nothing is given to cut objects from.
+        DataError: it does not exist, or not one image is fit.
     """
+    reader = ObjectReader(layout, config)
+    if not config.sources:
+        raise ConfigError("say what to cut objects from: bank.label_maps or bank.cam_files (--labels, --cams)")
+    for folder in config.sources:
+        if not folder.is_dir():
+            raise DataError(f"folder {folder} does not exist; make the labels or CAMs first")
 
     def name_of(image_id: str) -> str | None:
         try:
@@ -143,13 +150,18 @@ def object_names(reader: ObjectReader, ids: Sequence[str]) -> list[str]:
         names = [name for name in pool.map(name_of, ids) if name is not None]
     unreadable = [name for name in names if name.startswith(f"{UNREADABLE}/")]
     if len(names) == len(unreadable):
-        config = reader.config
         example = f" (e.g. {unreadable[0].partition('/')[2]})" if unreadable else ""
         raise DataError(
             f"none of {len(ids)} images gives an object: {len(names)} cannot be read{example}, the others do not show exactly "
             f"one class on {config.least_share:g} to {config.largest_share:g} of their area"
         )
     return names
+
+
+def sources_record(layout: DatasetLayout, config: BankConfig) -> dict[str, Any]:
+    """Everything the objects depend on, with the records of the stages that made the label maps and CAMs."""
+    made_from = [record for folder in config.sources if (record := record_of(folder))]
+    return {"bank": config_to_dict(config), "made_from": made_from, "dataset": layout.name}
 
 
 def write_index(folder: Path, names: Sequence[str], classes: Sequence[str]) -> None:

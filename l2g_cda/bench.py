@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 
 from common.method.steps import Form
-from l2g_cda.losses import EPSILON, L2GStep
-from l2g_cda.network import L2GNetwork, LocalToGlobal, PairScores, Scores, exchange
+from l2g_cda.losses import MAXIMUM_EPSILON, L2GStep
+from l2g_cda.network import L2GNetwork, LocalToGlobal, PairScores, ScoreMaps, exchange
 from l2g_cda.views import ViewConfig
 
 
@@ -29,16 +29,16 @@ class OneByOne(nn.Module):
         """As :meth:`LocalToGlobal.forward`."""
         per_image = len(patches) // len(images)
         local = [exchange_first(self.pair.local_network, group) for group in patches.split(per_image)]
-        joined = Scores(torch.cat([one.maps for one in local]), torch.cat([one.logits for one in local]))
+        joined = ScoreMaps(torch.cat([one.maps for one in local]), torch.cat([one.logits for one in local]))
         return PairScores(exchange_first(self.pair.global_network, images), joined)
 
 
-def exchange_first(network: L2GNetwork, images: Tensor) -> Scores:
+def exchange_first(network: L2GNetwork, images: Tensor) -> ScoreMaps:
     """What the network computes of images N x 3 x H x W (normalised RGB), in the published order."""
     taps = network.backbone.taps(images)
     features = exchange(taps.conv6, network.affinity(images, taps))
     maps = network.fc8(taps.conv6) + conv2d(features, network.fc8.weight)
-    return Scores(maps, maps[:, : network.n_classes].mean(dim=(2, 3)))
+    return ScoreMaps(maps, maps[:, : network.n_classes].mean(dim=(2, 3)))
 
 
 class PublishedStep(L2GStep):
@@ -56,37 +56,39 @@ class PublishedStep(L2GStep):
         for patch, image in enumerate(batch["boxes"][:, 0].long().tolist()):
             scores = maps[patch].clamp(min=0)
             for number in range(n_classes + 1):
-                scores[number] = scores[number] / (scores[number].max() + EPSILON)
+                scores[number] = scores[number] / (scores[number].max() + MAXIMUM_EPSILON)
                 if number < n_classes and batch["tags"][image, number] == 0:
                     scores[number] = 0
             order = scores.argsort(dim=0, descending=True, stable=True)
             for number in range(n_classes + 1):
                 is_class = number < n_classes
-                keeps_value = self.config.background == "value" and not is_class
+                keeps_value = self.config.background_target == "value" and not is_class
                 strength = scores[number] if keeps_value else scores[number] > self.config.background_threshold
-                target[patch, number] = (order[0] == number) * strength * (salient[patch] if is_class else 1 - salient[patch])
+                target[patch, number] = (
+                    (order[0] == number) * strength * (salient[patch] if is_class else 1 - salient[patch])
+                )
         return target
 
 
 def published_form(form: Form) -> Form:
     """The same step the published way."""
     step = cast(L2GStep, form.step)
-    loops = PublishedStep(step.config, step.crop_size, step.stride, step.accumulate)
+    loops = PublishedStep(step.config, step.patch_side, step.stride, step.accumulate)
     return Form(OneByOne(cast(LocalToGlobal, form.network)), loops, form.batch)
 
 
-def made_up_batch(views: ViewConfig, n_images: int, n_classes: int) -> dict[str, Any]:
+def noise_batch(views: ViewConfig, n_images: int, n_classes: int) -> dict[str, Any]:
     """Noise as images, in the form of :func:`l2g_cda.views.collate`: the time of a step does not depend on what is seen."""
     generator = torch.Generator().manual_seed(0)
     side, patches = views.input_size, views.patches
-    starts = torch.randint(0, side - views.crop_size + 1, (n_images, patches, 2), generator=generator)
+    starts = torch.randint(0, side - views.patch_side + 1, (n_images, patches, 2), generator=generator)
     places = torch.arange(n_images).repeat_interleave(patches)[:, None]
     tags = (torch.rand(n_images, n_classes, generator=generator) < 0.1).float()
     tags[:, 0] = 1
     return {
         "image": torch.randn(n_images, 3, side, side, generator=generator),
         "saliency": torch.rand(n_images, 1, side, side, generator=generator),
-        "boxes": torch.cat([places, starts.flatten(0, 1), starts.flatten(0, 1) + views.crop_size], dim=1).float(),
+        "boxes": torch.cat([places, starts.flatten(0, 1), starts.flatten(0, 1) + views.patch_side], dim=1).float(),
         "tags": tags,
         "patch_tags": tags.repeat_interleave(patches, 0),
     }

@@ -7,34 +7,36 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, mse_loss, multilabel_soft_margin_loss
+from torch.nn.functional import interpolate, mse_loss
 from torchvision.ops import roi_align
 
 from common.engine.losses import Losses
 from common.errors import ConfigError
+from common.method.plain_cam import classification_loss
 from l2g_cda.network import PairScores
 from l2g_cda.views import cut_patches
 
-EPSILON = 1e-8
+# Keeps divisions by a maximum of 0 finite.
+MAXIMUM_EPSILON = 1e-8
 
 # What the target's background channel holds where background wins: an indicator (VOC) or the winning value (COCO).
 BackgroundRule = Literal["indicator", "value"]
 
 
 @dataclass
-class LossConfig:
+class L2GLoss:
     """What the global network learns from the local one.
 
     Args:
         distillation_weight: factor of the distillation (VOC 10, COCO 30).
         background_threshold: winners at or below it are no target at all (VOC 0.001, COCO 0.1).
-        background: value of the target's background channel: indicator (VOC) or value (COCO).
+        background_target: value of the target's background channel: indicator (VOC) or value (COCO).
         global_weight: factor of the global network's own classification loss; as published it is computed for the log only.
     """
 
     distillation_weight: float = 10.0
     background_threshold: float = 0.001
-    background: BackgroundRule = "indicator"
+    background_target: BackgroundRule = "indicator"
     global_weight: float = 0.0
 
     def __post_init__(self) -> None:
@@ -49,13 +51,13 @@ class L2GStep:
 
     Args:
         config: targets and weights.
-        crop_size: side of a patch, in pixels.
+        patch_side: side of a patch, in pixels.
         stride: view size divided by map size of the global network.
         accumulate: batches per optimiser step. The distillation is not divided by it (as published).
     """
 
-    def __init__(self, config: LossConfig, crop_size: int, stride: int, accumulate: int = 1) -> None:
-        self.config, self.crop_size, self.stride, self.accumulate = config, crop_size, stride, accumulate
+    def __init__(self, config: L2GLoss, patch_side: int, stride: int, accumulate: int = 1) -> None:
+        self.config, self.patch_side, self.stride, self.accumulate = config, patch_side, stride, accumulate
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
         patches = self.cut(batch["image"], batch["boxes"])
@@ -63,12 +65,12 @@ class L2GStep:
 
     def cut(self, maps: Tensor, boxes: Tensor) -> Tensor:
         """The patches of images or saliency maps (N x C x S x S) at the boxes (R x 5), R x C x c x c."""
-        return cut_patches(maps, boxes, self.crop_size)
+        return cut_patches(maps, boxes, self.patch_side)
 
     def target(self, maps: Tensor, saliency: Tensor, batch: dict[str, Any]) -> Tensor:
         """:func:`local_target` of the local network's maps (R x (K + 1) x h x w) with saliency (R x 1 x c x c, 0..1)."""
         tags = batch["tags"][batch["boxes"][:, 0].long()]
-        return local_target(maps, tags, saliency, self.config.background_threshold, self.config.background)
+        return local_target(maps, tags, saliency, self.config.background_threshold, self.config.background_target)
 
     def losses(self, scores: PairScores, batch: dict[str, Any]) -> Losses:
         """The losses of what both networks said; only the first two have an effect unless ``global_weight`` is set."""
@@ -76,10 +78,10 @@ class L2GStep:
         target = self.target(scores.of_patches.maps, self.cut(batch["saliency"], boxes), batch)
         size = (target.shape[2], target.shape[3])
         probabilities = aligned_probabilities(scores.of_views.maps, boxes, size, self.stride)
-        of_views = classification_loss(scores.of_views.logits, batch["tags"])
+        of_views = classification_loss(scores.of_views.logits.float(), batch["tags"])
         return {
             "distillation": self.accumulate * config.distillation_weight * distillation_loss(probabilities, target),
-            "local_classification": classification_loss(scores.of_patches.logits, batch["patch_tags"]),
+            "local_classification": classification_loss(scores.of_patches.logits.float(), batch["patch_tags"]),
             # Without a weight it is detached: it is in the log, and its gradient nowhere.
             "global_classification": config.global_weight * of_views if config.global_weight else of_views.detach(),
         }
@@ -105,7 +107,7 @@ def local_target(
         R x (K + 1) x h x w in 0..1, without gradient.
     """
     scores = maps.detach().float().clamp(min=0)
-    scores = scores / (scores.amax(dim=(2, 3), keepdim=True) + EPSILON)
+    scores = scores / (scores.amax(dim=(2, 3), keepdim=True) + MAXIMUM_EPSILON)
     allowed = torch.cat([tags, tags.new_ones(len(tags), 1)], dim=1)
     scores = scores * allowed[:, :, None, None]
     strength, winner = scores.max(dim=1, keepdim=True)
@@ -138,8 +140,3 @@ def aligned_probabilities(maps: Tensor, boxes: Tensor, size: tuple[int, int], st
 def distillation_loss(probabilities: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference over patches, channels and pixels. Args: both R x (K + 1) x h x w, in 0..1."""
     return mse_loss(probabilities, target)
-
-
-def classification_loss(logits: Tensor, tags: Tensor) -> Tensor:
-    """Multi-label soft margin: mean over classes, then over patches. Args: logits: R x K; tags: R x K, 0 or 1."""
-    return multilabel_soft_margin_loss(logits.float(), tags)

@@ -24,11 +24,10 @@ from common.data.palette import write_label_map
 from common.data.sampling import Sample
 from common.errors import DataError
 from common.files import atomic_write, resolve_inside
-from common.pseudo_labels.background import constant
+from common.pseudo_labels.background import Floats, constant
 from common.pseudo_labels.labels import pseudo_label
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from common.visual.panels import png_bytes
+from l2g_cda.views import Pixels
 
 # Pixels of one pass through the network; its affinity of every pixel to every other takes memory that grows faster.
 MOST_PIXELS = 2_000_000
@@ -42,17 +41,17 @@ class L2GCam(CamConfig):
     Args:
         scales: factors of the image's size; each also mirrored.
         batch_size: images of one call; those of equal size pass the network together.
-        threshold: background score of ``cam_png``; nothing else depends on it.
+        png_threshold: background score of ``cam_png``; nothing else depends on it.
         values: scores (published), or probabilities: the softmax over all classes and the background, which is what the
             global network learns.
-        checkpoint: file with published names to use instead of the run's own.
+        network: file with published names to use instead of the run's own.
     """
 
     scales: list[float] = field(default_factory=lambda: [0.5, 1.0, 1.5, 2.0])
     batch_size: int = 8
-    threshold: float = 0.35
+    png_threshold: float = 0.35
     values: Literal["scores", "probabilities"] = "scores"
-    checkpoint: str = ""
+    network: str = ""
 
 
 class RandomWalkMaps(NamedTuple):
@@ -129,7 +128,7 @@ def fuse_random_walk(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> tup
     return divided_by_maximum(small, 1e-5), divided_by_maximum(full, 1e-5)
 
 
-def attention_bytes(attention: Floats) -> Bytes:
+def attention_bytes(attention: Floats) -> Pixels:
     """255 times the attention (0..1, any shape), rounded (halves to even) as OpenCV does."""
     return np.clip(np.rint(attention * 255), 0, 255).astype(np.uint8)
 
@@ -185,24 +184,42 @@ def write_dictionary(path: Path, content: dict[str, Any]) -> None:
     atomic_write(path, partial(np.save, arr=np.array(content, dtype=object)))
 
 
+def picture_names(layout: DatasetLayout, ids: Sequence[str], folder: Path) -> list[str]:
+    """``<id>_<class number>`` of all maps in a folder; images without are passed over, as published.
+
+    Raises:
+        DataError: there is none.
+    """
+    tags = {image_id: row for image_id, row in layout.read_tags(ids).items() if (folder / f"{image_id}.npz").is_file()}
+    names = [f"{image_id}_{number}" for image_id, row in tags.items() for number in np.flatnonzero(row)]
+    if not names:
+        raise DataError(f"no attention map of any listed image in {folder}; compute them first")
+    return names
+
+
+def write_png(path: Path, picture: Pixels) -> None:
+    """A picture uint8 RGB H x W x 3."""
+    atomic_write(path, lambda file: file.write(png_bytes(picture)))
+
+
 class AttentionPicture:
     """``"<id>_<class number>" -> picture`` uint8 RGB H x W x 3 in jet colours (picklable)."""
 
     def __init__(self, layout: DatasetLayout, read: Callable[[str], Cams]) -> None:
         self.layout, self.read = layout, read
 
-    def __call__(self, name: str) -> Bytes:
+    def __call__(self, name: str) -> Pixels:
         image_id, _, number = name.rpartition("_")
         cams = self.read(image_id)
         found = np.flatnonzero(cams.keys == int(number))
         if not found.size:
             raise DataError(f"the maps of {image_id} have none of class {number}; compute them again")
         values = stretched(attention_bytes(cams.maps[found[0]]), image_size(self.layout.image_path(image_id)))
-        colours: Bytes = matplotlib.colormaps["jet"](values, bytes=True)[..., :3]
+        colours: Pixels = matplotlib.colormaps["jet"](values, bytes=True)[..., :3]
         return colours
 
 
-def stretched(attention: Bytes, size: tuple[int, int]) -> Bytes:
+def stretched(attention: Pixels, size: tuple[int, int]) -> Pixels:
     """The map uint8 h x w at ``size`` = (height, width), from its own minimum (0) to its maximum (255).
 
     Resized in 8 bits with OpenCV's cubic kernel; values are truncated.

@@ -2,95 +2,226 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-from torch import device as Device
+import torch
 from torch import nn
 
 from common.cam.inference import PyramidLoader
 from common.config import config_to_dict
 from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
-from common.data.sampling import SampleKey
+from common.data.sampling import SampleKey, SeededDataset
+from common.engine.losses import StepFunction
+from common.engine.schedules import Schedule, build_schedule, step_decay
+from common.engine.settings import EngineConfig
 from common.errors import DataError
-from common.files import atomic_write
-from common.method.files import Files, record_of
+from common.method.command import run_entry
+from common.method.files import Files
 from common.method.labels import Labels, ReadMaps, Score
-from common.method.maps import Compute, Load, Maps, Write
-from common.method.method import Method, Variant
+from common.method.maps import Compute, Maps, Write
+from common.method.method import Method
 from common.method.pictures import Pictured
-from common.method.stage import inside, never
+from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
+from common.method.training import SECTIONS, Published, Training
+from common.models.frozen import fold_frozen_batchnorm
 from common.report.html import Panel
-from common.visual.panels import png_bytes
-from l2g_cda import bank, maps
-from l2g_cda.bench import made_up_batch, published_form
-from l2g_cda.network import ClassProbabilities, L2GNetwork
+from l2g_cda import bank, maps, network, optimizer
+from l2g_cda.bench import noise_batch, published_form
+from l2g_cda.losses import L2GStep
+from l2g_cda.network import L2GNetwork, LocalToGlobal
 from l2g_cda.objects import write_foreground
-from l2g_cda.pasting import paste
-from l2g_cda.settings import ALIASES, FOLDER, L2GSettings
-from l2g_cda.training import BASE, PASTING, pasted_views
-from l2g_cda.views import normaliser
+from l2g_cda.pasting import PastedTwins, paste
+from l2g_cda.settings import ABLATION, ALIASES, PROGRAM_FLAGS, L2GSettings, PartConfig, with_runs
+from l2g_cda.views import ViewMaker, collate, normaliser
 
-VOC, TOY = FOLDER / "configs" / "voc.yaml", FOLDER / "configs" / "toy.yaml"
-
-
-
-# The maps
+CONFIGS = Path(__file__).resolve().parent / "configs"
+# Name of the dataset in the published checkpoints.
+PREFIXES = {"voc12": "pascal_voc", "vocaug": "pascal_voc", "coco14": "coco"}
+DECIDES = (*SECTIONS, "views", "loss", "base_training")
 
 
-def maps_network(settings: L2GSettings, network: nn.Module) -> nn.Module:
-    """The source of the maps that are asked for."""
-    return network if settings.cam.values == "scores" else ClassProbabilities(cast(L2GNetwork, network)).eval()
+def plain_views(settings: L2GSettings, layout: DatasetLayout) -> SeededDataset:
+    """The views of the first training."""
+    return SeededDataset(salient_images(settings, layout), ViewMaker(settings.views), settings.engine.seed)
 
 
-def load_pyramid(settings: L2GSettings, images: ListedImages) -> Load:
-    return PyramidLoader(images, settings.cam, normaliser(settings.views.normalisation))
+def pasted_views(settings: L2GSettings, layout: DatasetLayout, lazily: bool = False) -> PastedTwins:
+    """Pairs of views, one with an object of the bank; ``lazily`` reads an object when it is drawn."""
+    cda, images = settings.cda, salient_images(settings, layout)
+    objects = bank.read_bank(Path(cda.bank), layout.n_classes, with_saliency=cda.mask == "saliency", lazily=lazily)
+    return PastedTwins(images, ViewMaker(settings.views), settings.engine.seed, objects, cda)
+
+
+def salient_images(settings: L2GSettings, layout: DatasetLayout) -> ListedImages:
+    if not layout.saliency.is_dir():
+        raise DataError(
+            f"no saliency maps: folder {layout.saliency} does not exist; put them there or set data.saliency"
+        )
+    return ListedImages(layout, layout.ids(settings.split), ("tags", "saliency"))
+
+
+def l2g_step(settings: L2GSettings, pair: nn.Module) -> StepFunction:
+    stride = cast(LocalToGlobal, pair).global_network.backbone.output_stride
+    return L2GStep(settings.loss, settings.views.patch_side, stride, settings.engine.accumulate)
+
+
+def fold_what_is_frozen(settings: L2GSettings, pair: nn.Module) -> None:
+    if settings.backbone.freeze_batchnorm:
+        fold_frozen_batchnorm(pair)
+
+
+def listed(settings: L2GSettings, layout: DatasetLayout) -> int:
+    return len(layout.ids(settings.split))
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What the two trainings differ in; epochs are counted over both.
+
+    Attributes:
+        name: of the training and its folder.
+        section: its own settings.
+        is_second: whether the first training lies before it.
+    """
+
+    name: str
+    section: str
+    is_second: bool
+
+    def own(self, settings: L2GSettings) -> PartConfig:
+        config: PartConfig = getattr(settings, self.section)
+        return config
+
+    def first_epoch(self, settings: L2GSettings) -> int:
+        return settings.base_training.epochs if self.is_second else 0
+
+    def last_epoch(self, settings: L2GSettings) -> int:
+        return self.first_epoch(settings) + self.own(settings).epochs - 1
+
+    def engine(self, settings: L2GSettings, n_images: int) -> EngineConfig:
+        """The engine's settings with the steps of this training."""
+        engine = settings.engine
+        steps = self.own(settings).epochs * optimizer.steps_per_epoch(n_images, engine)
+        return dataclasses.replace(engine, max_steps=min(steps, engine.max_steps))
+
+    def optimizer(self, settings: L2GSettings, pair: nn.Module) -> torch.optim.Optimizer:
+        config = settings.optimizer
+        rate = self.own(settings).rate or config.lr
+        return optimizer.build_l2g_optimizer(
+            optimizer.optimizer_groups(cast(LocalToGlobal, pair), rate, config), config
+        )
+
+    def schedule(self, settings: L2GSettings, engine: EngineConfig) -> Schedule:
+        """The decay epochs on top of the schedule of the settings, which begins anew in each training."""
+        per_epoch = optimizer.steps_per_epoch(listed(settings, dataset_of(settings)), engine)
+        steps = optimizer.decay_steps(self.own(settings).decay_epochs, per_epoch, self.first_epoch(settings))
+        decay, schedule = (
+            step_decay(steps, settings.schedule.gamma),
+            build_schedule(settings.schedule, engine.max_steps),
+        )
+        return lambda step: schedule(step) * decay(step)
+
+    def published_file(self, settings: L2GSettings, layout: DatasetLayout) -> Path:
+        """``model/pascal_voc_epoch_9.pth`` after ten epochs."""
+        name = f"{PREFIXES.get(layout.name, layout.name)}_epoch_{self.last_epoch(settings)}.pth"
+        return Path(settings.out) / "model" / name
+
+    def published_content(self, settings: L2GSettings, pair: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
+        return network.published_content(cast(LocalToGlobal, pair), self.last_epoch(settings), engine.end_step)
+
+    def training(self, **slots: Any) -> Training:
+        """The training; ``slots`` fill those in which the two differ."""
+        return Training(
+            name=self.name,
+            network=lambda settings, layout: network.build_pair(settings.backbone, layout.n_classes),
+            step=l2g_step,
+            n_samples=listed,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            engine=self.engine,
+            collate=lambda settings: collate,
+            prepare=fold_what_is_frozen,
+            published=Published(
+                path=self.published_file,
+                content=self.published_content,
+                network=lambda settings, layout: network.build_l2g(settings.backbone, layout.n_classes),
+                load=network.load_published,
+            ),
+            folder=inside(self.name),
+            **slots,
+        )
+
+
+BANK = Files(
+    name="bank",
+    names=lambda settings, layout: bank.names_of_objects(layout, settings.bank, layout.ids(settings.split)),
+    make=lambda settings, layout: bank.ObjectReader(layout, settings.bank),
+    write=write_foreground,
+    suffix=bank.SUFFIX,
+    decides=lambda settings, layout: bank.sources_record(layout, settings.bank),
+    clear=lambda settings: bank.remove_bank(Path(settings.cda.bank)),
+    finish=lambda settings, layout, names: bank.write_index(Path(settings.cda.bank), names, layout.classes),
+    folder=lambda settings: Path(settings.cda.bank),
+    in_chain=lambda settings: settings.pasting.epochs > 0 and bool(settings.bank.sources),
+    text="cut out the objects that the second training pastes",
+)
+FIRST = Part("base", "base_training", is_second=False).training(
+    data=plain_views, decides=DECIDES, text="the first training, without pasting"
+)
+SECOND = Part("pasting", "pasting", is_second=True).training(
+    data=pasted_views,
+    after=FIRST,
+    decides=(*DECIDES, "cda", "pasting"),
+    in_chain=lambda settings: settings.pasting.epochs > 0,
+    text="the second training, with objects of the bank pasted in",
+)
 
 
 def maps_of(
-    inference: type[maps.ScoreInference], settings: L2GSettings, network: nn.Module, device: Device
+    inference: type[maps.ScoreInference], settings: L2GSettings, trained: nn.Module, device: torch.device
 ) -> Compute:
-    return inference(maps_network(settings, network), settings.cam, device)
-
-
-def irn_writer(settings: L2GSettings) -> Write:
-    """``cam_npy_irn/<id>.npy`` beside ``cam_npy_aff/<id>.npy``."""
-    out = Path(settings.out)
-    return lambda path, found: maps.write_irn(
-        out / maps.IRN_FOLDER / path.relative_to(out / maps.AFFINITY_FOLDER), found
+    """The maps of the global network, as scores or as probabilities."""
+    wanted = (
+        trained if settings.cam.values == "scores" else network.ClassProbabilities(cast(L2GNetwork, trained)).eval()
     )
+    return inference(wanted, settings.cam, device)
 
 
 def l2g_maps(inference: type[maps.ScoreInference], **slots: Any) -> Maps:
     """Maps of the last training's global network; ``slots`` fill those in which the two kinds differ."""
     return Maps(
-        training=PASTING,
-        checkpoint=lambda settings: settings.cam.checkpoint,
-        load=load_pyramid,
+        training=SECOND,
+        checkpoint=lambda settings: settings.cam.network,
+        load=lambda settings, images: PyramidLoader(images, settings.cam, normaliser(settings.views.normalisation)),
         compute=partial(maps_of, inference),
         decides=lambda settings: {"normalisation": settings.views.normalisation},
         **slots,
     )
 
 
-CAM = l2g_maps(
-    maps.AttentionInference,
-    write=maps.write_attention,
-    beside=lambda settings: maps.AttentionWriter(
-        Path(settings.out), CAM.folder(settings), settings.cam.threshold
-    ),
-    text="attention maps",
-)
+def published_pngs(settings: L2GSettings) -> Write:
+    return maps.AttentionWriter(Path(settings.out), ATTENTION.folder(settings), settings.cam.png_threshold)
+
+
+def irn_files(settings: L2GSettings) -> Write:
+    out = Path(settings.out)
+    return lambda path, found: maps.write_irn(
+        out / maps.IRN_FOLDER / path.relative_to(out / maps.AFFINITY_FOLDER), found
+    )
+
+
+ATTENTION = l2g_maps(maps.AttentionInference, write=maps.write_attention, beside=published_pngs, text="attention maps")
 RANDOM_WALK = l2g_maps(
     maps.RandomWalkInference,
     name="random_walk",
     write=maps.write_affinity,
-    beside=irn_writer,
+    beside=irn_files,
     suffix=".npy",
     folder=inside(maps.AFFINITY_FOLDER),
     in_chain=never,
@@ -98,88 +229,44 @@ RANDOM_WALK = l2g_maps(
 )
 
 
-# The labels
-
-
-def row_of(settings: L2GSettings) -> str:
+def row_of_ingredients(settings: L2GSettings) -> str:
     """The row of the results table: L2G and what is added to it, unless the settings say another."""
-    backbone = settings.backbone
-    attention = "SE" if backbone.attention == "se" else f"{backbone.attention} attention"
+    attention, suppression = settings.backbone.attention, settings.backbone.suppression
     added = {
-        "suppression": backbone.suppression != "none",
-        attention: backbone.attention != "none",
+        "suppression": suppression != "none",
+        "SE" if attention == "se" else f"{attention} attention": attention != "none",
         "CDA": settings.pasting.epochs > 0,
     }
     return settings.report.method or " + ".join(["L2G", *(name for name, is_on in added.items() if is_on)])
 
 
-def label_folder(settings: L2GSettings) -> Path:
+def pseudo_label_folder(settings: L2GSettings) -> Path:
     out, folder = Path(settings.out), settings.labels.folder
     return Path(folder.replace("{root}", settings.data.root).replace("{name}", out.name)) if folder else out / "labels"
 
 
-def rule_record(settings: L2GSettings) -> dict[str, Any]:
-    return {name: value for name, value in config_to_dict(settings.labels).items() if name != "folder"}
-
-
-LABEL = Labels(
-    maps=CAM,
+PSEUDO_LABELS = Labels(
+    maps=ATTENTION,
     values=maps.byte_shares,
     thresholds=tuple(number / 100 for number in range(1, 91)),
-    decides=rule_record,
-    row=row_of,
+    decides=lambda settings: config_to_dict(dataclasses.replace(settings.labels, folder="")),
+    row=row_of_ingredients,
     uses_saliency=lambda settings: True,
-    folder=label_folder,
+    folder=pseudo_label_folder,
     text="pseudo labels from attention maps",
 )
-SCORE = Score(labels=LABEL, text="score the pseudo labels against the masks of the list")
 
 
-# The bank of objects, and pictures
+def reader_of_attention(settings: L2GSettings) -> ReadMaps:
+    return ReadMaps(ATTENTION.folder(settings), ATTENTION.suffix, maps.byte_shares)
 
 
-def bank_record(settings: L2GSettings, layout: DatasetLayout) -> dict[str, Any]:
-    sources = {"labels": settings.bank.labels, "cams": settings.bank.cams}
-    made_from = {kind: record for kind, folder in sources.items() if folder and (record := record_of(Path(folder)))}
-    return {"sources": config_to_dict(settings.bank), "made_from": made_from, "dataset": layout.name}
-
-
-def bank_names(settings: L2GSettings, layout: DatasetLayout) -> list[str]:
-    settings.bank.require_sources()
-    return bank.object_names(bank.ObjectReader(layout, settings.bank), layout.ids(settings.split))
-
-
-BANK = Files(
-    name="bank",
-    names=bank_names,
-    make=lambda settings, layout: bank.ObjectReader(layout, settings.bank),
-    write=write_foreground,
-    suffix=bank.SUFFIX,
-    decides=bank_record,
-    clear=lambda settings: bank.remove_bank(Path(settings.cda.bank)),
-    finish=lambda settings, layout, names: bank.write_index(Path(settings.cda.bank), names, layout.classes),
-    folder=lambda settings: Path(settings.cda.bank),
-    in_chain=lambda settings: settings.pasting.epochs > 0 and bool(settings.bank.labels or settings.bank.cams),
-    text="cut out the objects that the second training pastes",
-)
-
-
-def picture_names(settings: L2GSettings, layout: DatasetLayout) -> list[str]:
-    """``<id>_<class number>`` of all maps that are there; images without are passed over, as published."""
-    folder, ids = CAM.folder(settings), layout.ids(settings.split)
-    there = {image_id: tags for image_id, tags in layout.read_tags(ids).items() if (folder / f"{image_id}.npz").is_file()}
-    names = [f"{image_id}_{number}" for image_id, tags in there.items() for number in np.flatnonzero(tags)]
-    if not names:
-        raise DataError(f"no attention map of any listed image in {folder}; run the stage cam first")
-    return names
-
-
-RES = Files(
+PICTURES_OF_ATTENTION = Files(
     name="res",
-    names=picture_names,
-    make=lambda settings, layout: maps.AttentionPicture(layout, ReadMaps(CAM.folder(settings), CAM.suffix, None)),
-    write=lambda path, picture: atomic_write(path, lambda file: file.write(png_bytes(picture))),
-    decides=lambda settings, layout: {"maps": CAM.made(settings)},
+    names=lambda settings, layout: maps.picture_names(layout, layout.ids(settings.split), ATTENTION.folder(settings)),
+    make=lambda settings, layout: maps.AttentionPicture(layout, reader_of_attention(settings)),
+    write=maps.write_png,
+    decides=lambda settings, layout: {"maps": ATTENTION.made(settings)},
     folder=inside("ms", "accu_att_zoom"),
     in_chain=never,
     text="attention maps as pictures",
@@ -198,45 +285,28 @@ def pasted_panels(settings: L2GSettings, layout: DatasetLayout, pictured: Pictur
         yield Panel("pasted, saliency", saliency)
 
 
-# The rows of the ablation
-
-SE, FULL = "L2G + suppression + SE", "L2G + suppression + SE + CDA"
-ALONE = {"pasting.epochs": 0}
-
-
-def pasting_variant(row: str, labels: str, channels: str, network_of: str = "se", **values: Any) -> Variant:
-    return Variant(row, {"cda.labels": labels, "cda.channels": channels, **values}, network_of, ("base",))
-
-
-LEARNING, PROBABILITIES = {"optimizer.train_added": True}, {"cam.values": "probabilities"}
-VARIANTS = {
-    "l2g": Variant("L2G", {**ALONE, "backbone.attention": "none", "backbone.suppression": "none"}),
-    "suppression": Variant("L2G + suppression", {**ALONE, "backbone.attention": "none"}),
-    "se": Variant(SE, ALONE),
-    "cda": pasting_variant(FULL, "published", "published"),
-    "repaired_labels": pasting_variant(f"{FULL}, tags repaired", "repaired", "published"),
-    "repaired_channels": pasting_variant(f"{FULL}, colours repaired", "published", "repaired"),
-    "repaired_pasting": pasting_variant(f"{FULL}, both repaired", "repaired", "repaired"),
-    "repaired_learning": Variant(f"{SE} that learn", {**ALONE, **LEARNING}),
-    "probabilities": Variant(f"{SE}, maps of probabilities", {**ALONE, **PROBABILITIES}, "se"),
-    "repaired_all": pasting_variant(
-        f"{FULL}, all repaired, maps of probabilities",
-        *("repaired", "repaired", "repaired_learning"),
-        **{**LEARNING, **PROBABILITIES},
-    ),
-}
-
 METHOD = Method(
     name="l2g_cda",
     settings=L2GSettings,
-    stages=(BANK, BASE, PASTING, CAM, LABEL, SCORE, RANDOM_WALK, RES),
+    stages=(
+        *(BANK, FIRST, SECOND, ATTENTION, PSEUDO_LABELS),
+        Score(labels=PSEUDO_LABELS, text="score the pseudo labels against the masks of the list"),
+        *(RANDOM_WALK, PICTURES_OF_ATTENTION),
+    ),
     aliases=ALIASES,
     panels=pasted_panels,
-    variants=VARIANTS,
+    variants=ABLATION,
     bench=StepBench(
         published=published_form,
-        batch=lambda settings, n_classes: made_up_batch(settings.views, settings.engine.batch_size, n_classes),
+        batch=lambda settings, n_classes: noise_batch(settings.views, settings.engine.batch_size, n_classes),
     ),
-    configs=(VOC, TOY),
-    home=FOLDER.parent,
+    environment={"EXP": "--experiment_name"},
+    configs=(CONFIGS / "voc.yaml", CONFIGS / "toy.yaml"),
+    home=CONFIGS.parents[1],
 )
+
+
+def main_of(stage: str) -> Callable[..., int]:
+    """``main`` of the paper's program that is one stage."""
+    program = dataclasses.replace(METHOD, flags=PROGRAM_FLAGS.get(stage, ()))
+    return lambda argv=None: run_entry(program, (stage,), with_runs(argv))

@@ -13,16 +13,16 @@ from common.models.resnet38 import Taps
 from common.models.weights import load_weights, read_state_dict
 from l2g_cda.backbones import L2GBackbone, L2GResNet38, StagedBackbone, build_l2g_backbone
 
-EPSILON = 1e-5
+EXCHANGE_EPSILON = 1e-5
 # Channels of the correlation's three inputs and of its output, as published at every width.
-COLOURS, LOW, MIDDLE, CORRELATED = 3, 64, 128, 192
-HEAD = ("fc8.", "f8_3.", "f8_4.", "f9.")
+CORRELATION = (3, 64, 128, 192)
+HEAD_LAYERS = ("fc8.", "f8_3.", "f8_4.", "f9.")
 BACKBONE = "backbone."
 # What DataParallel puts before every name of a published file.
 WRAPPED = "module."
 
 
-class Scores(NamedTuple):
+class ScoreMaps(NamedTuple):
     """Attributes: maps: N x (K + 1) x h x w, background last, any sign; logits: N x K, spatial means without background."""
 
     maps: Tensor
@@ -32,8 +32,8 @@ class Scores(NamedTuple):
 class PairScores(NamedTuple):
     """What both networks say of a batch: the global one of the views, the local one of the patches."""
 
-    of_views: Scores
-    of_patches: Scores
+    of_views: ScoreMaps
+    of_patches: ScoreMaps
 
 
 class L2GNetwork(nn.Module):
@@ -51,9 +51,10 @@ class L2GNetwork(nn.Module):
         self.backbone, self.n_classes = backbone, n_classes
         low, middle, high = backbone.tap_channels
         self.fc8 = nn.Conv2d(high, n_classes + 1, 1, bias=False)
-        self.f8_3 = nn.Conv2d(low, LOW, 1, bias=False)
-        self.f8_4 = nn.Conv2d(middle, MIDDLE, 1, bias=False)
-        self.f9 = nn.Conv2d(COLOURS + LOW + MIDDLE, CORRELATED, 1, bias=False)
+        colours, from_low, from_middle, correlated = CORRELATION
+        self.f8_3 = nn.Conv2d(low, from_low, 1, bias=False)
+        self.f8_4 = nn.Conv2d(middle, from_middle, 1, bias=False)
+        self.f9 = nn.Conv2d(colours + from_low + from_middle, correlated, 1, bias=False)
         nn.init.xavier_uniform_(self.fc8.weight)
         nn.init.kaiming_normal_(self.f8_3.weight)
         nn.init.kaiming_normal_(self.f8_4.weight)
@@ -74,20 +75,20 @@ class L2GNetwork(nn.Module):
         size = taps.conv6.shape[2:]
         parts = [images, self.f8_3(taps.conv4.detach()), self.f8_4(taps.conv5.detach())]
         features = self.f9(torch.cat([resized(part, size) for part in parts], 1)).flatten(2)
-        features = features / (features.norm(dim=1, keepdim=True) + EPSILON)
+        features = features / (features.norm(dim=1, keepdim=True) + EXCHANGE_EPSILON)
         return relu(torch.matmul(features.transpose(1, 2), features), inplace=True)
 
-    def forward(self, images: Tensor) -> Scores:
+    def forward(self, images: Tensor) -> ScoreMaps:
         """Images N x 3 x H x W, normalised RGB."""
         taps = self.backbone.taps(images)
         maps = self.fc8(taps.conv6)
         # The classifier is linear in every pixel, so that it may precede the exchange: K + 1 channels instead of 4096.
         maps = maps + exchange(maps, self.affinity(images, taps))
-        return Scores(maps, maps[:, : self.n_classes].mean(dim=(2, 3)))
+        return ScoreMaps(maps, maps[:, : self.n_classes].mean(dim=(2, 3)))
 
     def class_maps(self, images: Tensor) -> Tensor:
         """The score maps without the background's, N x K x h x w, of images N x 3 x H x W, normalised RGB."""
-        return cast(Scores, self(images)).maps[:, : self.n_classes]
+        return cast(ScoreMaps, self(images)).maps[:, : self.n_classes]
 
 
 class ClassProbabilities(nn.Module):
@@ -103,7 +104,7 @@ class ClassProbabilities(nn.Module):
 
     def class_maps(self, images: Tensor) -> Tensor:
         """Probabilities without the background's, N x K x h x w in 0..1, of images N x 3 x H x W, normalised RGB."""
-        maps = cast(Scores, self.network(images)).maps
+        maps = cast(ScoreMaps, self.network(images)).maps
         return maps.softmax(1)[:, : self.network.n_classes]
 
 
@@ -132,7 +133,7 @@ def exchange(features: Tensor, affinity: Tensor) -> Tensor:
         affinity: N x hw x hw, at least 0.
     """
     # Divided here, not in the matrix, which is the largest tensor of the network.
-    weights = affinity.sum(1, keepdim=True) + EPSILON
+    weights = affinity.sum(1, keepdim=True) + EXCHANGE_EPSILON
     return (torch.matmul(features.flatten(2), affinity) / weights).view_as(features)
 
 
@@ -143,14 +144,14 @@ def resized(features: Tensor, size: torch.Size) -> Tensor:
     return interpolate(features, size, mode="bilinear", align_corners=True)
 
 
-def build_network(config: L2GBackbone, n_classes: int) -> L2GNetwork:
+def build_l2g(config: L2GBackbone, n_classes: int) -> L2GNetwork:
     """A network with its initial weights; raises as :func:`build_l2g_backbone`."""
     return L2GNetwork(build_l2g_backbone(config), n_classes)
 
 
 def build_pair(config: L2GBackbone, n_classes: int) -> LocalToGlobal:
     """Both networks with the same initial weights of the backbone; what has none starts at random, each on its own."""
-    return LocalToGlobal(build_network(config, n_classes), build_network(config, n_classes))
+    return LocalToGlobal(build_l2g(config, n_classes), build_l2g(config, n_classes))
 
 
 def published_name(name: str) -> str:
@@ -161,7 +162,7 @@ def published_name(name: str) -> str:
 def own_name(name: str) -> str:
     """The name in :class:`L2GNetwork` of a published tensor, with or without DataParallel's prefix."""
     name = name.removeprefix(WRAPPED)
-    return name if name.startswith(HEAD) else BACKBONE + name
+    return name if name.startswith(HEAD_LAYERS) else BACKBONE + name
 
 
 def published_content(pair: LocalToGlobal, epoch: int, steps: int) -> dict[str, Any]:

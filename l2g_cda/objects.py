@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
 from common.files import read_npz, write_npz
 from common.pseudo_labels.labels import LabelMap
-
-Bytes = npt.NDArray[np.uint8]
+from l2g_cda.views import Pixels
 
 # An object's saliency counts above this.
 SALIENT = 200
-REDO = "delete it and make the bank again"
+MAKE_AGAIN = "delete it and make the bank again"
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,9 @@ class Foreground:
         saliency: uint8, h x w, 0..255; None in a bank made without (CDA's own).
     """
 
-    image: Bytes
-    seg: Bytes
-    saliency: Bytes | None
+    image: Pixels
+    seg: Pixels
+    saliency: Pixels | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def select_object(label_map: LabelMap, least_share: float = 0.1, largest_share: 
     return Selection(label - 1, (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1))
 
 
-def cut_object(selection: Selection, image: Bytes, label_map: LabelMap, saliency: Bytes) -> Foreground:
+def cut_object(selection: Selection, image: Pixels, label_map: LabelMap, saliency: Pixels) -> Foreground:
     """Image (uint8 H x W x 3), label (uint8 H x W) and saliency (uint8 H x W) within the box of ``selection``.
 
     Raises:
@@ -107,20 +105,20 @@ def read_foreground(path: Path) -> Foreground:
     try:
         content = read_npz(path) if path.suffix == ".npz" else load_npy(path)
     except DataError as error:
-        raise DataError(f"{error}; {REDO}") from error
+        raise DataError(f"{error}; {MAKE_AGAIN}") from error
     if not isinstance(content, dict) or not {"img", "seg"} <= set(content):
-        raise DataError(f"{path} holds no object (img, seg and sal); {REDO}")
-    image, seg = as_bytes(content["img"], path), as_bytes(content["seg"], path)
-    saliency = as_bytes(content["sal"], path) if "sal" in content else None
+        raise DataError(f"{path} holds no object (img, seg and sal); {MAKE_AGAIN}")
+    image, seg = eight_bit(content["img"], path), eight_bit(content["seg"], path)
+    saliency = eight_bit(content["sal"], path) if "sal" in content else None
     sizes_fit = image.shape == (*seg.shape, 3) and (saliency is None or saliency.shape == seg.shape)
     if seg.ndim != 2 or not sizes_fit or not seg.any():
-        raise DataError(f"{path}: its image, label and saliency do not show one object at one size; {REDO}")
+        raise DataError(f"{path}: its image, label and saliency do not show one object at one size; {MAKE_AGAIN}")
     return Foreground(image, seg, saliency)
 
 
-def as_bytes(array: Any, path: Path) -> Bytes:
+def eight_bit(array: Any, path: Path) -> Pixels:
     """The array as contiguous uint8; labels of other whole-number types are taken when they fit."""
     values = np.asarray(array)
     if values.dtype.kind not in "biu" or (values.size and (values.min() < 0 or values.max() > 255)):
-        raise DataError(f"{path} holds {values.dtype} values; objects are 8-bit; {REDO}")
+        raise DataError(f"{path} holds {values.dtype} values; objects are 8-bit; {MAKE_AGAIN}")
     return np.ascontiguousarray(values, np.uint8)

@@ -16,8 +16,8 @@ from scipy import ndimage
 from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKey, SeededDataset, sample_rng
 from common.errors import ConfigError, DataError
 from l2g_cda.bank import ForegroundBank
-from l2g_cda.objects import SALIENT, Bytes, Foreground
-from l2g_cda.views import ViewMaker, resize
+from l2g_cda.objects import SALIENT, Foreground
+from l2g_cda.views import Pixels, ViewMaker, resize
 
 LARGEST_SHARE = 0.7
 Channels = Literal["published", "repaired"]
@@ -34,7 +34,7 @@ class CdaConfig:
         mask: which pixels of an object are pasted: saliency (its label and saliency > 200) or labels (its label alone, as
             in CDA itself).
         rotation: rotate the object by a whole number of degrees up to this, instead of scaling it at random (CDA: 90).
-        labels: published also adds the pasted class to the tags that filter the unpasted twin's target; growing also keeps
+        twin_tags: published also adds the pasted class to the tags that filter the unpasted twin's target; growing also keeps
             it in all later epochs (published, with 0 workers); repaired does neither.
         channels: published exchanges red and blue of the image around the pasted object; repaired does not.
         first_epoch: first epoch in which twins are pasted, counted from the start of this training.
@@ -45,7 +45,7 @@ class CdaConfig:
     attempts: int = 10
     mask: Literal["saliency", "labels"] = "saliency"
     rotation: int = 0
-    labels: Literal["published", "growing", "repaired"] = "published"
+    twin_tags: Literal["published", "growing", "repaired"] = "published"
     channels: Channels = "published"
     first_epoch: int = 0
 
@@ -76,7 +76,7 @@ class Placement:
     top: int
     left: int
     mask: npt.NDArray[np.bool_]
-    saliency: Bytes
+    saliency: Pixels
     overlap: float
 
 
@@ -90,7 +90,7 @@ def least_overlap(attempt: Callable[[], Placement], max_overlap: float, attempts
     return best
 
 
-def place(foreground: Foreground, saliency: Bytes, config: CdaConfig, rng: Random) -> Placement:
+def place(foreground: Foreground, saliency: Pixels, config: CdaConfig, rng: Random) -> Placement:
     """One attempt: size and place at random.
 
     Draws the scale ``0.8 + 0.4 * random()`` (or, with ``config.rotation``, the degrees), then the row, then the column.
@@ -117,7 +117,7 @@ def place(foreground: Foreground, saliency: Bytes, config: CdaConfig, rng: Rando
     return Placement(foreground, top, left, mask, own, overlap_share(mask, under(saliency, top, left, size)))
 
 
-def paste(image: Bytes, saliency: Bytes, placement: Placement, channels: Channels) -> tuple[Bytes, Bytes]:
+def paste(image: Pixels, saliency: Pixels, placement: Placement, channels: Channels) -> tuple[Pixels, Pixels]:
     """Copies of image and saliency with the object in them: a hard edge, no blending.
 
     Args:
@@ -145,7 +145,7 @@ def fitted_size(size: tuple[int, ...], image_size: tuple[int, ...], scale: float
     return max(1, int(height * scale)), max(1, int(width * scale))
 
 
-def overlap_share(mask: npt.NDArray[np.bool_], saliency: Bytes) -> float:
+def overlap_share(mask: npt.NDArray[np.bool_], saliency: Pixels) -> float:
     """Share of the pixels to paste (bool h x w) that are salient already (uint8 h x w); 0 when there are none."""
     return float((mask & (saliency > SALIENT)).sum() / (mask.sum() + 1e-5))
 
@@ -198,7 +198,7 @@ class PastedTwins(SeededDataset):
             return SampleFailure(str(error))
 
     def twins(self, sample: Sample, key: SampleKey) -> Sample:
-        """Both views of ``sample``; their tags as ``config.labels`` says (defect D2)."""
+        """Both views of ``sample``; their tags as ``config.twin_tags`` says (defect D2)."""
         sample = sample | {"tags": self.tags_before(sample["tags"], key)}
         rng = self.twin_rng(key.epoch, key.index)
         chosen = self.draw_object(sample["tags"], rng)
@@ -207,7 +207,7 @@ class PastedTwins(SeededDataset):
             return {"pasted": self.transform(sample, rng), "original": original}
         number, foreground = chosen
         pasted = self.transform(self.with_object(sample, number, foreground, rng), rng)
-        if self.config.labels != "repaired":
+        if self.config.twin_tags != "repaired":
             # The published code changes the vector that both twins share; the patches' tags are copied before.
             original["tags"] = torch.maximum(original["tags"], pasted["tags"])
         return {"pasted": pasted, "original": original}
@@ -233,7 +233,7 @@ class PastedTwins(SeededDataset):
         chosen = self.draw_object(sample["tags"], rng)
         return None if chosen is None else self.placement(sample["saliency"], chosen[1], rng)
 
-    def placement(self, saliency: Bytes, foreground: Foreground, rng: Random) -> Placement:
+    def placement(self, saliency: Pixels, foreground: Foreground, rng: Random) -> Placement:
         """Where the object goes in an image with this saliency map (uint8, H x W)."""
         config = self.config
         return least_overlap(lambda: place(foreground, saliency, config, rng), config.max_overlap, config.attempts)
@@ -244,7 +244,7 @@ class PastedTwins(SeededDataset):
         They grow only in a single process; its draws of the earlier epochs are made again, so that a resumed training
         sees the same.
         """
-        if self.config.labels == "growing":
+        if self.config.twin_tags == "growing":
             for epoch in range(self.config.first_epoch, key.epoch):
                 chosen = self.draw_object(tags, self.twin_rng(epoch, key.index))
                 tags = tags if chosen is None else with_class(tags, chosen[0])

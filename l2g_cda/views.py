@@ -17,7 +17,7 @@ from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import ConfigError
 
-Bytes = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 Axes = Literal["published", "repaired"]
 Jitter = tuple[float, float, float, float]
 
@@ -33,42 +33,42 @@ class ViewConfig:
     """What the two networks see of an image.
 
     Args:
-        recipe: voc (shorter side to ``resize``, square cut at random, four patches fixed in the corners) or coco (squeezed
+        recipe: voc (shorter side to ``short_side``, square cut at random, four patches fixed in the corners) or coco (squeezed
             to the square, all patches at random).
-        resize: shorter side in pixels before the cut; voc only.
+        short_side: shorter side in pixels before the cut; voc only.
         input_size: side of the square that the global network sees.
-        crop_size: side of a patch, what the local network sees.
+        patch_side: side of a patch, what the local network sees.
         patches: patches per image.
-        color_jitter: strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
+        jitter: strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
         normalisation: mean and standard deviation of the colours, imagenet or coco.
         crop_axes: published exchanges height and width when the square is placed, so that it leaves images that are not
             square and the rest is black; repaired keeps it inside.
     """
 
     recipe: Literal["voc", "coco"] = "voc"
-    resize: int = 512
+    short_side: int = 512
     input_size: int = 448
-    crop_size: int = 320
+    patch_side: int = 320
     patches: int = 6
-    color_jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
+    jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
     normalisation: Literal["imagenet", "coco"] = "imagenet"
     crop_axes: Axes = "published"
 
     def __post_init__(self) -> None:
-        if not 0 < self.crop_size < self.input_size:
+        if not 0 < self.patch_side < self.input_size:
             raise ConfigError(
-                f"views.crop_size is {self.crop_size}; a patch must be smaller than views.input_size {self.input_size}"
+                f"views.patch_side is {self.patch_side}; a patch must be smaller than views.input_size {self.input_size}"
             )
-        if self.recipe == "voc" and self.resize < self.input_size:
+        if self.recipe == "voc" and self.short_side < self.input_size:
             raise ConfigError(
-                f"views.resize is {self.resize}; the shorter side must hold views.input_size {self.input_size}"
+                f"views.short_side is {self.short_side}; the shorter side must hold views.input_size {self.input_size}"
             )
-        least, jitter = 4 if self.recipe == "voc" else 1, self.color_jitter
+        least, jitter = 4 if self.recipe == "voc" else 1, self.jitter
         if self.patches < least:
             raise ConfigError(f"views.patches is {self.patches}; the {self.recipe} recipe needs at least {least}")
         if min(jitter) < 0 or max(jitter[:3]) > 1 or jitter[3] > 0.5:
             raise ConfigError(
-                f"views.color_jitter is {list(jitter)}; give brightness, contrast, saturation within 0..1, hue within 0..0.5"
+                f"views.jitter is {list(jitter)}; give brightness, contrast, saturation within 0..1, hue within 0..0.5"
             )
 
 
@@ -96,7 +96,7 @@ class ViewMaker:
         config = self.config
         boxes = draw_boxes(config, rng)
         if config.recipe == "voc":
-            image, saliency = resize_short_side(sample["image"], sample["saliency"], config.resize)
+            image, saliency = resize_short_side(sample["image"], sample["saliency"], config.short_side)
             height, width = saliency.shape
             left, top = draw_crop(height, width, config.input_size, config.crop_axes, rng)
             image = crop_or_black(image, left, top, config.input_size)
@@ -107,7 +107,7 @@ class ViewMaker:
         tags = torch.from_numpy(np.array(sample["tags"], np.float32))
         return {
             "id": sample["id"],
-            "image": self.to_tensors.image(jitter_colours(image, config.color_jitter, rng)),
+            "image": self.to_tensors.image(jitter_colours(image, config.jitter, rng)),
             "saliency": relative_saliency(saliency),
             "boxes": torch.from_numpy(boxes),
             "tags": tags,
@@ -115,7 +115,7 @@ class ViewMaker:
         }
 
 
-def resize(array: Bytes, size: tuple[int, int], how: Image.Resampling) -> Bytes:
+def resize(array: Pixels, size: tuple[int, int], how: Image.Resampling) -> Pixels:
     """``array`` (uint8 H x W or H x W x 3) at ``size`` = (height, width), by Pillow."""
     return np.asarray(Image.fromarray(np.ascontiguousarray(array)).resize((size[1], size[0]), how))
 
@@ -127,7 +127,7 @@ def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]
     return round(height * short_side / width), short_side
 
 
-def resize_short_side(image: Bytes, saliency: Bytes, short_side: int) -> tuple[Bytes, Bytes]:
+def resize_short_side(image: Pixels, saliency: Pixels, short_side: int) -> tuple[Pixels, Pixels]:
     """Image (uint8 H x W x 3, bicubic) and saliency (uint8 H x W, nearest) with the shorter side at ``short_side``."""
     size = short_side_size(image.shape[0], image.shape[1], short_side)
     return resize(image, size, Image.Resampling.BICUBIC), resize(saliency, size, Image.Resampling.NEAREST)
@@ -150,7 +150,7 @@ def draw_offset(room: int, rng: Random) -> int:
     return drawn if room > 0 else 0
 
 
-def crop_or_black(array: Bytes, left: int, top: int, size: int) -> Bytes:
+def crop_or_black(array: Pixels, left: int, top: int, size: int) -> Pixels:
     """The square at (left, top) of a uint8 array H x W (x 3), zero where it leaves the array."""
     inside = array[top : top + size, left : left + size]
     if inside.shape[:2] == (size, size):
@@ -160,13 +160,13 @@ def crop_or_black(array: Bytes, left: int, top: int, size: int) -> Bytes:
     return cut
 
 
-def relative_saliency(saliency: Bytes) -> Tensor:
+def relative_saliency(saliency: Pixels) -> Tensor:
     """uint8 H x W to float32 1 x H x W in 0..1: the map divided by its own maximum; a map without any stays 0."""
     values = torch.from_numpy(saliency.astype(np.float32))[None] / 255
     return values / (values.max() + 1e-10)
 
 
-def jitter_colours(image: Bytes, strength: Jitter, rng: Random) -> Bytes:
+def jitter_colours(image: Pixels, strength: Jitter, rng: Random) -> Pixels:
     """uint8 H x W x 3 with other brightness, contrast, saturation and hue, in random order (spec, section 4.2, step 4).
 
     Draws the four factors (none for a strength of 0), then their order.
@@ -203,13 +203,13 @@ def draw_boxes(config: ViewConfig, rng: Random) -> npt.NDArray[np.int64]:
     """Corners of the patches, int64 [P, 4]: x1, y1, x2, y2 in pixels of the square view (l2g_cda spec, section 4.5).
 
     The voc recipe begins with the four corners of the view. Every further box draws y, then x, from 0 up to
-    ``input_size - crop_size``, that end excluded.
+    ``input_size - patch_side``, that end excluded.
     """
-    room = config.input_size - config.crop_size
+    room = config.input_size - config.patch_side
     corners = [(0, 0), (0, room), (room, 0), (room, room)] if config.recipe == "voc" else []
     drawn = [(rng.randrange(room), rng.randrange(room)) for _ in range(config.patches - len(corners))]
     starts = np.array([*corners, *((x, y) for y, x in drawn)], np.int64)
-    return np.concatenate([starts, starts + config.crop_size], axis=1)
+    return np.concatenate([starts, starts + config.patch_side], axis=1)
 
 
 def cut_patches(images: Tensor, boxes: Tensor, size: int) -> Tensor:

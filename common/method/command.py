@@ -14,6 +14,7 @@ from typing import Any
 from common.commands import Command, Flag, command_help, overview, parse_command
 from common.errors import ConfigError
 from common.method.method import Method
+from common.method.registry import TOP
 from common.method.settings import with_chain_weights
 from common.method.stage import Stage
 
@@ -45,7 +46,9 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
         "ablation": (ABLATION, run_ablation),
         "bench": (BENCH, run_bench),
     }
-    texts = {name: ", then ".join(stage.text for stage in stages) for name, stages in known.items()} | {name: text for name, (text, _) in chain.items()}
+    texts = {name: ", then ".join(stage.text for stage in stages) for name, stages in known.items()} | {
+        name: text for name, (text, _) in chain.items()
+    }
     if arguments and arguments[0] in ("-h", "--help"):
         print(overview(program, {name: command_of(method, text) for name, text in texts.items()}))
         return 0
@@ -69,9 +72,10 @@ def command_of(method: Method, text: str, of_chain: bool = False) -> Command:
         text,
         method.settings,
         run=lambda settings: 0,
-        flags=(WEIGHTS,),
+        flags=(WEIGHTS, *method.flags),
         aliases=method.aliases,
         find_config=(lambda settings: config) if config else None,
+        environment=method.environment,
         folder=method.home,
     )
 
@@ -96,8 +100,11 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
 def launch(method: Method, stages: Sequence[str], arguments: Sequence[str]) -> int:
     """Every stage in GPUS processes of this machine."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", os.environ["GPUS"]]
+    # The toolbox need not be installed.
+    path = os.pathsep.join(filter(None, [str(TOP), os.environ.get("PYTHONPATH")]))
     for stage in stages:
-        done = subprocess.run([*torchrun, "-m", "common.method", method.name, stage, *arguments], check=False)
+        command = [*torchrun, "-m", "common.method", method.name, stage, *arguments]
+        done = subprocess.run(command, check=False, env=os.environ | {"PYTHONPATH": path})
         if done.returncode:
             return done.returncode
     return 0

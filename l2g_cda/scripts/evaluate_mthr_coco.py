@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from common.errors import run_command
-from l2g_cda.labels.sweep import COCO_THRESHOLDS
-from l2g_cda.labels.sweep_command import sweep_command
+from l2g_cda.quality import run_program, sweep_thresholds
 
-
-def main(argv: Sequence[str] | None = None) -> None:
-    sweep_command(argv, "l2g_cda/scripts/evaluate_mthr_coco.py", "coco14", COCO_THRESHOLDS)
-
+THRESHOLDS_OF_COCO = (0.2, 0.3)
+sweep = partial(sweep_thresholds, THRESHOLDS_OF_COCO)
+main = partial(run_program, "evaluate_mthr_coco.py", "Score attention maps at several thresholds.", "coco.yaml", sweep)
 
 if __name__ == "__main__":
     run_command(main)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from common.errors import run_command
-from l2g_cda.labels.sweep import VOC_THRESHOLDS
-from l2g_cda.labels.sweep_command import sweep_command
+from l2g_cda.quality import run_program, sweep_thresholds
 
-
-def main(argv: Sequence[str] | None = None) -> None:
-    sweep_command(argv, "l2g_cda/scripts/evaluate_mthr_voc.py", "vocaug", VOC_THRESHOLDS)
-
+THRESHOLDS_OF_VOC = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+sweep = partial(sweep_thresholds, THRESHOLDS_OF_VOC)
+main = partial(run_program, "evaluate_mthr_voc.py", "Score attention maps at several thresholds.", "voc.yaml", sweep)
 
 if __name__ == "__main__":
     run_command(main)
