@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from common.errors import ConfigError
+from common.errors import require
 from common.models.backbones import BODY_PREFIXES, BackboneConfig, backbone_weights, build_body
 from common.models.base import Backbone
-from common.models.mxnet_params import read_mxnet_params
 from common.models.resnet import ResNet
-from common.models.resnet38 import BottleneckBlock, ResNet38, Taps, renamed_published_weights
-from common.models.weights import load_weights, read_state_dict
+from common.models.resnet38 import BottleneckBlock, ResNet38, Taps, read_resnet38_weights
+from common.models.weights import load_weights
 from l2g_cda.attention import AttentionName, SuppressionName, build_attention, build_suppression
 
 # Modules the ImageNet weights do not have; they start at random.
 ADDED = ("b6.se_layer.", "b7.se_layer.", "DRS_learnable_layer6.", "DRS_learnable_layer7.")
-MXNET_SUFFIX = ".params"
+
+
+BackboneName = Literal["resnet38", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"]
 
 
 @dataclass
@@ -39,9 +38,7 @@ class L2GBackbone(BackboneConfig):
         suppression_share: share of the maximum that the fixed suppression keeps.
     """
 
-    name: Literal[  # type: ignore[assignment]
-        "resnet38", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"
-    ] = "resnet38"
+    name: BackboneName = "resnet38"  # type: ignore[assignment]
     output_stride: int = 8
     frozen_stages: int = 1
     freeze_batchnorm: bool = True
@@ -50,24 +47,19 @@ class L2GBackbone(BackboneConfig):
     suppression_share: float = 0.55
 
     def __post_init__(self) -> None:
-        if self.name == "resnet38" and self.output_stride != 8:
-            raise ConfigError(f"backbone.output_stride is {self.output_stride}; resnet38 has 8")
-        if self.name == "resnet38" and self.weights == "imagenet":
-            raise ConfigError("torchvision has no resnet38; give the file of its weights as backbone.weights")
-        if not 0 < self.suppression_share <= 1:
-            raise ConfigError(
-                f"backbone.suppression_share is {self.suppression_share}; give a number in 0..1, e.g. 0.55"
-            )
+        is_published = self.name == "resnet38"
+        stride, share = self.output_stride, self.suppression_share
+        require(not is_published or stride == 8, f"backbone.output_stride is {stride}; resnet38 has 8")
+        require(not is_published or self.weights != "imagenet", "give the file of resnet38's ImageNet weights instead")
+        require(0 < share <= 1, f"backbone.suppression_share is {share}; give a number in 0..1, e.g. 0.55")
 
 
 class AttentiveBottleneck(BottleneckBlock):
     """A bottleneck block whose main path ends with an attention module, ``se_layer`` whichever it is."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, dilation: int, dropout: float, attention: AttentionName
-    ) -> None:
-        super().__init__(in_channels, out_channels, dilation, dropout)
-        self.se_layer = build_attention(attention, out_channels)
+    def __init__(self, attention: AttentionName, inside: int, outside: int, dilation: int, dropout: float) -> None:
+        super().__init__(inside, outside, dilation, dropout)
+        self.se_layer = build_attention(attention, outside)
 
     def main_path(self, activation: Tensor) -> Tensor:
         features = super().main_path(activation)
@@ -85,7 +77,7 @@ class L2GResNet38(ResNet38):
         self.DRS_learnable_layer7 = build_suppression(suppression, self.b7.out_channels, share)
 
     def bottleneck(self, in_channels: int, out_channels: int, dilation: int, dropout: float) -> BottleneckBlock:
-        return AttentiveBottleneck(in_channels, out_channels, dilation, dropout, self.attention)
+        return AttentiveBottleneck(self.attention, in_channels, out_channels, dilation, dropout)
 
     def after_block(self, name: str, features: Tensor) -> Tensor:
         suppression = {"b6": self.DRS_learnable_layer6, "b7": self.DRS_learnable_layer7}[name]
@@ -103,7 +95,9 @@ class StagedBackbone(Backbone):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.tap_channels = last_stage_channels(backbone)
+        # The channels of a stage are those of its last convolution, in order of execution.
+        layers = [[one for one in stage.modules() if isinstance(one, nn.Conv2d)] for stage in backbone.stages[-3:]]
+        self.tap_channels = tuple(convolutions[-1].out_channels for convolutions in layers)
         self.out_channels, self.output_stride = backbone.out_channels, backbone.output_stride
         last_two = self.tap_channels[1:]
         attentions = [build_attention(attention, channels) or nn.Identity() for channels in last_two]
@@ -117,12 +111,15 @@ class StagedBackbone(Backbone):
 
     def taps(self, images: Tensor) -> Taps:
         """Images N x 3 x H x W, normalised RGB, to the features of the last three stages, each at its own stride."""
-        stages: Sequence[nn.Module] = self.backbone.stages
-        features = first_stage(self.backbone, images)
-        for stage in stages[1:-2]:
+        first, *others = self.backbone.stages
+        if isinstance(self.backbone, ResNet):
+            features = self.backbone.maxpool(self.backbone.relu(self.backbone.bn1(self.backbone.conv1(images))))
+        else:
+            features = first(images)
+        for stage in others[:-2]:
             features = stage(features)
         tapped = [features]
-        for stage, attention, suppression in zip(stages[-2:], self.se_layers, self.suppressions, strict=True):
+        for stage, attention, suppression in zip(others[-2:], self.se_layers, self.suppressions, strict=True):
             features = suppression(attention(stage(features)))
             tapped.append(features)
         return Taps(*tapped)
@@ -131,28 +128,8 @@ class StagedBackbone(Backbone):
         return self.taps(images).conv6
 
 
-def first_stage(backbone: Backbone, images: Tensor) -> Tensor:
-    """The output of a backbone's first stage, N x C x h x w, for images N x 3 x H x W, normalised RGB."""
-    if isinstance(backbone, ResNet):
-        return cast(Tensor, backbone.maxpool(backbone.relu(backbone.bn1(backbone.conv1(images)))))
-    return cast(Tensor, backbone.stages[0](images))
-
-
-def last_stage_channels(backbone: Backbone) -> tuple[int, ...]:
-    """Channels of the last three stages' outputs: those of the last convolution in each, in order of execution."""
-    convolutions = [
-        [layer for layer in stage.modules() if isinstance(layer, nn.Conv2d)] for stage in backbone.stages[-3:]
-    ]
-    return tuple(layers[-1].out_channels for layers in convolutions)
-
-
 def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
-    """Build the backbone, load its weights, freeze what is to be frozen.
-
-    Raises:
-        ConfigError: a setting is unknown or contradicts another one.
-        CheckpointError: the weights are missing, unreadable or do not fit.
-    """
+    """Build the backbone, load its weights, freeze what is to be frozen."""
     added = (config.attention, config.suppression, config.suppression_share)
     built: L2GResNet38 | StagedBackbone
     if config.name == "resnet38":
@@ -167,16 +144,8 @@ def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
             load_weights(general, state, source=source, strip_prefixes=BODY_PREFIXES)
         built = StagedBackbone(general, *added)
     built.freeze(config.frozen_stages, config.freeze_batchnorm)
-    if config.freeze_batchnorm:
+    for layer in built.modules():
         # Factors and summands too, also those of attention modules.
-        for layer in built.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.requires_grad_(False)
+        if config.freeze_batchnorm and isinstance(layer, nn.BatchNorm2d):
+            layer.requires_grad_(False)
     return built
-
-
-def read_resnet38_weights(path: str) -> dict[str, Tensor]:
-    """ImageNet weights from the published MXNet file or a file with torch's names."""
-    if Path(path).suffix == MXNET_SUFFIX:
-        return renamed_published_weights(read_mxnet_params(path))
-    return read_state_dict(path)

@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d, interpolate
 
 from common.method.steps import Form
 from l2g_cda.losses import MAXIMUM_EPSILON, L2GStep
-from l2g_cda.network import L2GNetwork, LocalToGlobal, PairScores, ScoreMaps, exchange
+from l2g_cda.network import L2GNetwork, LocalToGlobal, ScoreMaps, exchange
 from l2g_cda.views import ViewConfig
 
 
@@ -25,12 +25,12 @@ class OneByOne(nn.Module):
         super().__init__()
         self.pair = pair
 
-    def forward(self, images: Tensor, patches: Tensor) -> PairScores:
+    def forward(self, images: Tensor, patches: Tensor) -> tuple[ScoreMaps, ScoreMaps]:
         """As :meth:`LocalToGlobal.forward`."""
         per_image = len(patches) // len(images)
         local = [exchange_first(self.pair.local_network, group) for group in patches.split(per_image)]
         joined = ScoreMaps(torch.cat([one.maps for one in local]), torch.cat([one.logits for one in local]))
-        return PairScores(exchange_first(self.pair.global_network, images), joined)
+        return exchange_first(self.pair.global_network, images), joined
 
 
 def exchange_first(network: L2GNetwork, images: Tensor) -> ScoreMaps:
@@ -45,8 +45,7 @@ class PublishedStep(L2GStep):
     """The losses with loops over patches and classes."""
 
     def cut(self, maps: Tensor, boxes: Tensor) -> Tensor:
-        cuts = [maps[int(image), :, int(y1) : int(y2), int(x1) : int(x2)] for image, x1, y1, x2, y2 in boxes.tolist()]
-        return torch.stack(cuts)
+        return torch.stack([maps[image, :, y1:y2, x1:x2] for image, x1, y1, x2, y2 in boxes.long().tolist()])
 
     def target(self, maps: Tensor, saliency: Tensor, batch: dict[str, Any]) -> Tensor:
         maps = maps.detach()
@@ -64,9 +63,8 @@ class PublishedStep(L2GStep):
                 is_class = number < n_classes
                 keeps_value = self.config.background_target == "value" and not is_class
                 strength = scores[number] if keeps_value else scores[number] > self.config.background_threshold
-                target[patch, number] = (
-                    (order[0] == number) * strength * (salient[patch] if is_class else 1 - salient[patch])
-                )
+                weight = salient[patch] if is_class else 1 - salient[patch]
+                target[patch, number] = (order[0] == number) * strength * weight
         return target
 
 

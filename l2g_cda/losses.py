@@ -11,9 +11,9 @@ from torch.nn.functional import interpolate, mse_loss
 from torchvision.ops import roi_align
 
 from common.engine.losses import Losses
-from common.errors import ConfigError
+from common.errors import require
 from common.method.plain_cam import classification_loss
-from l2g_cda.network import PairScores
+from l2g_cda.network import ScoreMaps
 from l2g_cda.views import cut_patches
 
 # Keeps divisions by a maximum of 0 finite.
@@ -40,20 +40,17 @@ class L2GLoss:
     global_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.distillation_weight < 0 or self.global_weight < 0:
-            raise ConfigError("loss.distillation_weight and loss.global_weight cannot be negative")
-        if not 0 <= self.background_threshold < 1:
-            raise ConfigError(f"loss.background_threshold is {self.background_threshold}; give a number in 0..1")
+        weights, threshold = (self.distillation_weight, self.global_weight), self.background_threshold
+        require(min(weights) >= 0, "loss.distillation_weight and loss.global_weight cannot be negative")
+        require(0 <= threshold < 1, f"loss.background_threshold is {threshold}; give a number in 0..1")
 
 
 class L2GStep:
     """Step function: cuts the patches, runs both networks, gives the losses.
 
     Args:
-        config: targets and weights.
-        patch_side: side of a patch, in pixels.
         stride: view size divided by map size of the global network.
-        accumulate: batches per optimiser step. The distillation is not divided by it (as published).
+        accumulate: batches per optimiser step, by which (as published) the distillation is not divided.
     """
 
     def __init__(self, config: L2GLoss, patch_side: int, stride: int, accumulate: int = 1) -> None:
@@ -72,16 +69,15 @@ class L2GStep:
         tags = batch["tags"][batch["boxes"][:, 0].long()]
         return local_target(maps, tags, saliency, self.config.background_threshold, self.config.background_target)
 
-    def losses(self, scores: PairScores, batch: dict[str, Any]) -> Losses:
-        """The losses of what both networks said; only the first two have an effect unless ``global_weight`` is set."""
-        config, boxes = self.config, batch["boxes"]
-        target = self.target(scores.of_patches.maps, self.cut(batch["saliency"], boxes), batch)
-        size = (target.shape[2], target.shape[3])
-        probabilities = aligned_probabilities(scores.of_views.maps, boxes, size, self.stride)
-        of_views = classification_loss(scores.of_views.logits.float(), batch["tags"])
+    def losses(self, scores: tuple[ScoreMaps, ScoreMaps], batch: dict[str, Any]) -> Losses:
+        """The losses of what both networks said of views and patches; the last has an effect only with ``global_weight``."""
+        (views, patches), config, boxes = scores, self.config, batch["boxes"]
+        target = self.target(patches.maps, self.cut(batch["saliency"], boxes), batch)
+        probabilities = aligned_probabilities(views.maps, boxes, (target.shape[2], target.shape[3]), self.stride)
+        of_views = classification_loss(views.logits.float(), batch["tags"])
         return {
-            "distillation": self.accumulate * config.distillation_weight * distillation_loss(probabilities, target),
-            "local_classification": classification_loss(scores.of_patches.logits.float(), batch["patch_tags"]),
+            "distillation": self.accumulate * config.distillation_weight * mse_loss(probabilities, target),
+            "local_classification": classification_loss(patches.logits.float(), batch["patch_tags"]),
             # Without a weight it is detached: it is in the log, and its gradient nowhere.
             "global_classification": config.global_weight * of_views if config.global_weight else of_views.detach(),
         }
@@ -100,24 +96,19 @@ def local_target(
         maps: R x (K + 1) x h x w scores of R patches, background last, any sign.
         tags: R x K, 0 or 1: the tags of the image each patch was cut from.
         saliency: R x 1 x H x W in 0..1; taken at h x w by nearest neighbour.
-        threshold: in 0..1.
-        background: see :data:`BackgroundRule`.
 
     Returns:
         R x (K + 1) x h x w in 0..1, without gradient.
     """
     scores = maps.detach().float().clamp(min=0)
-    scores = scores / (scores.amax(dim=(2, 3), keepdim=True) + MAXIMUM_EPSILON)
     allowed = torch.cat([tags, tags.new_ones(len(tags), 1)], dim=1)
-    scores = scores * allowed[:, :, None, None]
+    scores = scores / (scores.amax(dim=(2, 3), keepdim=True) + MAXIMUM_EPSILON) * allowed[:, :, None, None]
     strength, winner = scores.max(dim=1, keepdim=True)
     salient = interpolate(saliency.float(), maps.shape[2:], mode="nearest")
-    background_channel = maps.shape[1] - 1
-    is_background = winner == background_channel
     confident = (strength > threshold).float()
     # Where background wins with little confidence, COCO's rule keeps its small value.
     background_weight = strength if background == "value" else confident
-    value = torch.where(is_background, background_weight * (1 - salient), confident * salient)
+    value = torch.where(winner == maps.shape[1] - 1, background_weight * (1 - salient), confident * salient)
     return torch.zeros_like(scores).scatter_(1, winner, value)
 
 
@@ -127,16 +118,8 @@ def aligned_probabilities(maps: Tensor, boxes: Tensor, size: tuple[int, int], st
     Args:
         maps: N x (K + 1) x H x W, scores of the views, any sign.
         boxes: R x 5: number of the view, x1, y1, x2, y2 in its pixels.
-        size: h, w of the local maps.
+        size: h, w of the local maps, and so of the result R x (K + 1) x h x w in 0..1.
         stride: view size divided by map size.
-
-    Returns:
-        R x (K + 1) x h x w in 0..1.
     """
     cut = roi_align(maps.float(), boxes.float(), size, spatial_scale=1 / stride, sampling_ratio=-1, aligned=False)
     return cut.softmax(dim=1)
-
-
-def distillation_loss(probabilities: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference over patches, channels and pixels. Args: both R x (K + 1) x h x w, in 0..1."""
-    return mse_loss(probabilities, target)

@@ -1,7 +1,5 @@
 """``python main.py STAGE [STAGE ...] [-c CONFIG] [flags]``: L2G with CDA, stage by stage; ``--help`` lists the stages."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -26,12 +26,11 @@ from common.errors import DataError
 from common.files import atomic_write, resolve_inside
 from common.pseudo_labels.background import Floats, constant
 from common.pseudo_labels.labels import pseudo_label
-from common.visual.panels import png_bytes
+from l2g_cda.network import ClassProbabilities
 from l2g_cda.views import Pixels
 
 # Pixels of one pass through the network; its affinity of every pixel to every other takes memory that grows faster.
 MOST_PIXELS = 2_000_000
-ATTENTION_FOLDER, LABEL_FOLDER, AFFINITY_FOLDER, IRN_FOLDER = "ms/attention", "cam_png", "cam_npy_aff", "cam_npy_irn"
 
 
 @dataclass
@@ -63,10 +62,10 @@ class RandomWalkMaps(NamedTuple):
 
 
 class ScoreInference(CamInference):
-    """The score maps of the network in passes that its affinity matrix has room for."""
+    """The network's scores, or its probabilities, in passes that its affinity matrix has room for."""
 
-    def __init__(self, network: nn.Module, config: CamConfig, device: torch.device) -> None:
-        super().__init__(network, config, device)
+    def __init__(self, network: nn.Module, config: L2GCam, device: torch.device) -> None:
+        super().__init__(network if config.values == "scores" else ClassProbabilities(network), config, device)
         self.pass_pixels = min(self.pass_pixels, MOST_PIXELS)
 
 
@@ -97,14 +96,9 @@ def summed_by_size(maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 @torch.inference_mode()
 def fuse_attention(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> Floats:
-    """Mean of signed maps at image size (bicubic), negatives to 0, each class divided by its maximum.
+    """Mean of every pass's signed maps K x h x w at image size (bicubic), negatives to 0, each class divided by its maximum.
 
-    Args:
-        maps: K x h x w of every pass, in the image's own orientation.
-        size: height, width.
-
-    Returns:
-        K x H x W in 0..1; a class without a positive value is 0.
+    The result is K x H x W in 0..1; a class without a positive value is 0.
     """
     total = finite_sum([resize_maps(one, size, "bicubic") for one in summed_by_size(maps)])
     return divided_by_maximum((total / len(maps)).clamp(min=0), 1e-8)
@@ -114,15 +108,11 @@ def fuse_attention(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> Float
 def fuse_random_walk(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> tuple[Floats, Floats]:
     """Sums of positive maps K x h x w (bilinear) at a quarter of the image's size and at its own, divided by the maximum.
 
-    The full size is reached through the next multiples of 16, cut to the image.
-
-    Returns:
-        K x ceil(H / 4) x ceil(W / 4) and K x H x W, both in 0..1.
+    The full size is reached through the next multiples of 16, cut to the image. Both results are in 0..1.
     """
-    height, width = size
+    (height, width), sums = size, summed_by_size(maps)
     quarter = ((height - 1) // 4 + 1, (width - 1) // 4 + 1)
     padded = ((height - 1) // 16 * 16 + 16, (width - 1) // 16 * 16 + 16)
-    sums = summed_by_size(maps)
     small = finite_sum([resize_maps(one, quarter) for one in sums])
     full = finite_sum([resize_maps(one, padded)[:, :height, :width] for one in sums])
     return divided_by_maximum(small, 1e-5), divided_by_maximum(full, 1e-5)
@@ -134,9 +124,9 @@ def attention_bytes(attention: Floats) -> Pixels:
 
 
 def byte_shares(cams: Cams) -> Cams:
-    """Maps K x H x W in 0..1 at the precision of the published 8-bit files: k / 255 in single precision.
+    """Maps K x H x W in 0..1 at the precision of the published 8-bit files: k / 255, which half precision tells apart.
 
-    Label rules compare these with thresholds: 51 / 255 equals a threshold of 0.2 exactly. Half precision tells all of them apart.
+    Label rules compare these in single precision with thresholds: 51 / 255 equals a threshold of 0.2 exactly.
     """
     return Cams(cams.keys, attention_bytes(cams.maps).astype(np.float32) / np.float32(255))
 
@@ -146,26 +136,14 @@ def write_attention(path: Path, cams: Cams) -> None:
     write_cams(path, byte_shares(cams))
 
 
-class AttentionWriter:
-    """Writes an image's ``ms/attention/<id>_<c>.png`` per class (8-bit grey) and ``cam_png/<id>.png``, its label map.
-
-    Args:
-        out: folder of the run.
-        maps: folder of the shared form, by whose files images are named.
-        threshold: background score of the label map.
-    """
-
-    def __init__(self, out: Path, maps: Path, threshold: float) -> None:
-        self.out, self.maps, self.threshold = out, maps, threshold
-
-    def __call__(self, path: Path, cams: Cams) -> None:
-        image_id = path.relative_to(self.maps).with_suffix("").as_posix()
-        for number, attention in zip(cams.keys.tolist(), cams.maps, strict=True):
-            picture = Image.fromarray(attention_bytes(attention))
-            file = resolve_inside(self.out / ATTENTION_FOLDER, f"{image_id}_{number}.png")
-            atomic_write(file, partial(picture.save, format="PNG"))
-        labels = pseudo_label(cams.maps, cams.keys, constant(self.threshold, cams.maps.shape[1:]))
-        write_label_map(resolve_inside(self.out / LABEL_FOLDER, f"{image_id}.png"), labels)
+def write_published_pngs(out: Path, threshold: float, image_id: str, cams: Cams) -> None:
+    """Write maps K x H x W in 0..1 as ``ms/attention/<id>_<c>.png`` (8-bit grey) and their labels as ``cam_png/<id>.png``."""
+    for number, attention in zip(cams.keys.tolist(), cams.maps, strict=True):
+        picture = Image.fromarray(attention_bytes(attention))
+        file = resolve_inside(out / "ms" / "attention", f"{image_id}_{number}.png")
+        atomic_write(file, partial(picture.save, format="PNG"))
+    labels = pseudo_label(cams.maps, cams.keys, constant(threshold, cams.maps.shape[1:]))
+    write_label_map(resolve_inside(out / "cam_png", f"{image_id}.png"), labels)
 
 
 def write_affinity(path: Path, maps: RandomWalkMaps) -> None:
@@ -185,21 +163,12 @@ def write_dictionary(path: Path, content: dict[str, Any]) -> None:
 
 
 def picture_names(layout: DatasetLayout, ids: Sequence[str], folder: Path) -> list[str]:
-    """``<id>_<class number>`` of all maps in a folder; images without are passed over, as published.
-
-    Raises:
-        DataError: there is none.
-    """
+    """``<id>_<class number>`` of all maps in a folder; images without are passed over, as published."""
     tags = {image_id: row for image_id, row in layout.read_tags(ids).items() if (folder / f"{image_id}.npz").is_file()}
     names = [f"{image_id}_{number}" for image_id, row in tags.items() for number in np.flatnonzero(row)]
     if not names:
         raise DataError(f"no attention map of any listed image in {folder}; compute them first")
     return names
-
-
-def write_png(path: Path, picture: Pixels) -> None:
-    """A picture uint8 RGB H x W x 3."""
-    atomic_write(path, lambda file: file.write(png_bytes(picture)))
 
 
 class AttentionPicture:
@@ -210,11 +179,11 @@ class AttentionPicture:
 
     def __call__(self, name: str) -> Pixels:
         image_id, _, number = name.rpartition("_")
-        cams = self.read(image_id)
-        found = np.flatnonzero(cams.keys == int(number))
-        if not found.size:
+        keys, maps = self.read(image_id)
+        if int(number) not in keys:
             raise DataError(f"the maps of {image_id} have none of class {number}; compute them again")
-        values = stretched(attention_bytes(cams.maps[found[0]]), image_size(self.layout.image_path(image_id)))
+        attention = attention_bytes(maps[keys == int(number)][0])
+        values = stretched(attention, image_size(self.layout.image_path(image_id)))
         colours: Pixels = matplotlib.colormaps["jet"](values, bytes=True)[..., :3]
         return colours
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from common.commands import Command, Flag, run_alone
+from common.commands import Flag
 from common.data.sampling import IndexedSamples, Sample, SampleKey, sample_rng
 from common.errors import run_command
 from common.files import write_json
 from common.method.stage import dataset_of
 from l2g_cda.bank import ForegroundBank, read_bank
-from l2g_cda.method import CONFIGS, METHOD, salient_images
-from l2g_cda.pasting import CdaConfig, PastedTwins, covered
-from l2g_cda.settings import ALIASES, L2GSettings
+from l2g_cda.method import salient_images
+from l2g_cda.pasting import CdaConfig, PastedTwins
+from l2g_cda.settings import L2GSettings, run_program
 from l2g_cda.views import ViewConfig, ViewMaker, draw_boxes, draw_crop, short_side_size
 
 # Effect -> what is said of it. Shares are fractions of all items.
@@ -53,71 +54,57 @@ class DefectSettings(L2GSettings):
 def measure_defects(
     images: IndexedSamples, bank: ForegroundBank, views: ViewConfig, seed: int, epochs: int
 ) -> dict[str, float]:
-    """Draw every item of ``epochs`` as the published code would: the mean of each effect, and how many ``items``.
-
-    Args:
-        images: with saliency and tags.
-        views: what is cut from the images; D4 does not touch the coco recipe.
-    """
+    """Draw every item of ``epochs`` as the published code would: the mean of each effect, and how many ``items``."""
     published = PastedTwins(images, ViewMaker(views), seed, bank, CdaConfig())
     growing = PastedTwins(images, ViewMaker(views), seed, bank, CdaConfig(twin_tags="growing"))
     rows: dict[str, list[float]] = {name: [] for name in EFFECTS}
     for index in range(len(images)):
         sample = images[index]
-        rows["tags"].append(float(sample["tags"].sum()))
-        rows["tags_grown"].append(float(growing.tags_before(sample["tags"], SampleKey(epochs, index)).sum()))
-        rows["reach"].append(offset_reach(sample, views))
+        after = growing.tags_before(sample["tags"], SampleKey(epochs, index))
+        effects = [{"tags": sample["tags"].sum(), "tags_grown": after.sum()}]
         for epoch in range(epochs):
-            for name, value in item_effects(published, sample, SampleKey(epoch, index), views).items():
-                rows[name].append(value)
+            effects.append(cut_effects(sample, views, sample_rng(seed, epoch, index)))
+            effects.append(item_effects(published, sample, SampleKey(epoch, index)))
+        for name, value in (effect for one in effects for effect in one.items()):
+            rows[name].append(float(value))
     means = {name: float(np.mean(values)) if values else 0.0 for name, values in rows.items()}
     return {"items": len(images) * epochs, **means}
 
 
-def item_effects(twins: PastedTwins, sample: Sample, key: SampleKey, views: ViewConfig) -> dict[str, float]:
-    """The effects on one item."""
-    outside = outside_share(twins, sample, key, views)
-    effects = {"leaves_image": float(outside > 0), "black": outside}
+def item_effects(twins: PastedTwins, sample: Sample, key: SampleKey) -> dict[str, float]:
+    """What pasting does to one item."""
     drawn = twins.drawn(sample, key)
     if drawn is None:
-        return effects | {"nothing_to_paste": 1.0, "wrong_tags": 0.0}
+        return {"nothing_to_paste": 1.0, "wrong_tags": 0.0}
     tags = twins.twins(sample, key)["original"]["tags"].numpy()
-    around = ~covered(drawn, sample["saliency"].shape)
-    image = sample["image"].astype(np.int16)
-    return effects | {
+    around = np.ones(sample["saliency"].shape, bool)
+    around[drawn.box] = ~drawn.mask
+    colours = sample["image"].astype(np.int16)[around]
+    return {
         "nothing_to_paste": 0.0,
         "nothing_visible": float(not drawn.mask.any()),
         "overlap": drawn.overlap,
         "wrong_tags": float((tags != sample["tags"]).any()),
-        "colour_change": float(np.abs(image[..., 0] - image[..., 2])[around].mean()) if around.any() else 0.0,
+        "colour_change": float(np.abs(colours[:, 0] - colours[:, 2]).mean()) if colours.size else 0.0,
     }
 
 
-def outside_share(twins: PastedTwins, sample: Sample, key: SampleKey, views: ViewConfig) -> float:
-    """Share of the original twin's view that lies outside the image; the coco recipe cuts nothing."""
+def cut_effects(sample: Sample, views: ViewConfig, rng: Random) -> dict[str, float]:
+    """What the exchanged axes do to the original twin's view: its black share, and the offsets that are possible."""
     if views.recipe == "coco":
-        return 0.0
-    rng = sample_rng(twins.seed, key.epoch, key.index)
+        return {"leaves_image": 0.0, "black": 0.0, "reach": 1.0}
     draw_boxes(views, rng)
-    height, width = short_side_size(*sample["saliency"].shape, views.short_side)
-    left, top = draw_crop(height, width, views.input_size, "published", rng)
-    rows, columns = (min(views.input_size, max(0, side)) for side in (height - top, width - left))
-    return 1 - rows * columns / views.input_size**2
-
-
-def offset_reach(sample: Sample, views: ViewConfig) -> float:
-    """Share of the offsets along the longer side that the exchanged axes leave possible."""
-    if views.recipe == "coco":
-        return 1.0
-    sides = short_side_size(*sample["saliency"].shape, views.short_side)
-    return (min(sides) - views.input_size + 1) / (max(sides) - views.input_size + 1)
+    side, sides = views.input_size, short_side_size(sample["saliency"].shape, views.short_side)
+    left, top = draw_crop(sides, side, "published", rng)
+    rows, columns = (min(side, max(0, length)) for length in (sides[0] - top, sides[1] - left))
+    black, reach = 1 - rows * columns / side**2, (min(sides) - side + 1) / (max(sides) - side + 1)
+    return {"leaves_image": float(black > 0), "black": black, "reach": reach}
 
 
 def measure(settings: DefectSettings) -> int:
     layout = dataset_of(settings)
-    bank = read_bank(Path(settings.cda.bank), layout.n_classes)
-    images = salient_images(settings, layout)
-    effects = measure_defects(images, bank, settings.views, settings.engine.seed, settings.epochs_drawn)
+    data = salient_images(settings, layout), read_bank(Path(settings.cda.bank), layout.n_classes)
+    effects = measure_defects(*data, settings.views, settings.engine.seed, settings.epochs_drawn)
     print(f"{effects['items']} items:")
     print("\n".join(f"  {text.format(effects[name])}" for name, text in EFFECTS.items()))
     if settings.effects_file:
@@ -125,24 +112,19 @@ def measure(settings: DefectSettings) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    flags = (
-        Flag(("--bank",), "--cda.bank", "FOLDER", "bank of objects (default sem_seg_fg of this folder)"),
-        Flag(("--epochs",), "--epochs_drawn", "N", "epochs to draw (default 3)"),
-        Flag(("--output",), "--effects_file", "FILE", "JSON file for the numbers"),
-    )
-    text = "Count what the published defects of views and pasting change. Views are those of the section views."
-    command = Command(
-        text,
-        DefectSettings,
-        measure,
-        flags,
-        ALIASES,
-        find_config=lambda settings: CONFIGS / "voc.yaml",
-        folder=METHOD.home,
-    )
-    return run_alone("measure_defects.py", command, argv)
-
+FLAGS_OF_DEFECTS = (
+    Flag(("--bank",), "--cda.bank", "FOLDER", "bank of objects (default sem_seg_fg of this folder)"),
+    Flag(("--epochs",), "--epochs_drawn", "N", "epochs to draw (default 3)"),
+    Flag(("--output",), "--effects_file", "FILE", "JSON file for the numbers"),
+)
+main = partial(
+    run_program,
+    "Count what the published defects of views and pasting change.",
+    DefectSettings,
+    measure,
+    "voc.yaml",
+    FLAGS_OF_DEFECTS,
+)
 
 if __name__ == "__main__":
     run_command(main)

@@ -29,29 +29,18 @@ class ScoreMaps(NamedTuple):
     logits: Tensor
 
 
-class PairScores(NamedTuple):
-    """What both networks say of a batch: the global one of the views, the local one of the patches."""
-
-    of_views: ScoreMaps
-    of_patches: ScoreMaps
-
-
 class L2GNetwork(nn.Module):
     """Score maps whose pixels have exchanged their features along a learnt affinity, as in SEAM's PCM.
 
     Wang et al., "Self-supervised equivariant attention mechanism" (CVPR 2020) describe the correlation.
-
-    Args:
-        backbone: gives three tapped features.
-        n_classes: K, without the background.
     """
 
     def __init__(self, backbone: L2GResNet38 | StagedBackbone, n_classes: int) -> None:
         super().__init__()
         self.backbone, self.n_classes = backbone, n_classes
         low, middle, high = backbone.tap_channels
-        self.fc8 = nn.Conv2d(high, n_classes + 1, 1, bias=False)
         colours, from_low, from_middle, correlated = CORRELATION
+        self.fc8 = nn.Conv2d(high, n_classes + 1, 1, bias=False)
         self.f8_3 = nn.Conv2d(low, from_low, 1, bias=False)
         self.f8_4 = nn.Conv2d(middle, from_middle, 1, bias=False)
         self.f9 = nn.Conv2d(colours + from_low + from_middle, correlated, 1, bias=False)
@@ -66,12 +55,7 @@ class L2GNetwork(nn.Module):
         return [self.fc8, self.f8_3, self.f8_4, self.f9]
 
     def affinity(self, images: Tensor, taps: Taps) -> Tensor:
-        """N x hw x hw: how alike two pixels are, 0..1, symmetric. No gradient reaches the backbone.
-
-        Args:
-            images: N x 3 x H x W, normalised RGB.
-            taps: the backbone's features of them.
-        """
+        """How alike two pixels of images N x 3 x H x W are: N x hw x hw in 0..1. No gradient reaches the backbone."""
         size = taps.conv6.shape[2:]
         parts = [images, self.f8_3(taps.conv4.detach()), self.f8_4(taps.conv5.detach())]
         features = self.f9(torch.cat([resized(part, size) for part in parts], 1)).flatten(2)
@@ -98,40 +82,32 @@ class ClassProbabilities(nn.Module):
     is higher. As published the maps are the scores.
     """
 
-    def __init__(self, network: L2GNetwork) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def class_maps(self, images: Tensor) -> Tensor:
         """Probabilities without the background's, N x K x h x w in 0..1, of images N x 3 x H x W, normalised RGB."""
-        maps = cast(ScoreMaps, self.network(images)).maps
-        return maps.softmax(1)[:, : self.network.n_classes]
+        return cast(ScoreMaps, self.network(images)).maps.softmax(1)[:, :-1]
 
 
 class LocalToGlobal(nn.Module):
     """Two networks of one architecture, each with weights of its own.
 
-    Args:
-        global_network: sees whole views of an image; it is kept after the training.
-        local_network: sees patches of the views and teaches the other.
+    The global one sees whole views of an image and is kept after the training; the local one sees patches and teaches it.
     """
 
     def __init__(self, global_network: L2GNetwork, local_network: L2GNetwork) -> None:
         super().__init__()
         self.global_network, self.local_network = global_network, local_network
 
-    def forward(self, images: Tensor, patches: Tensor) -> PairScores:
-        """Args: images: N x 3 x S x S; patches: (N P) x 3 x c x c, those of all images in one batch; normalised RGB."""
-        return PairScores(self.global_network(images), self.local_network(patches))
+    def forward(self, images: Tensor, patches: Tensor) -> tuple[ScoreMaps, ScoreMaps]:
+        """Both networks' scores of N x 3 x S x S images and of (N P) x 3 x c x c patches, normalised RGB."""
+        return self.global_network(images), self.local_network(patches)
 
 
 def exchange(features: Tensor, affinity: Tensor) -> Tensor:
-    """Every pixel's mean of the features of all pixels, weighted by their affinity to it.
-
-    Args:
-        features: N x C x h x w, any sign.
-        affinity: N x hw x hw, at least 0.
-    """
+    """Every pixel's mean of the features (N x C x h x w) of all pixels, weighted by their affinity (N x hw x hw) to it."""
     # Divided here, not in the matrix, which is the largest tensor of the network.
     weights = affinity.sum(1, keepdim=True) + EXCHANGE_EPSILON
     return (torch.matmul(features.flatten(2), affinity) / weights).view_as(features)
@@ -139,9 +115,8 @@ def exchange(features: Tensor, affinity: Tensor) -> Tensor:
 
 def resized(features: Tensor, size: torch.Size) -> Tensor:
     """N x C x h x w at ``size``, bilinear with the corners aligned; features of that size stay as they are."""
-    if features.shape[2:] == size:
-        return features
-    return interpolate(features, size, mode="bilinear", align_corners=True)
+    same = features.shape[2:] == size
+    return features if same else interpolate(features, size, mode="bilinear", align_corners=True)
 
 
 def build_l2g(config: L2GBackbone, n_classes: int) -> L2GNetwork:
@@ -154,32 +129,23 @@ def build_pair(config: L2GBackbone, n_classes: int) -> LocalToGlobal:
     return LocalToGlobal(build_l2g(config, n_classes), build_l2g(config, n_classes))
 
 
-def published_name(name: str) -> str:
-    """The published name of a tensor of :class:`L2GNetwork`."""
-    return name.removeprefix(BACKBONE)
-
-
 def own_name(name: str) -> str:
     """The name in :class:`L2GNetwork` of a published tensor, with or without DataParallel's prefix."""
     name = name.removeprefix(WRAPPED)
     return name if name.startswith(HEAD_LAYERS) else BACKBONE + name
 
 
-def published_content(pair: LocalToGlobal, epoch: int, steps: int) -> dict[str, Any]:
-    """What ``<dataset>_epoch_<e>.pth`` holds: both networks (l2g_cda spec, section 2.6)."""
-    networks = {"state_dict": pair.global_network, "local_dict": pair.local_network}
+def published_content(pair: nn.Module, epoch: int, steps: int) -> dict[str, Any]:
+    """What ``<dataset>_epoch_<e>.pth`` holds: both networks, without ``backbone.`` in their names (l2g_cda spec, 2.6)."""
+    assert isinstance(pair, LocalToGlobal)
     states = {
-        part: {WRAPPED + published_name(name): tensor for name, tensor in network.state_dict().items()}
-        for part, network in networks.items()
+        part: {WRAPPED + name.removeprefix(BACKBONE): tensor for name, tensor in network.state_dict().items()}
+        for part, network in (("state_dict", pair.global_network), ("local_dict", pair.local_network))
     }
     return {"epoch": epoch, "global_counter": steps, **states}
 
 
 def load_published(network: nn.Module, path: Path) -> None:
-    """Load the global network of a published checkpoint, or of a bare state dict.
-
-    Raises:
-        CheckpointError: the file is missing, damaged or of another network.
-    """
+    """Load the global network of a published checkpoint, or of a bare state dict."""
     state = {own_name(name): tensor for name, tensor in read_state_dict(path).items()}
     load_weights(network, state, source=str(path))

@@ -22,12 +22,9 @@ MAKE_AGAIN = "delete it and make the bank again"
 
 @dataclass(frozen=True)
 class Foreground:
-    """A tight cut around one object.
+    """A tight cut around one object: image uint8 RGB, h x w x 3; seg uint8, h x w, class number + 1 on the object, else 0.
 
-    Attributes:
-        image: uint8 RGB, h x w x 3.
-        seg: uint8, h x w: class number + 1 on the object, else 0.
-        saliency: uint8, h x w, 0..255; None in a bank made without (CDA's own).
+    The saliency is uint8, h x w, and None in a bank made without (CDA's own).
     """
 
     image: Pixels
@@ -37,12 +34,7 @@ class Foreground:
 
 @dataclass(frozen=True)
 class Selection:
-    """The one object class of an image.
-
-    Attributes:
-        number: class number, 0-based.
-        rows, columns: tight box around its pixels, (first, last + 1).
-    """
+    """The one object class of an image (0-based) and the tight box around its pixels, (first, last + 1)."""
 
     number: int
     rows: tuple[int, int]
@@ -50,13 +42,10 @@ class Selection:
 
 
 def select_object(label_map: LabelMap, least_share: float = 0.1, largest_share: float = 0.7) -> Selection | None:
-    """The object of an image, or None when the image is not fit.
+    """The object of an image with this label map (uint8 H x W), or None when the image is not fit.
 
     Fit is an image with some background and exactly one class, which covers ``least_share`` to ``largest_share`` of it,
     both included. Ignored pixels (255) count as not covered; the labels that CDA's bank came from had none.
-
-    Args:
-        label_map: uint8 H x W: 0 background, class number + 1, 255 ignored.
     """
     pixels = np.bincount(label_map.ravel(), minlength=256)
     labels = [label for label in np.flatnonzero(pixels) if label not in (0, IGNORE_LABEL)]
@@ -71,11 +60,7 @@ def select_object(label_map: LabelMap, least_share: float = 0.1, largest_share: 
 
 
 def cut_object(selection: Selection, image: Pixels, label_map: LabelMap, saliency: Pixels) -> Foreground:
-    """Image (uint8 H x W x 3), label (uint8 H x W) and saliency (uint8 H x W) within the box of ``selection``.
-
-    Raises:
-        DataError: the three have different sizes.
-    """
+    """Image (uint8 H x W x 3), label (uint8 H x W) and saliency (uint8 H x W) within the box of ``selection``."""
     if not image.shape[:2] == label_map.shape == saliency.shape:
         raise DataError(
             f"the image is {image.shape[:2]}, the label map {label_map.shape} and the saliency {saliency.shape} "
@@ -95,11 +80,7 @@ def write_foreground(path: Path, foreground: Foreground) -> None:
 
 
 def read_foreground(path: Path) -> Foreground:
-    """Read ``.npz``, or the published pickled dictionary.
-
-    Raises:
-        DataError: the file is missing or broken, or its arrays do not fit each other.
-    """
+    """Read ``.npz``, or the published pickled dictionary."""
     if not path.exists():
         raise DataError(f"{path} does not exist, but the index of the bank names it; make the bank again")
     try:

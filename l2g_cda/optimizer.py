@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from common.engine.optimizer import OptimizerConfig, build_optimizer
-from common.errors import ConfigError
+from common.errors import require
 from l2g_cda.network import L2GNetwork, LocalToGlobal
 
 # Kinds of parameters of one network, in the order of the groups; the numbers are multiples of the learning rate.
@@ -36,12 +36,9 @@ class L2GOptimizer(OptimizerConfig):
     argument_slip: bool = False
 
     def __post_init__(self) -> None:
-        if self.argument_slip and self.name != "sgd":
-            raise ConfigError(
-                "optimizer.argument_slip is a slip in the arguments of sgd; leave it out with another one"
-            )
-        if not self.decay_vectors:
-            raise ConfigError("all parameters of L2G decay; leave optimizer.decay_vectors as it is")
+        slips = self.argument_slip and self.name != "sgd"
+        require(not slips, "optimizer.argument_slip is a slip in the arguments of sgd; leave it out with another one")
+        require(self.decay_vectors, "all parameters of L2G decay; leave optimizer.decay_vectors as it is")
 
 
 def parameters_by_kind(network: L2GNetwork) -> dict[str, list[str]]:
@@ -52,25 +49,19 @@ def parameters_by_kind(network: L2GNetwork) -> dict[str, list[str]]:
     """
     kinds: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for module_name, module in network.named_modules():
+        in_head = any(module is layer for layer in network.head)
+        in_added = any(part in module_name for part in ("se_layer", "DRS_", "suppressions"))
         for name, _ in module.named_parameters(recurse=False):
-            kinds[kind_of(network, module_name, module, name)].append(f"{module_name}.{name}")
+            kind = "batchnorm" if isinstance(module, nn.BatchNorm2d) and not in_added else "added"
+            if isinstance(module, nn.Conv2d):
+                kind = KINDS[2 * in_head + (name == "bias")]
+            kinds[kind].append(f"{module_name}.{name}")
     return kinds
 
 
-def kind_of(network: L2GNetwork, module_name: str, module: nn.Module, name: str) -> str:
-    """The kind of the parameter ``name`` of a module of the network."""
-    is_bias = name == "bias"
-    if any(module is layer for layer in network.head):
-        return "x20" if is_bias else "x10"
-    if isinstance(module, nn.Conv2d):
-        return "x2" if is_bias else "x1"
-    inside_added = any(part in module_name for part in ("se_layer", "DRS_", "suppressions"))
-    return "added" if inside_added or not isinstance(module, nn.BatchNorm2d) else "batchnorm"
-
-
-def optimizer_groups(pair: LocalToGlobal, lr: float, config: L2GOptimizer) -> list[dict[str, Any]]:
-    """Groups of what learns, for each kind first the global network's, then the local one's; empty ones are left out."""
-    head = config.head_lr_multiplier
+def optimizer_groups(pair: LocalToGlobal, rate: float, config: L2GOptimizer) -> list[dict[str, Any]]:
+    """Groups of what learns, for each kind first the global network's, then the local one's; a rate of 0 takes ``config.lr``."""
+    head, base = config.head_lr_multiplier, rate or config.lr
     multipliers = dict(zip(KINDS, (1.0, 2.0, head, 2 * head, 1.0, head), strict=True))
     if not config.train_added:
         del multipliers["added"]
@@ -79,11 +70,9 @@ def optimizer_groups(pair: LocalToGlobal, lr: float, config: L2GOptimizer) -> li
     groups = []
     for kind, multiplier in multipliers.items():
         for place, network in networks.items():
-            parameters = [network.get_parameter(name) for name in kinds[place][kind]]
-            learning = [parameter for parameter in parameters if parameter.requires_grad]
-            rate = lr * multiplier
-            if learning:
-                groups.append({"name": f"{kind}_{place}", "params": learning, "lr": rate, "initial_lr": rate})
+            lr, parameters = base * multiplier, map(network.get_parameter, kinds[place][kind])
+            if learning := [parameter for parameter in parameters if parameter.requires_grad]:
+                groups.append({"name": f"{kind}_{place}", "params": learning, "lr": lr, "initial_lr": lr})
     return groups
 
 

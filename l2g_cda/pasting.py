@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKey, SeededDataset, sample_rng
-from common.errors import ConfigError, DataError
+from common.errors import DataError, require
 from l2g_cda.bank import ForegroundBank
 from l2g_cda.objects import SALIENT, Foreground
 from l2g_cda.views import Pixels, ViewMaker, resize
@@ -37,7 +37,6 @@ class CdaConfig:
         twin_tags: published also adds the pasted class to the tags that filter the unpasted twin's target; growing also keeps
             it in all later epochs (published, with 0 workers); repaired does neither.
         channels: published exchanges red and blue of the image around the pasted object; repaired does not.
-        first_epoch: first epoch in which twins are pasted, counted from the start of this training.
     """
 
     bank: str = "sem_seg_fg"
@@ -47,34 +46,25 @@ class CdaConfig:
     rotation: int = 0
     twin_tags: Literal["published", "growing", "repaired"] = "published"
     channels: Channels = "published"
-    first_epoch: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_overlap <= 1:
-            raise ConfigError(f"cda.max_overlap is {self.max_overlap}; give a share between 0 and 1")
-        if self.attempts < 1:
-            raise ConfigError(f"cda.attempts is {self.attempts}; at least one attempt is needed")
-        if not 0 <= self.rotation <= 180:
-            raise ConfigError(f"cda.rotation is {self.rotation}; give degrees between 0 and 180")
-        if self.first_epoch < 0:
-            raise ConfigError(f"cda.first_epoch is {self.first_epoch}; epochs count from 0")
+        overlap, degrees = self.max_overlap, self.rotation
+        require(0 <= overlap <= 1, f"cda.max_overlap is {overlap}; give a share between 0 and 1")
+        require(self.attempts >= 1, f"cda.attempts is {self.attempts}; at least one attempt is needed")
+        require(0 <= degrees <= 180, f"cda.rotation is {degrees}; give degrees between 0 and 180")
 
 
 @dataclass(frozen=True)
 class Placement:
-    """An object at its place, not yet pasted.
+    """An object at its place (rows and columns), not yet pasted.
 
     Attributes:
-        foreground: the object as it was cut out, rotated where that was asked for.
-        top, left: its place.
-        mask: bool, h x w: the pixels to paste, at the size they get.
-        saliency: uint8, h x w, of the object at that size.
+        mask, saliency: bool and uint8, h x w: the pixels to paste and their saliency, at the size they get.
         overlap: share of these pixels that was salient before.
     """
 
     foreground: Foreground
-    top: int
-    left: int
+    box: tuple[slice, slice]
     mask: npt.NDArray[np.bool_]
     saliency: Pixels
     overlap: float
@@ -91,20 +81,17 @@ def least_overlap(attempt: Callable[[], Placement], max_overlap: float, attempts
 
 
 def place(foreground: Foreground, saliency: Pixels, config: CdaConfig, rng: Random) -> Placement:
-    """One attempt: size and place at random.
+    """One attempt: size and place at random in an image with this saliency (uint8, H x W).
 
     Draws the scale ``0.8 + 0.4 * random()`` (or, with ``config.rotation``, the degrees), then the row, then the column.
-
-    Args:
-        saliency: uint8, H x W, of the image to paste into.
     """
     if config.rotation:
         foreground, scale = rotated(foreground, rng.randint(-config.rotation, config.rotation)), 1.0
     else:
         scale = 0.8 + 0.4 * rng.random()
     size = fitted_size(foreground.seg.shape, saliency.shape, scale)
-    top = rng.randint(0, saliency.shape[0] - size[0])
-    left = rng.randint(0, saliency.shape[1] - size[1])
+    top, left = (rng.randint(0, room - side) for room, side in zip(saliency.shape, size, strict=True))
+    box = slice(top, top + size[0]), slice(left, left + size[1])
     mask = resize(foreground.seg, size, Image.Resampling.BILINEAR) != 0
     if foreground.saliency is not None:
         own = resize(foreground.saliency, size, Image.Resampling.BILINEAR)
@@ -114,23 +101,19 @@ def place(foreground: Foreground, saliency: Pixels, config: CdaConfig, rng: Rand
         raise DataError("an object of the bank has no saliency; make the bank with saliency or set cda.mask to labels")
     if config.mask == "saliency":
         mask &= own > SALIENT
-    return Placement(foreground, top, left, mask, own, overlap_share(mask, under(saliency, top, left, size)))
+    return Placement(foreground, box, mask, own, overlap_share(mask, saliency[box]))
 
 
 def paste(image: Pixels, saliency: Pixels, placement: Placement, channels: Channels) -> tuple[Pixels, Pixels]:
-    """Copies of image and saliency with the object in them: a hard edge, no blending.
+    """Copies of image (uint8 RGB, H x W x 3) and saliency (uint8, H x W) with the object in them: a hard edge, no blending.
 
-    Args:
-        image: uint8 RGB, H x W x 3.
-        saliency: uint8, H x W.
-        channels: published returns the image with red and blue exchanged around the object (defect D3), or repaired.
+    With ``channels`` published, red and blue of the image are exchanged around the object (defect D3).
     """
     pasted = (image[..., ::-1] if channels == "published" else image).copy()
     merged = saliency.copy()
-    mask, size = placement.mask, placement.mask.shape
-    colours = resize(placement.foreground.image, size, Image.Resampling.BILINEAR)
-    under(pasted, placement.top, placement.left, size)[mask] = colours[mask]
-    under(merged, placement.top, placement.left, size)[mask] = placement.saliency[mask]
+    box, mask = placement.box, placement.mask
+    colours = resize(placement.foreground.image, (mask.shape[0], mask.shape[1]), Image.Resampling.BILINEAR)
+    pasted[box][mask], merged[box][mask] = colours[mask], placement.saliency[mask]
     return pasted, merged
 
 
@@ -150,26 +133,10 @@ def overlap_share(mask: npt.NDArray[np.bool_], saliency: Pixels) -> float:
     return float((mask & (saliency > SALIENT)).sum() / (mask.sum() + 1e-5))
 
 
-def covered(placement: Placement, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """bool H x W for an image of this shape: the pixels that the object replaces."""
-    pixels = np.zeros(shape, bool)
-    under(pixels, placement.top, placement.left, placement.mask.shape)[...] = placement.mask
-    return pixels
-
-
-def under(array: npt.NDArray[Any], top: int, left: int, size: tuple[int, ...]) -> npt.NDArray[Any]:
-    """View of the part of ``array`` (H x W or H x W x 3) that an object of ``size`` covers."""
-    return array[top : top + size[0], left : left + size[1]]
-
-
 def rotated(foreground: Foreground, degrees: int) -> Foreground:
     """The object turned counter-clockwise in a frame that holds all of it (cubic splines, as CDA does)."""
-    saliency = foreground.saliency
-    return Foreground(
-        ndimage.rotate(foreground.image, degrees),
-        ndimage.rotate(foreground.seg, degrees),
-        None if saliency is None else ndimage.rotate(saliency, degrees),
-    )
+    image, seg = (ndimage.rotate(part, degrees) for part in (foreground.image, foreground.seg))
+    return Foreground(image, seg, None if foreground.saliency is None else ndimage.rotate(foreground.saliency, degrees))
 
 
 class PastedTwins(SeededDataset):
@@ -178,20 +145,15 @@ class PastedTwins(SeededDataset):
     The pasted twin of sample ``i`` has the random numbers of sample ``n + i``: the original is the same with and without
     its twin. Their first draws are the class (uniform among those that the image lacks and the bank has) and the object
     (uniform within the class). An image that lacks no class of the bank gives its twin without anything pasted.
-
-    Before ``config.first_epoch`` an index gives the plain view alone.
     """
 
     def __init__(
-        self, images: IndexedSamples, make_view: ViewMaker, seed: int, bank: ForegroundBank, config: CdaConfig
+        self, images: IndexedSamples, views: ViewMaker, seed: int, bank: ForegroundBank, config: CdaConfig
     ) -> None:
-        super().__init__(images, make_view, seed)
-        self.bank = bank
-        self.config = config
+        super().__init__(images, views, seed)
+        self.bank, self.config = bank, config
 
     def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
-        if key.epoch < self.config.first_epoch:
-            return super().__getitem__(key)
         try:
             return self.twins(self.samples[key.index], key)
         except DataError as error:
@@ -199,14 +161,16 @@ class PastedTwins(SeededDataset):
 
     def twins(self, sample: Sample, key: SampleKey) -> Sample:
         """Both views of ``sample``; their tags as ``config.twin_tags`` says (defect D2)."""
-        sample = sample | {"tags": self.tags_before(sample["tags"], key)}
+        sample = pasted_sample = sample | {"tags": self.tags_before(sample["tags"], key)}
+        original = self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
         rng = self.twin_rng(key.epoch, key.index)
         chosen = self.draw_object(sample["tags"], rng)
-        original = self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
-        if chosen is None:
-            return {"pasted": self.transform(sample, rng), "original": original}
-        number, foreground = chosen
-        pasted = self.transform(self.with_object(sample, number, foreground, rng), rng)
+        if chosen is not None:
+            number, foreground = chosen
+            placement = self.placement(sample["saliency"], foreground, rng)
+            image, saliency = paste(sample["image"], sample["saliency"], placement, self.config.channels)
+            pasted_sample = sample | {"image": image, "saliency": saliency, "tags": with_class(sample["tags"], number)}
+        pasted = self.transform(pasted_sample, rng)
         if self.config.twin_tags != "repaired":
             # The published code changes the vector that both twins share; the patches' tags are copied before.
             original["tags"] = torch.maximum(original["tags"], pasted["tags"])
@@ -214,18 +178,10 @@ class PastedTwins(SeededDataset):
 
     def draw_object(self, tags: np.ndarray, rng: Random) -> tuple[int, Foreground] | None:
         """A class that an image with these tags [C] lacks and one of its objects, or None when the bank has no such class."""
-        candidates = self.bank.absent_classes(tags)
-        if not candidates:
+        if not (candidates := self.bank.absent_classes(tags)):
             return None
         number = candidates[rng.randrange(len(candidates))]
-        objects = self.bank.objects[number]
-        return number, objects[rng.randrange(len(objects))]
-
-    def with_object(self, sample: Sample, number: int, foreground: Foreground, rng: Random) -> Sample:
-        """The sample with the object in its image, its saliency and its tags."""
-        placement = self.placement(sample["saliency"], foreground, rng)
-        image, merged = paste(sample["image"], sample["saliency"], placement, self.config.channels)
-        return sample | {"image": image, "saliency": merged, "tags": with_class(sample["tags"], number)}
+        return number, self.bank.objects[number][rng.randrange(len(self.bank.objects[number]))]
 
     def drawn(self, sample: Sample, key: SampleKey) -> Placement | None:
         """What the pasted twin of an item gets; None when the bank has nothing for it."""
@@ -245,7 +201,7 @@ class PastedTwins(SeededDataset):
         sees the same.
         """
         if self.config.twin_tags == "growing":
-            for epoch in range(self.config.first_epoch, key.epoch):
+            for epoch in range(key.epoch):
                 chosen = self.draw_object(tags, self.twin_rng(epoch, key.index))
                 tags = tags if chosen is None else with_class(tags, chosen[0])
         return tags
@@ -256,6 +212,4 @@ class PastedTwins(SeededDataset):
 
 def with_class(tags: np.ndarray, number: int) -> np.ndarray:
     """A copy of the tags [C] with class ``number`` present."""
-    merged = tags.copy()
-    merged[number] = 1
-    return merged
+    return np.maximum(tags, np.eye(len(tags), dtype=tags.dtype)[number])

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.commands import Flag
+from common.commands import Command, Flag, run_alone
 from common.config_files import Aliases, Renamed
 from common.engine.schedules import ScheduleConfig
-from common.engine.settings import EngineConfig
-from common.errors import ConfigError
-from common.files import resolve_inside
+from common.errors import require
+from common.method.command import taken
 from common.method.method import Variant
 from common.method.settings import MethodSettings
 from common.pseudo_labels.rule import LabelConfig
@@ -26,7 +25,10 @@ from l2g_cda.optimizer import L2GOptimizer
 from l2g_cda.pasting import CdaConfig
 from l2g_cda.views import ViewConfig
 
-RUNS = Path(__file__).resolve().parent / "runs"
+Argv = Sequence[str] | None
+TOOLBOX = Path(__file__).resolve().parents[1]
+CONFIGS, RUNS = TOOLBOX / "l2g_cda" / "configs", TOOLBOX / "l2g_cda" / "runs"
+ENVIRONMENT = {"EXP": "--experiment_name"}
 
 
 @dataclass
@@ -44,8 +46,9 @@ class PartConfig:
     decay_epochs: list[int] = field(default_factory=lambda: [5])
 
     def __post_init__(self) -> None:
-        if self.epochs < 0 or self.rate < 0:
-            raise ConfigError(f"a training of {self.epochs} epochs at rate {self.rate} makes no sense; correct both")
+        require(
+            min(self.epochs, self.rate) >= 0, f"neither {self.epochs} epochs nor a rate of {self.rate} can be negative"
+        )
 
 
 @dataclass
@@ -62,11 +65,6 @@ class L2GLabels(LabelConfig):
     folder: str = ""
 
 
-def published_engine() -> EngineConfig:
-    """The published VOC recipe; the epochs of a training end it, ``max_steps`` is only an upper bound."""
-    return EngineConfig(max_steps=1_000_000, batch_size=3, shuffle=False, workers=8, log_every=100, save_every=1000)
-
-
 @dataclass
 class L2GSettings(MethodSettings):
     """Train L2G in two stages, compute attention maps, make and score pseudo labels.
@@ -79,8 +77,7 @@ class L2GSettings(MethodSettings):
         loss: targets and losses.
         schedule: learning rates besides the decay epochs of each training (VOC constant, COCO poly).
         base_training: the first training, without pasting.
-        pasting: the second training, with pasting, from the end of the first.
-        engine: how the trainings run; ``max_steps`` bounds each of them.
+        pasting: the second training, with pasting, from the end of the first; ``engine.max_steps`` bounds each of them.
         cam: attention maps.
         labels: pseudo labels.
     """
@@ -94,77 +91,50 @@ class L2GSettings(MethodSettings):
     schedule: ScheduleConfig = field(default_factory=lambda: ScheduleConfig("constant"))
     base_training: PartConfig = field(default_factory=PartConfig)
     pasting: PartConfig = field(default_factory=lambda: PartConfig(epochs=3, rate=0.0005))
-    engine: EngineConfig = field(default_factory=published_engine)
     cam: L2GCam = field(default_factory=L2GCam)
     labels: L2GLabels = field(default_factory=L2GLabels)
 
     def __post_init__(self) -> None:
-        if self.base_training.epochs < 1:
-            raise ConfigError("base_training.epochs is 0; the first training cannot be left out")
+        require(self.base_training.epochs > 0, "base_training.epochs is 0; the first training cannot be left out")
 
 
-def out_of_experiment(name: str) -> str:
-    """The folder of the experiment: EXP of the paper's scripts, ``--experiment_name`` of its programs."""
-    if name in ("", ".", "..") or set("/\\") & set(name):
-        raise ConfigError(f"experiment_name is {name!r}; it names a folder, without slashes")
-    return str(RUNS / name)
+def checked_name(name: str) -> str:
+    """EXP of the paper's scripts, ``--experiment_name`` of its programs."""
+    is_folder = name not in ("", ".", "..") and not set("/\\") & set(name)
+    require(is_folder, f"experiment_name is {name!r}; it names a folder, without slashes")
+    return name
 
 
 # The names of datasets in the published scripts.
 DATASETS: Mapping[str, str] = {"pascal_voc": "vocaug", "voc2012": "vocaug", "mscoco": "coco14", "coco": "coco14"}
 
 ALIASES: Aliases = {
-    "experiment_name": Renamed("out", out_of_experiment),
-    "domain": "split",
+    "experiment_name": Renamed("out", lambda name: str(RUNS / checked_name(name))),
     "dataset": Renamed("data.dataset", lambda name: DATASETS.get(name, name)),
-    "img_dir": "data.images",
-    "gt_dir": "data.masks",
-    "sal_dir": "data.saliency",
-    "tags": "data.tags",
-    "datalist": "data.train_list",
-    "num_workers": "engine.workers",
-    "iter_size": "engine.accumulate",
-    "input_size": "views.input_size",
-    "crop_size": "views.patch_side",
-    "patch_size": "views.patches",
-    "patch_num": "views.patches",
-    "kd_weights": "loss.distillation_weight",
-    "bg_thr": "loss.background_threshold",
-    "cda_tr": "cda.max_overlap",
-    "restore_from": "cam.network",
-}
-
-# The flags of the programs that are one stage, besides those of all commands.
-PROGRAM_FLAGS: Mapping[str, tuple[Flag, ...]] = {
-    "bank": (
-        Flag(
-            ("--labels",), "--bank.label_maps", "FOLDER", "label maps <id>.png to cut objects from, e.g. pseudo labels"
-        ),
-        Flag(("--cams",), "--bank.cam_files", "FOLDER", "CAM files: labels without --labels, and --saliency cams"),
-        Flag(("--threshold",), "--bank.cam_threshold", "T", "background score that makes labels of CAMs"),
-        Flag(("--saliency",), "--bank.object_saliency", "KIND", "what it is cut from: maps, labels or cams"),
-        Flag(("--least_share",), "--bank.least_share", "S", "least part of the image an object covers"),
-        Flag(("--largest_share",), "--bank.largest_share", "S", "largest part of the image an object covers"),
-        Flag(("--least_salient",), "--bank.least_salient", "S", "part of the object that must be salient"),
-        Flag(("--output",), "--cda.bank", "FOLDER", "folder of the bank (default sem_seg_fg of this folder)"),
-    ),
-    "label": (
-        Flag(("--thr",), "--labels.threshold", "T", "background score (thesis 0.35, L2G 0.25)"),
-        Flag(("--save_path",), "--labels.folder", "FOLDER", "where the label maps go"),
-    ),
-}
+    "threshold": Renamed("thr", lambda threshold: [threshold]),
+    "domain": "split", "datalist": "data.train_list", "tags": "data.tags", "img_dir": "data.images",
+    "gt_dir": "data.masks", "sal_dir": "data.saliency", "num_workers": "engine.workers", "iter_size": "engine.accumulate",
+    "input_size": "views.input_size", "crop_size": "views.patch_side", "patch_size": "views.patches",
+    "patch_num": "views.patches", "kd_weights": "loss.distillation_weight", "bg_thr": "loss.background_threshold",
+    "cda_tr": "cda.max_overlap", "restore_from": "cam.network",
+}  # fmt: skip
 
 
-def with_runs(argv: Sequence[str] | None) -> list[str]:
+def with_runs(argv: Argv) -> list[str]:
     """The arguments with ``--runs R --experiment_name E`` as ``--out R/E``."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--runs")
-    given, rest = parser.parse_known_args(argv)
-    if given.runs is None:
-        return rest
-    parser.add_argument("--experiment_name", default=os.environ.get("EXP", ""))
-    given, rest = parser.parse_known_args(argv)
-    return [f"--out={resolve_inside(Path(given.runs).absolute(), given.experiment_name)}", *rest]
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if runs := taken(arguments, "--runs"):
+        names = taken(arguments, "--experiment_name") or [os.environ.get("EXP", "")]
+        arguments.insert(0, f"--out={Path(*runs).absolute() / checked_name(*names)}")
+    return arguments
+
+
+def run_program(
+    text: str, kind: type[Any], run: Callable[[Any], int], config: str, flags: Sequence[Flag] = (), argv: Argv = None
+) -> int:
+    """A program of this folder with one of the folder's configurations, and flags besides those of all commands."""
+    command = Command(text, kind, run, tuple(flags), ALIASES, lambda _: CONFIGS / config, ENVIRONMENT, TOOLBOX)
+    return run_alone(Path(sys.argv[0]).name, command, with_runs(argv))
 
 
 SE, FULL = "L2G + suppression + SE", "L2G + suppression + SE + CDA"
@@ -190,7 +160,6 @@ ABLATION = {
     "probabilities": Variant(f"{SE}, maps of probabilities", {**ALONE, **PROBABILITIES}, "se"),
     "repaired_all": pasting_row(
         *(f"{FULL}, all repaired, maps of probabilities", "repaired", "repaired", "repaired_learning"),
-        **LEARNING,
-        **PROBABILITIES,
+        **{**LEARNING, **PROBABILITIES},
     ),
 }

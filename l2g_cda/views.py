@@ -15,7 +15,7 @@ from torch import Tensor
 
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
-from common.errors import ConfigError
+from common.errors import require
 
 Pixels = npt.NDArray[np.uint8]
 Axes = Literal["published", "repaired"]
@@ -55,26 +55,17 @@ class ViewConfig:
     crop_axes: Axes = "published"
 
     def __post_init__(self) -> None:
-        if not 0 < self.patch_side < self.input_size:
-            raise ConfigError(
-                f"views.patch_side is {self.patch_side}; a patch must be smaller than views.input_size {self.input_size}"
-            )
-        if self.recipe == "voc" and self.short_side < self.input_size:
-            raise ConfigError(
-                f"views.short_side is {self.short_side}; the shorter side must hold views.input_size {self.input_size}"
-            )
-        least, jitter = 4 if self.recipe == "voc" else 1, self.jitter
-        if self.patches < least:
-            raise ConfigError(f"views.patches is {self.patches}; the {self.recipe} recipe needs at least {least}")
-        if min(jitter) < 0 or max(jitter[:3]) > 1 or jitter[3] > 0.5:
-            raise ConfigError(
-                f"views.jitter is {list(jitter)}; give brightness, contrast, saturation within 0..1, hue within 0..0.5"
-            )
-
-
-def normaliser(name: str) -> ToTensors:
-    """Conversion of images with the mean and standard deviation of that name."""
-    return ToTensors(*NORMALISATIONS[name])
+        side, patch, least, jitter = self.input_size, self.patch_side, 4 if self.recipe == "voc" else 1, self.jitter
+        fits = self.recipe == "coco" or self.short_side >= side
+        require(0 < patch < side, f"views.patch_side is {patch}; a patch must be smaller than views.input_size {side}")
+        require(fits, f"views.short_side is {self.short_side}; it must hold views.input_size {side}")
+        require(
+            self.patches >= least, f"views.patches is {self.patches}; the {self.recipe} recipe needs {least} or more"
+        )
+        require(
+            min(jitter) >= 0 and max(jitter[:3]) <= 1 and jitter[3] <= 0.5,
+            f"views.jitter is {list(jitter)}; give brightness, contrast, saturation within 0..1 and hue within 0..0.5",
+        )
 
 
 class ViewMaker:
@@ -89,21 +80,18 @@ class ViewMaker:
     """
 
     def __init__(self, config: ViewConfig) -> None:
-        self.config = config
-        self.to_tensors = normaliser(config.normalisation)
+        self.config, self.to_tensors = config, ToTensors(*NORMALISATIONS[config.normalisation])
 
     def __call__(self, sample: Sample, rng: Random) -> Sample:
-        config = self.config
+        config, side = self.config, self.config.input_size
         boxes = draw_boxes(config, rng)
+        image, saliency = sample["image"], sample["saliency"]
         if config.recipe == "voc":
-            image, saliency = resize_short_side(sample["image"], sample["saliency"], config.short_side)
-            height, width = saliency.shape
-            left, top = draw_crop(height, width, config.input_size, config.crop_axes, rng)
-            image = crop_or_black(image, left, top, config.input_size)
-            saliency = crop_or_black(saliency, left, top, config.input_size)
+            image, saliency = resize_short_side(image, saliency, config.short_side)
+            left, top = draw_crop(saliency.shape, side, config.crop_axes, rng)
+            image, saliency = (crop_or_black(array, left, top, side) for array in (image, saliency))
         else:
-            image = resize(sample["image"], (config.input_size, config.input_size), Image.Resampling.BILINEAR)
-            saliency = resize(sample["saliency"], (config.input_size, config.input_size), Image.Resampling.BILINEAR)
+            image, saliency = (resize(array, (side, side), Image.Resampling.BILINEAR) for array in (image, saliency))
         tags = torch.from_numpy(np.array(sample["tags"], np.float32))
         return {
             "id": sample["id"],
@@ -120,8 +108,9 @@ def resize(array: Pixels, size: tuple[int, int], how: Image.Resampling) -> Pixel
     return np.asarray(Image.fromarray(np.ascontiguousarray(array)).resize((size[1], size[0]), how))
 
 
-def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+def short_side_size(shape: tuple[int, ...], short_side: int) -> tuple[int, int]:
     """(height, width) with the shorter one at ``short_side``; the other is rounded, halves to even."""
+    height, width = shape[:2]
     if height < width:
         return short_side, round(width * short_side / height)
     return round(height * short_side / width), short_side
@@ -129,35 +118,27 @@ def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]
 
 def resize_short_side(image: Pixels, saliency: Pixels, short_side: int) -> tuple[Pixels, Pixels]:
     """Image (uint8 H x W x 3, bicubic) and saliency (uint8 H x W, nearest) with the shorter side at ``short_side``."""
-    size = short_side_size(image.shape[0], image.shape[1], short_side)
+    size = short_side_size(image.shape, short_side)
     return resize(image, size, Image.Resampling.BICUBIC), resize(saliency, size, Image.Resampling.NEAREST)
 
 
-def draw_crop(height: int, width: int, size: int, axes: Axes, rng: Random) -> tuple[int, int]:
-    """(left, top) of the square cut; draws left, then top.
+def draw_crop(shape: tuple[int, ...], size: int, axes: Axes, rng: Random) -> tuple[int, int]:
+    """(left, top) of the square cut from an image of that shape (height, width); draws left, then top.
 
     With ``axes`` published, left is drawn from the room in the height and top from that in the width (defect D4): the cut
     leaves images that are not square, and never reaches part of their longer side.
     """
-    across, down = (height, width) if axes == "published" else (width, height)
-    left = draw_offset(across - size, rng)
-    return left, draw_offset(down - size, rng)
-
-
-def draw_offset(room: int, rng: Random) -> int:
-    """0..room, both included. Without room the published code draws where to pad, and does not use it."""
-    drawn = rng.randrange(abs(room) + 1)
-    return drawn if room > 0 else 0
+    rooms = [side - size for side in (shape[:2] if axes == "published" else shape[1::-1])]
+    # Without room the published code draws where to pad, and does not use it.
+    left, top = (min(rng.randrange(abs(room) + 1), max(room, 0)) for room in rooms)
+    return left, top
 
 
 def crop_or_black(array: Pixels, left: int, top: int, size: int) -> Pixels:
     """The square at (left, top) of a uint8 array H x W (x 3), zero where it leaves the array."""
     inside = array[top : top + size, left : left + size]
-    if inside.shape[:2] == (size, size):
-        return inside
-    cut = np.zeros((size, size, *array.shape[2:]), array.dtype)
-    cut[: inside.shape[0], : inside.shape[1]] = inside
-    return cut
+    missing = [(0, size - length) for length in inside.shape[:2]]
+    return np.pad(inside, [*missing, *[(0, 0)] * (array.ndim - 2)])
 
 
 def relative_saliency(saliency: Pixels) -> Tensor:
@@ -171,11 +152,8 @@ def jitter_colours(image: Pixels, strength: Jitter, rng: Random) -> Pixels:
 
     Draws the four factors (none for a strength of 0), then their order.
     """
-    steps = [
-        (adjust, rng.uniform(centre - amount, centre + amount))
-        for (adjust, centre), amount in zip(ADJUSTMENTS.values(), strength, strict=True)
-        if amount > 0
-    ]
+    changes = [(*change, amount) for change, amount in zip(ADJUSTMENTS.values(), strength, strict=True) if amount > 0]
+    steps = [(adjust, rng.uniform(centre - amount, centre + amount)) for adjust, centre, amount in changes]
     rng.shuffle(steps)
     picture = Image.fromarray(np.ascontiguousarray(image))
     for adjust, factor in steps:
@@ -215,13 +193,8 @@ def draw_boxes(config: ViewConfig, rng: Random) -> npt.NDArray[np.int64]:
 def cut_patches(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """Cut all patches of a batch at once, without waiting for the device.
 
-    Args:
-        images: [B, C, S, S], any values.
-        boxes: [N, 5]: image index, x1, y1, x2, y2 in pixels.
-        size: side of a patch.
-
-    Returns:
-        [N, C, size, size], in the memory layout of the images.
+    From images B x C x S x S of any values at boxes N x 5 (image index, x1, y1, x2, y2 in pixels) to N x C x size x size, in
+    the memory layout of the images.
     """
     image, left, top = boxes[:, :3].long().unbind(1)
     # Every place where a patch could lie, as a view; indexing it copies only those asked for.
@@ -242,15 +215,9 @@ def collate(samples: list[Sample]) -> dict[str, Any]:
     """
     paired = "original" in samples[0]
     views = [sample[twin] for twin in ("pasted", "original") for sample in samples] if paired else samples
-    boxes = [
-        torch.cat([torch.full((len(view["boxes"]), 1), place), view["boxes"]], dim=1)
-        for place, view in enumerate(views)
-    ]
-    return {
-        "id": [view["id"] for view in views],
-        "image": torch.stack([view["image"] for view in views]),
-        "saliency": torch.stack([view["saliency"] for view in views]),
-        "boxes": torch.cat(boxes).float(),
-        "tags": torch.stack([view["tags"] for view in views]),
-        "patch_tags": torch.cat([view["patch_tags"].expand(len(view["boxes"]), -1) for view in views]),
-    }
+    places = [torch.full((len(view["boxes"]), 1), place) for place, view in enumerate(views)]
+    boxes = [torch.cat([place, view["boxes"]], dim=1) for place, view in zip(places, views, strict=True)]
+    patch_tags = [view["patch_tags"].expand(len(view["boxes"]), -1) for view in views]
+    stacked = {name: torch.stack([view[name] for view in views]) for name in ("image", "saliency", "tags")}
+    ids = [view["id"] for view in views]
+    return {"id": ids, **stacked, "boxes": torch.cat(boxes).float(), "patch_tags": torch.cat(patch_tags)}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from l2g_cda.models.bodies import BodyConfig
 from l2g_cda.models.network import L2GNetwork, build_network
 from l2g_cda.models.published import own_names, published_name
+
 from tests.parity.fill import filled_input, filled_state_dict, filled_tensor
 
 GOLDEN = Path(__file__).parent / "golden" / "l2g_cda"

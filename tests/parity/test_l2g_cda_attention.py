@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-
 from l2g_cda.models.attention import MODULES, SqueezeExcitation
 from l2g_cda.models.suppression import FixedSuppression, LearnableSuppression
+
 from tests.parity.l2g_cda_cases import CASES, KEYS, cases_of, expected, filled, made
 
 EDGE = "attention/edge"

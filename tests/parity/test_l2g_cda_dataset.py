@@ -6,10 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
-from common.data.sampling import SampleKey
-from common.data.transforms import ToTensors
 from l2g_cda.cda.bank import ForegroundBank
 from l2g_cda.cda.objects import Foreground
 from l2g_cda.cda.placement import least_overlap
@@ -29,6 +25,10 @@ from l2g_cda.data.views import (
     resize_short_side,
     short_side_size,
 )
+from PIL import Image
+
+from common.data.sampling import SampleKey
+from common.data.transforms import ToTensors
 from tests.parity.l2g_cda_cases import CASES, cases_of
 from tests.parity.l2g_cda_data import TwoStreams, picture, stored
 

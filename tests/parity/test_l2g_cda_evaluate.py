@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-from common.metrics.sweep import CamSample
 from l2g_cda.labels.cam_quality import cam_quality
 from l2g_cda.labels.sweep import threshold_matrices
+
+from common.metrics.sweep import CamSample
 from tests.parity.l2g_cda_cases import CASES
 from tests.parity.l2g_cda_data import picture, stored
 

@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from l2g_cda.models.published import published_name
+from l2g_cda.solver import SolverConfig, build_optimizer, parameters_by_kind, poly, step_decay
 from torch import nn
 
 from common.engine.optimizer import set_learning_rates
-from l2g_cda.models.published import published_name
-from l2g_cda.solver import SolverConfig, build_optimizer, parameters_by_kind, poly, step_decay
 from tests.parity.l2g_cda_cases import CASES, GOLDEN, cases_of, expected, made, meta_network
 
 PARAM_GROUPS = json.loads((GOLDEN / "param_groups.json").read_text())

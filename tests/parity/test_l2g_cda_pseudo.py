@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from l2g_cda.labels.heat import stretched
+from l2g_cda.labels.pseudo import make_pseudo_labels
+from l2g_cda.labels.sweep import VOC_THRESHOLDS, attention_samples, sweep_record, threshold_matrices
 from PIL import Image
 
 from common.data.images import read_label_map
 from common.data.layout import DataConfig, open_layout
-from l2g_cda.labels.heat import stretched
-from l2g_cda.labels.pseudo import make_pseudo_labels
-from l2g_cda.labels.sweep import VOC_THRESHOLDS, attention_samples, sweep_record, threshold_matrices
 from tests.parity.l2g_cda_cases import CASES
 from tests.parity.l2g_cda_data import picture, stored
 

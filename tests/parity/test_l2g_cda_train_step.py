@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
 from l2g_cda.config import LossConfig
 from l2g_cda.data.patches import cut_patches
 from l2g_cda.models.pair import LocalToGlobal
 from l2g_cda.models.published import own_name
 from l2g_cda.solver import SolverConfig, build_optimizer, optimizer_groups, parameters_by_kind
 from l2g_cda.train import L2GStep
+from torch import nn
+
 from tests.parity.fill import filled_tensor
 from tests.parity.l2g_cda_cases import CASES, KEYS, cases_of, expected, made, with_weights
 
