@@ -37,7 +37,7 @@ from l2g_cda.bench import noise_batch, published_form
 from l2g_cda.losses import L2GStep
 from l2g_cda.objects import write_foreground
 from l2g_cda.pasting import PastedTwins, paste
-from l2g_cda.settings import ABLATION, ALIASES, CONFIGS, ENVIRONMENT, TOOLBOX, L2GSettings, PartConfig
+from l2g_cda.settings import ALIASES, CONFIGS, ENVIRONMENT, ROWS_OF_ABLATION, TOOLBOX, L2GSettings, PartConfig
 from l2g_cda.views import NORMALISATIONS, ViewMaker, collate
 
 # Name of the dataset in the published checkpoints.
@@ -75,7 +75,7 @@ def fold_what_is_frozen(settings: L2GSettings, pair: nn.Module) -> None:
         fold_frozen_batchnorm(pair)
 
 
-def listed(settings: L2GSettings, layout: DatasetLayout) -> int:
+def n_listed(settings: L2GSettings, layout: DatasetLayout) -> int:
     return len(layout.ids(settings.split))
 
 
@@ -104,7 +104,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
 
     def schedule_of(settings: L2GSettings, engine: EngineConfig) -> Schedule:
         """The decay epochs on top of the schedule of the settings, which begins anew in each training."""
-        per_epoch = engine.steps_per_epoch(listed(settings, dataset_of(settings)))
+        per_epoch = engine.steps_per_epoch(n_listed(settings, dataset_of(settings)))
         steps = optimizer.decay_steps(own(settings).decay_epochs, per_epoch, first_epoch(settings))
         decay, other = step_decay(steps, settings.schedule.gamma), build_schedule(settings.schedule, engine.max_steps)
         return lambda step: other(step) * decay(step)
@@ -124,7 +124,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
         name=name,
         network=lambda settings, layout: network.build_pair(settings.backbone, layout.n_classes),
         step=l2g_step,
-        n_samples=listed,
+        n_samples=n_listed,
         optimizer=optimizer_of,
         schedule=schedule_of,
         engine=engine_of,
@@ -266,7 +266,7 @@ METHOD = Method(
     ),
     aliases=ALIASES,
     panels=pasted_panels,
-    variants=ABLATION,
+    variants=ROWS_OF_ABLATION,
     bench=StepBench(
         published=published_form,
         batch=lambda settings, n_classes: noise_batch(settings.views, settings.engine.batch_size, n_classes),

@@ -14,7 +14,7 @@ from common.errors import require
 from l2g_cda.network import L2GNetwork, LocalToGlobal
 
 # Kinds of parameters of one network, in the order of the groups; the numbers are multiples of the learning rate.
-KINDS = ("x1", "x2", "x10", "x20", "batchnorm", "added")
+PARAMETER_KINDS = ("x1", "x2", "x10", "x20", "batchnorm", "added")
 
 
 @dataclass
@@ -47,14 +47,14 @@ def parameters_by_kind(network: L2GNetwork) -> dict[str, list[str]]:
     Convolutions of the backbone are ``x1`` (their biases ``x2``), those of the head ``x10`` and ``x20``; BatchNorm of the
     backbone is ``batchnorm``; what is left in attention and suppression modules is ``added``.
     """
-    kinds: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    kinds: dict[str, list[str]] = {kind: [] for kind in PARAMETER_KINDS}
     for module_name, module in network.named_modules():
         in_head = any(module is layer for layer in network.head)
         in_added = any(part in module_name for part in ("se_layer", "DRS_", "suppressions"))
         for name, _ in module.named_parameters(recurse=False):
             kind = "batchnorm" if isinstance(module, nn.BatchNorm2d) and not in_added else "added"
             if isinstance(module, nn.Conv2d):
-                kind = KINDS[2 * in_head + (name == "bias")]
+                kind = PARAMETER_KINDS[2 * in_head + (name == "bias")]
             kinds[kind].append(f"{module_name}.{name}")
     return kinds
 
@@ -62,7 +62,7 @@ def parameters_by_kind(network: L2GNetwork) -> dict[str, list[str]]:
 def optimizer_groups(pair: LocalToGlobal, rate: float, config: L2GOptimizer) -> list[dict[str, Any]]:
     """Groups of what learns, for each kind first the global network's, then the local one's; a rate of 0 takes ``config.lr``."""
     head, base = config.head_lr_multiplier, rate or config.lr
-    multipliers = dict(zip(KINDS, (1.0, 2.0, head, 2 * head, 1.0, head), strict=True))
+    multipliers = dict(zip(PARAMETER_KINDS, (1.0, 2.0, head, 2 * head, 1.0, head), strict=True))
     if not config.train_added:
         del multipliers["added"]
     networks = {"global": pair.global_network, "local": pair.local_network}

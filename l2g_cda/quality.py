@@ -131,7 +131,7 @@ def swept(
     )
 
 
-def evaluate(settings: QualitySettings) -> int:
+def print_quality(settings: QualitySettings) -> int:
     """Print the quality of maps or label maps, at every threshold and of the best by class."""
     private = Path(settings.data.root) / f"{settings.split}1.txt"
     if not settings.data.train_list and private.is_file():

@@ -148,7 +148,7 @@ def pasting_row(row: str, tags: str, channels: str, network_of: str = "se", **va
     return Variant(row, {"cda.twin_tags": tags, "cda.channels": channels, **values}, network_of, ("base",))
 
 
-ABLATION = {
+ROWS_OF_ABLATION = {
     "l2g": Variant("L2G", {**ALONE, "backbone.attention": "none", "backbone.suppression": "none"}),
     "suppression": Variant("L2G + suppression", {**ALONE, "backbone.attention": "none"}),
     "se": Variant(SE, ALONE),
