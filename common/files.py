@@ -112,6 +112,7 @@ def nearest_existing(folder: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, atomically."""
     atomic_write(path, lambda file: file.write(text.encode("utf-8")))
 
 
@@ -129,12 +130,13 @@ def read_json(path: Path) -> Any:
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
+    """Write arrays of any shape and dtype by name, uncompressed, atomically."""
     contents: dict[str, Any] = arrays
     atomic_write(path, lambda file: np.savez(file, **contents))
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an ``.npz``, never unpickled; a broken file is a :class:`DataError` that names it."""
+    """Name -> array (any shape and dtype), never unpickled; a broken file is a :class:`DataError` that names it."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}

@@ -40,10 +40,12 @@ class GeneratedImages:
         self.samples = {identifier: generated_sample(int(identifier), sizes) for identifier in self.ids}
 
     def read(self, image_id: str) -> Sample:
+        """The sample of an id, see :func:`generated_sample`."""
         return self.samples[image_id]
 
 
 def generated_sample(number: int, sizes: Sequence[tuple[int, int]]) -> Sample:
+    """``id``, ``image`` (uint8, H x W x 3) and ``tags`` (float32, C) of the image of a number."""
     rng = np.random.default_rng(number)
     height, width = sizes[number % len(sizes)]
     coarse = rng.integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
@@ -134,7 +136,7 @@ def compare_cams(
 
 
 def timed(function: Callable[[], list[Maps]], seconds: list[float]) -> list[Maps]:
-    """The function's result; its time is appended to ``seconds``."""
+    """The function's result, float32 K x H x W in 0..1 of each image; its time is appended to ``seconds``."""
     start = time.perf_counter()
     result = function()
     seconds.append(time.perf_counter() - start)

@@ -53,7 +53,7 @@ def compare_evaluation(n_images: int = VOC_VAL_IMAGES, workers: int | None = Non
 
 
 def per_class_loop(truths: Path, predictions: Path, ids: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Class IoU as the evaluators of EPS and SEAM compute it: three full-image sums per class and image."""
+    """Class IoU, float64 [N_LABELS] in 0..1 or NaN, by the loop of EPS and SEAM: three full-image sums per class and image."""
     predicted, in_truth, hits = (np.zeros(N_LABELS) for _ in range(3))
     for identifier in ids:
         prediction = np.array(Image.open(predictions / f"{identifier}.png"))
@@ -81,7 +81,7 @@ def write_mask_pairs(truths: Path, predictions: Path, n_images: int) -> list[str
 
 
 def ellipses(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """A label map of VOC's size with one to four filled ellipses of random classes."""
+    """A label map uint8 HEIGHT x WIDTH: one to four ellipses of random classes with ignored outlines (255)."""
     label_map = np.zeros((HEIGHT, WIDTH), np.uint8)
     for _ in range(rng.integers(1, 5)):
         centre = (int(rng.integers(WIDTH)), int(rng.integers(HEIGHT)))

@@ -75,6 +75,7 @@ def find_cams(folder: Path, image_id: str) -> Path:
 
 
 def read_shared_form(path: Path) -> Cams:
+    """Read the ``.npz`` of :func:`write_cams`; see :func:`read_cams`."""
     try:
         arrays = read_npz(path)
     except DataError as error:

@@ -88,7 +88,7 @@ class PyramidLoader:
         return {"keys": np.flatnonzero(sample["tags"]), "size": (height, width), "pyramid": pyramid}
 
     def scaled(self, image: np.ndarray, factor: float) -> torch.Tensor:
-        """The normalised image (3 x h x w), resized with Pillow's antialiased bicubic filter."""
+        """uint8 H x W x 3 to float32 3 x h x w: resized with Pillow's antialiased bicubic filter, normalised."""
         height, width = (max(1, round(side * factor)) for side in image.shape[:2])
         if factor != 1:
             image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
@@ -99,7 +99,8 @@ class PyramidLoader:
 class ClassMapNetwork(Protocol):
     """A network that maps images N x 3 x H x W to class maps N x C x h x w."""
 
-    def class_maps(self, images: torch.Tensor) -> torch.Tensor: ...
+    def class_maps(self, images: torch.Tensor) -> torch.Tensor:
+        """Raw class maps N x C x h x w, any sign, of normalised images N x 3 x H x W."""
 
 
 class Pass(NamedTuple):
@@ -150,7 +151,7 @@ class CamInference:
         return self.each(lambda member: self.fused(samples[member], maps_of[member]), range(len(samples)))
 
     def fused(self, sample: Sample, maps: Sequence[torch.Tensor]) -> Any:
-        """What is made of one image's maps K x h x w, of all its passes; a subclass may make something else of them."""
+        """What is made of one image's maps, float32 K x h x w of each pass; a subclass may make something else of them."""
         return Cams(sample["keys"], normalised_sum(maps, sample["size"]))
 
     def plan(self, shapes: Sequence[Sequence[torch.Size]]) -> list[Pass]:
@@ -169,14 +170,14 @@ class CamInference:
 
     @torch.inference_mode()
     def pass_maps(self, images: torch.Tensor, mirrored: bool) -> torch.Tensor:
-        """The class maps kept (N x C x h x w), through the mirror image where asked for, in the image's own orientation."""
+        """The class maps kept (float32 N x C x h x w) of images or their mirror images, in the images' own orientation."""
         images = (images.flip(3) if mirrored else images).contiguous(memory_format=torch.channels_last)
         with autocast(self.config.precision, self.device):
             maps = self.kept(cast(ClassMapNetwork, self.network).class_maps(images).float())
         return maps.flip(3) if mirrored else maps
 
     def kept(self, maps: torch.Tensor) -> torch.Tensor:
-        """What is kept of the raw maps of a pass: their positive part, unless a subclass keeps more."""
+        """What is kept of raw maps N x C x h x w of any sign: their positive part, unless a subclass keeps more."""
         return maps.relu()
 
     def each(self, function: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcome]:
@@ -187,7 +188,7 @@ class CamInference:
 
 
 def tagged(maps: torch.Tensor, keys: np.ndarray) -> torch.Tensor:
-    """The maps of the classes ``keys`` (K x h x w) of one image's maps C x h x w."""
+    """The maps K x h x w of the classes ``keys`` (int64, K), of one image's maps float32 C x h x w."""
     return maps[torch.as_tensor(keys, device=maps.device)]
 
 

@@ -72,7 +72,7 @@ def generated_images(count: int, size: tuple[int, int] = SIZE) -> list[Images]:
 
 
 def photographs(folder: Path, count: int) -> list[Images]:
-    """The first ``count`` images of a folder.
+    """The first ``count`` images of a folder, uint8 HxWx3, RGB.
 
     Raises:
         DataError: there is none.
@@ -97,7 +97,7 @@ def energies_of(image: Images, n_labels: int, number: int) -> Energies:
 def compare(
     images: Sequence[Images], n_labels: int, settings: CrfSettings, repeats: int, devices: Sequence[str]
 ) -> list[Line]:
-    """Every engine on the same images, in turns; the median of ``repeats`` counts."""
+    """Every engine on the same images (uint8 HxWx3), in turns; the median of ``repeats`` counts."""
     unaries = [energies_of(image, n_labels, number) for number, image in enumerate(images)]
     work: dict[str, Callable[[], list[Energies]]] = {
         "pydensecrf, 1 core": lambda: [
@@ -130,7 +130,7 @@ def compare(
 def on_device(
     images: Sequence[Images], unaries: Sequence[Energies], settings: CrfSettings, device: str
 ) -> Callable[[], list[Energies]]:
-    """Batches of images of one size, which lie on the device already."""
+    """Gives Q float32 [C, H, W] of each image uint8 HxWx3, by batches of one size that lie on the device already."""
     sizes = {image.shape for image in images}
     groups = [[number for number, image in enumerate(images) if image.shape == size] for size in sizes]
     chosen = [group[start : start + BATCH_SIZE] for group in groups for start in range(0, len(group), BATCH_SIZE)]
@@ -152,7 +152,7 @@ def on_device(
 
 
 def agreement(q: Sequence[Energies], reference: Sequence[Energies]) -> tuple[float, float]:
-    """Share of pixels with the same label, and the largest difference of Q."""
+    """Share of pixels with the same label, and the largest difference, of Q: float32 [C, H, W] in 0..1 per image."""
     same = [(own.argmax(axis=0) == other.argmax(axis=0)).mean() for own, other in zip(q, reference, strict=True)]
     difference = max(float(np.abs(own - other).max()) for own, other in zip(q, reference, strict=True))
     return float(np.mean(same)), difference

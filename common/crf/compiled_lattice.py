@@ -22,6 +22,9 @@ STEPS_AHEAD = 12
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
+Keys = npt.NDArray[np.int64]
+Ranks = npt.NDArray[np.int8]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,12 @@ def support(lattice: CompiledLattice) -> Floats:
 
 
 @compiled
-def simplices(features, scales):  # type: ignore[no-untyped-def]
-    """As :func:`common.crf.permutohedral.enclosing_simplex` of ``elevate``: origin int32, rank int8, weights float32."""
+def simplices(features: Floats, scales: Floats) -> tuple[Integers, Ranks, Floats]:
+    """As :func:`common.crf.permutohedral.enclosing_simplex`, of features float32 [N, d] that are not elevated yet.
+
+    Returns:
+        [N, d + 1] each: origin int32, rank int8, weights float32.
+    """
     n_positions, n_dimensions = features.shape
     size = n_dimensions + 1
     origins = np.empty((n_positions, size), np.int32)
@@ -125,8 +132,8 @@ def simplices(features, scales):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def slot_of(key, keys, table):  # type: ignore[no-untyped-def]
-    """Where the table (a power of two long, -1 is free) holds the number of ``key``, or would hold it."""
+def slot_of(key: np.int64, keys: Keys, table: Integers) -> np.int64:
+    """Where the table (int32 [2^n], -1 is free) holds the number of ``key`` in ``keys`` (int64 [M]), or would hold it."""
     mask = len(table) - 1
     slot = (((key ^ (key >> 17)) * 2654435761) >> 7) & mask
     while table[slot] >= 0 and keys[table[slot]] != key:
@@ -135,8 +142,8 @@ def slot_of(key, keys, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def number_vertices(origins, ranks, strides, low):  # type: ignore[no-untyped-def]
-    """Vertices int32 [N, d + 1] in the order the positions meet them, their keys int64 [M], and the table to find them."""
+def number_vertices(origins: Integers, ranks: Ranks, strides: Keys, low: Keys) -> tuple[Integers, Keys, Integers]:
+    """Vertices int32 [N, d + 1] in the order the positions meet them, their keys int64 [M], and a table of them."""
     n_positions, size = origins.shape
     vertices = np.empty((n_positions, size), np.int32)
     table = np.full(1 << 12, -1, np.int32)
@@ -170,8 +177,8 @@ def number_vertices(origins, ranks, strides, low):  # type: ignore[no-untyped-de
 
 
 @compiled
-def enlarged(keys, table):  # type: ignore[no-untyped-def]
-    """Twice the room, at most half full."""
+def enlarged(keys: Keys, table: Integers) -> tuple[Keys, Integers]:
+    """The keys (int64 [2 M]) and table (int32 [2^n]) with twice the room; the table stays at most half full."""
     more_keys = np.empty(2 * len(keys), np.int64)
     more_keys[: len(keys)] = keys
     more_table = np.full(2 * len(table), -1, np.int32)
@@ -181,8 +188,8 @@ def enlarged(keys, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def next_vertices(keys, table, step):  # type: ignore[no-untyped-def]
-    """The neighbour of each vertex in the direction of an axis (int32 [M], -1: none), and who is such a neighbour."""
+def next_vertices(keys: Keys, table: Integers, step: int) -> tuple[Integers, Flags]:
+    """The neighbour of each vertex in the direction of an axis (int32 [M], -1: none), and who is one (bool [M])."""
     following = np.empty(len(keys), np.int32)
     follows = np.zeros(len(keys), np.bool_)
     for vertex in range(len(keys)):
@@ -194,8 +201,8 @@ def next_vertices(keys, table, step):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def chain_of(following, follows):  # type: ignore[no-untyped-def]
-    """The chains of at least two vertices, as in :class:`CompiledLattice`."""
+def chain_of(following: Integers, follows: Flags) -> Integers:
+    """The chains of at least two vertices, int32 as in :class:`CompiledLattice`, of :func:`next_vertices`' results [M]."""
     chain = np.empty(len(following), np.int32)
     length = 0
     for start in range(len(following)):
@@ -212,8 +219,8 @@ def chain_of(following, follows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def blur_along(values, chain, lanes):  # type: ignore[no-untyped-def]
-    """Weights 1/2, 1, 1/2 along the chains of one axis, in place."""
+def blur_along(values: Floats, chain: Integers, lanes: tuple[int, ...]) -> None:
+    """Weights 1/2, 1, 1/2 along the chains of one axis, in place; ``values`` float32 [n_vertices, lanes]."""
     before, own, behind = new_row(lanes), new_row(lanes), new_row(lanes)
     starts = True
     for place in range(len(chain)):
@@ -236,14 +243,16 @@ def blur_along(values, chain, lanes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def splat_ones(vertices, weights, values):  # type: ignore[no-untyped-def]
+def splat_ones(vertices: Integers, weights: Floats, values: Floats) -> None:
+    """Add the weights [N, d + 1] of each vertex to the first lane of ``values`` float32 [n_vertices, lanes]."""
     for i in range(len(vertices)):
         for k in range(vertices.shape[1]):
             values[vertices[i, k], 0] += weights[i, k]
 
 
 @compiled
-def slice_first(vertices, weights, values, gain):  # type: ignore[no-untyped-def]
+def slice_first(vertices: Integers, weights: Floats, values: Floats, gain: np.float32) -> Floats:
+    """The first lane of ``values`` float32 [n_vertices, lanes], times ``gain``, read at the N positions: float32 [N]."""
     sliced = np.zeros(len(vertices), np.float32)
     for i in range(len(vertices)):
         for k in range(vertices.shape[1]):
@@ -252,7 +261,8 @@ def slice_first(vertices, weights, values, gain):  # type: ignore[no-untyped-def
 
 
 @compiled
-def multiply(weights, factors):  # type: ignore[no-untyped-def]
+def multiply(weights: Floats, factors: Floats) -> None:
+    """Multiply float32 ``weights`` [N, d + 1] by ``factors`` [N], in place."""
     for i in range(len(weights)):
         for k in range(weights.shape[1]):
             weights[i, k] *= factors[i]

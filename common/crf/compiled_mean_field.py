@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from common.crf.compiled_lattice import CompiledLattice
+from common.crf.compiled_lattice import CompiledLattice, Floats, Integers
 from common.crf.compiling import compiled
 from common.crf.rows import gather, lanes_of, new_row, read, scatter, softmax, write
-
-Floats = npt.NDArray[np.float32]
 
 PIXELS_AT_ONCE = 256
 
@@ -57,24 +54,31 @@ def compiled_mean_field(
 
 
 @compiled
-def pass_over_pixels(  # type: ignore[no-untyped-def]
-    energies,
-    counts,
-    position_vertices,
-    position_weights,
-    colour_vertices,
-    colour_weights,
-    position_old,
-    colour_old,
-    position_factor,
-    colour_factor,
-    position_new,
-    colour_new,
-    is_first,
-    is_last,
-    lanes,
-):
-    """Slice ``old`` (not in the first pass), softmax, splat into ``new``; the last pass writes Q over the energies."""
+def pass_over_pixels(
+    energies: Floats,
+    counts: Floats,
+    position_vertices: Integers,
+    position_weights: Floats,
+    colour_vertices: Integers,
+    colour_weights: Floats,
+    position_old: Floats,
+    colour_old: Floats,
+    position_factor: np.float32,
+    colour_factor: np.float32,
+    position_new: Floats,
+    colour_new: Floats,
+    is_first: bool,
+    is_last: bool,
+    lanes: tuple[int, ...],
+) -> None:
+    """Slice ``old`` (not in the first pass), softmax, splat into ``new``; the last pass writes Q over the energies.
+
+    Args:
+        energies: float32 [N, lanes], negated.
+        counts: float32 [1, lanes].
+        position_vertices, position_weights, colour_vertices, colour_weights: of :class:`CompiledLattice`.
+        position_old, colour_old, position_new, colour_new: float32 [n_vertices, lanes] of each lattice.
+    """
     row, counts_row = new_row(lanes), new_row(lanes)
     read(counts_row, counts, np.uint32(0), lanes)
     for i in range(len(energies)):
@@ -97,8 +101,8 @@ def pass_over_pixels(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def pixels_first(unary, energies):  # type: ignore[no-untyped-def]
-    """Negated energies [N, lanes] of [C, N]; lanes without a label get minus infinity. By blocks that fit the cache."""
+def pixels_first(unary: Floats, energies: Floats) -> None:
+    """Negate float32 [C, N] into ``energies`` [N, lanes], minus infinity without a label; by blocks that fit the cache."""
     n_labels, n_pixels = unary.shape
     for start in range(0, n_pixels, PIXELS_AT_ONCE):
         stop = min(start + PIXELS_AT_ONCE, n_pixels)
@@ -111,8 +115,8 @@ def pixels_first(unary, energies):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def labels_first(rows, q):  # type: ignore[no-untyped-def]
-    """[C, N] of [N, lanes]."""
+def labels_first(rows: Floats, q: Floats) -> None:
+    """Write ``rows`` float32 [N, lanes] to ``q`` [C, N]; lanes without a label are left out."""
     n_labels, n_pixels = q.shape
     for start in range(0, n_pixels, PIXELS_AT_ONCE):
         stop = min(start + PIXELS_AT_ONCE, n_pixels)

@@ -74,7 +74,7 @@ def position_lattice(size: tuple[int, int], sxy: float) -> CompiledLattice:
 def reduce_labels(
     unary: Floats, kernels: Sequence[tuple[CompiledLattice, float]], leave_out_below: float
 ) -> ReducedLabels:
-    """The labels of energies [C, N] that have to be computed."""
+    """The labels of energies float32 [C, N] that have to be computed."""
     reduced = leave_out_unlikely_labels(unary, leave_out_below) if leave_out_below > 0 else all_labels(unary)
     if could_be_hopeless(reduced.unary):
         largest = sum(np.float32(compat) * support(lattice) for lattice, compat in kernels)

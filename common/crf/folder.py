@@ -59,7 +59,7 @@ class CrfFolder:
     force: bool = False
 
     def settings(self) -> dict[str, Any]:
-        """Everything the label maps depend on."""
+        """Everything the label maps depend on, as plain values for ``stage.json``."""
         recipe = asdict(crf_recipe(self.recipe))
         own = {name: getattr(self, name) for name in ("n_labels", "alpha", "threshold", "leave_out_below")}
         return {"inputs": str(self.inputs), "recipe": recipe, "engine": resolve_engine(self.engine), **own}
@@ -67,14 +67,14 @@ class CrfFolder:
 
 @dataclass(frozen=True)
 class CrfInput:
-    """Energies of one image, and the label numbers of their rows."""
+    """One image uint8 HxWx3, energies float32 [C, H, W] of it, and the label numbers int64 [C] of their rows."""
 
     image: npt.NDArray[np.uint8]
     unary: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
 
     def label_map(self, q: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """The most probable labels of Q [C, H, W]."""
+        """The most probable labels, uint8 HxW, of Q float32 [C, H, W]."""
         return self.labels.astype(np.uint8)[q.argmax(axis=0)]
 
 
@@ -119,7 +119,7 @@ class ReadInput:
     def energies_of_labels(
         self, label_map: npt.NDArray[np.uint8], numbers: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Of a label map HxW; background and the ``numbers`` are among the labels in any case."""
+        """As :meth:`energies`, of a label map uint8 HxW; background and the ``numbers`` are labels in any case."""
         known = label_map != IGNORE_LABEL
         numbers = np.union1d([0, *numbers], label_map[known]).astype(np.int64)
         if self.recipe.all_labels:
@@ -145,6 +145,7 @@ class RefineBatch:
         return same_size_groups(samples, self.refine)
 
     def refine(self, samples: list[Any]) -> list[Any]:
+        """The label maps, uint8 HxW, of samples of one size and number of labels."""
         inputs: list[CrfInput] = [sample["sample"] for sample in samples]
         images = torch.from_numpy(np.stack([one.image for one in inputs])).to(self.device)
         unaries = torch.from_numpy(np.stack([one.unary for one in inputs])).to(self.device)

@@ -106,13 +106,13 @@ def on_the_cpu(image: Any, unary: Any, settings: CrfSettings, engine: str, leave
 
 
 def on_a_device(image: Any, unary: Tensor, settings: CrfSettings) -> Tensor:
-    """By tensor operations; nothing is copied to the host (so values that are not finite are not looked for)."""
+    """As :func:`dense_crf`, a tensor; nothing is copied to the host, so values that are not finite are not looked for."""
     images, unaries = in_batch_form(image, unary)
     return tensor_mean_field(images, unaries, settings).reshape(unary.shape)
 
 
 def in_batch_form(image: Any, unary: Any) -> tuple[Any, Any]:
-    """Images [B, H, W, 3] and energies [B, S, C, H, W]."""
+    """Images uint8 [B, H, W, 3] and energies float32 [B, S, C, H, W]."""
     if image.ndim == 4:
         return image, unary[:, None]
     return image[None], unary.reshape(1, -1, *unary.shape[-3:])
@@ -154,5 +154,6 @@ def check_fit(image: Any, unary: Any) -> None:
 
 
 def check_finite(unaries: npt.NDArray[np.float32]) -> None:
+    """Raise :class:`DataError` if energies (float32, any shape) hold NaN or infinite numbers."""
     if not np.isfinite(unaries).all():
         raise DataError("CRF energies hold NaN or infinite numbers; look at the network or maps they come from.")

@@ -48,14 +48,17 @@ class KeyLayout(NamedTuple):
 
 
 class RowSums(NamedTuple):
-    """A sparse matrix by rows: row i has ``weights[k]`` in column ``columns[k]``, starts[i] <= k < starts[i + 1]."""
+    """A sparse matrix by rows: row i has ``weights[k]`` in column ``columns[k]``, starts[i] <= k < starts[i + 1].
+
+    ``columns`` and ``starts`` are int32, ``weights`` float32.
+    """
 
     columns: Tensor
     starts: Tensor
     weights: Tensor
 
     def __call__(self, values: Tensor) -> Tensor:
-        """The product with ``values`` [columns, channels]."""
+        """The product with ``values`` float32 [columns, channels]: float32 [rows, channels]."""
         return embedding_bag(
             self.columns,
             values,
@@ -149,7 +152,7 @@ def scales(n_dimensions: int) -> list[float]:
 
 
 def elevate(features: Tensor) -> Tensor:
-    """Positions [N, d] in the coordinates of the lattice, float32 [N, d + 1] with sum zero."""
+    """Positions float32 [N, d] in the coordinates of the lattice, float32 [N, d + 1] with sum zero."""
     n_positions, n_dimensions = features.shape
     elevated = features.new_empty((n_dimensions + 1, n_positions))
     total = features.new_zeros(n_positions)
@@ -214,7 +217,7 @@ def enclosing_simplex(elevated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def ranks(values: Tensor) -> Tensor:
-    """Ranks within each row, 0 for the largest value and, among equal ones, for the first; int64, as ``values``."""
+    """Ranks within each row of ``values`` [N, d + 1], int64: 0 for the largest and, among equal ones, for the first."""
     rank = torch.zeros_like(values, dtype=torch.int64)
     for first in range(values.shape[1]):
         for second in range(first + 1, values.shape[1]):
@@ -239,7 +242,7 @@ def vertex_keys(origin: Tensor, rank: Tensor, layout: KeyLayout) -> Tensor:
 
 
 def neighbours_along(vertices: Tensor, step: int) -> Tensor:
-    """Who lies one step behind and ahead on an axis, int32 [M, 2]; M stands for nobody. ``vertices``: sorted keys [M].
+    """Who lies one step behind and ahead on an axis, int32 [M, 2]; M stands for nobody. ``vertices``: sorted, int64 [M].
 
     Keys that only fill up the tensor are the largest number and have no neighbours.
     """
@@ -252,5 +255,5 @@ def neighbours_along(vertices: Tensor, step: int) -> Tensor:
 
 
 def row_starts(counts: Tensor) -> Tensor:
-    """int32 [rows + 1] for the numbers of entries per row."""
+    """int32 [rows + 1]: where each row begins, from int64 ``counts`` [rows] of its entries."""
     return torch.cat([counts.new_zeros(1), counts.cumsum(dim=0)]).int()

@@ -12,7 +12,7 @@ from common.errors import ConfigError
 def pydensecrf_mean_field(
     image: npt.NDArray[np.uint8], unary: npt.NDArray[np.float32], settings: CrfSettings
 ) -> npt.NDArray[np.float32]:
-    """Q of energies [C, H, W] of one image; both arrays contiguous and writable, as pydensecrf demands."""
+    """Q float32 [C, H, W] in 0..1 of an image uint8 HxWx3 and energies float32 [C, H, W], both contiguous and writable."""
     try:
         from pydensecrf.densecrf import DenseCRF2D
     except ImportError as error:

@@ -41,7 +41,7 @@ class CrfRecipe:
     note: str = ""
 
     def energies(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """Of probabilities or scores [C, H, W], for the recipes that start from such; float32 [C, H, W].
+        """Energies float32 [C, H, W] of probabilities or scores [C, H, W], for the recipes that start from such.
 
         Raises:
             ConfigError: the recipe starts from hard labels.
@@ -59,13 +59,13 @@ class CrfRecipe:
     def label_energies(
         self, labels: npt.NDArray[np.integer], n_labels: int, zero_unsure: bool = False
     ) -> npt.NDArray[np.float32]:
-        """Of hard labels HxW, as :func:`common.crf.unary.unary_from_labels`; raises ConfigError for other recipes."""
+        """Energies of hard labels, as :func:`common.crf.unary.unary_from_labels`; ConfigError for other recipes."""
         if self.unary != "labels":
             raise ConfigError(f"this CRF recipe starts from {self.unary}, not from hard labels; use another recipe")
         return unary_from_labels(labels, n_labels, self.gt_prob, zero_unsure)
 
     def image(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The RGB image HxWx3 in the order of the recipe."""
+        """The RGB image uint8 HxWx3 in the recipe's order of channels."""
         return rgb if self.channels == "RGB" else np.ascontiguousarray(rgb[..., ::-1])
 
 

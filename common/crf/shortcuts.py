@@ -44,7 +44,7 @@ class ReducedLabels:
 
 
 def all_labels(unary: Floats) -> ReducedLabels:
-    """No shortcut, for energies [C, N]."""
+    """No shortcut: each label of energies float32 [C, N] stands for itself."""
     return ReducedLabels(unary, np.ones(len(unary), np.float32), np.arange(len(unary)))
 
 
@@ -76,7 +76,7 @@ def merge_equal_labels(unary: Floats) -> ReducedLabels:
 
 
 def could_be_hopeless(unary: Floats) -> bool:
-    """Whether :func:`leave_out_hopeless_labels` may find any: whether energies [C, N] reach far enough apart."""
+    """Whether :func:`leave_out_hopeless_labels` may find any: whether energies float32 [C, N] reach far enough apart."""
     if unary.max() - unary.min() <= -SMALLEST_EXPONENT:
         return False
     return bool((unary - unary.min(axis=0)).min(axis=1).max() > -SMALLEST_EXPONENT)
@@ -112,6 +112,7 @@ def leave_out_unlikely_labels(unary: Floats, smallest: float) -> ReducedLabels:
 
 
 def keep(unary: Floats, kept: npt.NDArray[np.bool_]) -> ReducedLabels:
+    """The labels ``kept`` (bool [C]) of energies float32 [C, N]; the others get probability 0."""
     if kept.all():
         return all_labels(unary)
     source = np.where(kept, np.cumsum(kept) - 1, -1)

@@ -55,7 +55,7 @@ def tensor_mean_field(images: Tensor, unaries: Tensor, settings: CrfSettings) ->
 
 
 def positions_on(device: torch.device, size: tuple[int, int], sxy: float) -> Tensor:
-    """:func:`common.crf.features.position_features`, made on the device."""
+    """As :func:`common.crf.features.position_features`, made on the device: float32 [N + n_empty, 2]."""
     rows = torch.arange(size[0], dtype=torch.float32, device=device)
     columns = torch.arange(size[1], dtype=torch.float32, device=device)
     together = torch.stack([columns.repeat(size[0]), rows.repeat_interleave(size[1])], dim=1)
@@ -73,12 +73,12 @@ def colours(images: Tensor, settings: CrfSettings) -> Tensor:
 
 
 def exact_quotient(values: Tensor, divisor: float) -> Tensor:
-    """``values / divisor``; given a number instead of a tensor, a GPU multiplies by the inverse."""
+    """``values / divisor``, float32 of any shape; given a number instead of a tensor, a GPU multiplies by the inverse."""
     return values / values.new_full((1,), divisor)
 
 
 def normalised(features: Tensor, size: tuple[int, int], layout: KeyLayout) -> PermutohedralLattice:
-    """The kernel n_i k(i, j) n_j with n = 1 / sqrt(sum_j k(i, j)) of features [B, N + n_empty, d]."""
+    """The kernel n_i k(i, j) n_j with n = 1 / sqrt(sum_j k(i, j)) of float32 features [B, N + n_empty, d]."""
     n_images, n_features, n_dimensions = features.shape
     n_pixels = size[0] * size[1]
     number = torch.arange(n_images, device=features.device)[:, None].expand(-1, n_features)
@@ -93,7 +93,7 @@ def normalised(features: Tensor, size: tuple[int, int], layout: KeyLayout) -> Pe
 
 
 def softmax_of_labels(scores: Tensor, n_labels: int) -> Tensor:
-    """Softmax of [N, S C] over the C labels of each set, in place; for few labels faster than torch's own."""
+    """Softmax of float32 [N, S C] over the C labels of each set, in place; for few labels faster than torch's own."""
     sets = scores.view(len(scores), -1, n_labels)
     exponentials = sets.sub_(sets.amax(dim=2, keepdim=True)).exp_()
     exponentials.div_(exponentials.sum(dim=2, keepdim=True))

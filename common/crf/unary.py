@@ -15,7 +15,7 @@ SMALLEST_PROBABILITY = 1e-5
 
 
 def unary_from_probabilities(probabilities: npt.NDArray[np.floating], smallest: float = SMALLEST_PROBABILITY) -> Floats:
-    """-log(clip(p, smallest, 1)).
+    """-log(clip(p, smallest, 1)), float32 [C, H, W].
 
     Args:
         probabilities: [C, H, W]; need not add up to 1 (maps with a background score do not).
@@ -30,7 +30,7 @@ def unary_from_probabilities(probabilities: npt.NDArray[np.floating], smallest: 
 def unary_from_labels(
     labels: npt.NDArray[np.integer], n_labels: int, gt_prob: float = 0.7, zero_unsure: bool = False
 ) -> Floats:
-    """-log(gt_prob) at the label and -log((1 - gt_prob) / (n_labels - 1)) at the others.
+    """-log(gt_prob) at the label and -log((1 - gt_prob) / (n_labels - 1)) at the others; float32 [C, H, W].
 
     With a single label there is nothing to be unsure about: the energy is -log(gt_prob) everywhere and the CRF returns
     probability 1 (the published code divides by zero).
@@ -67,6 +67,7 @@ def unary_from_negated(values: npt.NDArray[np.floating]) -> Floats:
 
 
 def finite(values: npt.NDArray[np.floating], what: str) -> Floats:
+    """``values`` [C, H, W] as float32; a :class:`DataError` if they have another shape or are not all finite."""
     if values.ndim != 3:
         raise DataError(f"CRF {what} have shape {values.shape}; expected [labels, height, width].")
     if not np.isfinite(values).all():

@@ -39,6 +39,7 @@ class Split:
         return "" if n_found == len(self.ids) else f"{kind} for {n_found} of {len(self.ids)} {self.name} images"
 
     def samples(self, n_classes: int) -> list[SampleFiles]:
+        """The files found for each image of the list; ``n_classes`` without the background."""
         image, mask, saliency = (self.paths[kind] for kind in KINDS)
         return [SampleFiles(i, image.get(i), mask.get(i), saliency.get(i), n_classes) for i in self.ids]
 

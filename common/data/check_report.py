@@ -42,6 +42,7 @@ class Report:
         return 1 if self.problems else 0
 
     def say_group(self, level: str, group: dict[str, list[str]]) -> None:
+        """Print each kind with the number of its cases and the first few of them."""
         for kind, texts in group.items():
             self.say(f"{level}: {kind} ({len(texts)})" if len(texts) > 1 else f"{level}: {kind}")
             for text in texts[:SHOWN_PER_KIND]:

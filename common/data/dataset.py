@@ -56,7 +56,7 @@ class ListedImages(Dataset[Sample]):
         return self.read(self.ids[index])
 
     def read(self, image_id: str) -> Sample:
-        """The sample of ``image_id``."""
+        """The sample of ``image_id``, as the class describes it."""
         sample: Sample = {"id": image_id, "image": read_image(self.layout.image_path(image_id))}
         if "mask" in self.parts:
             sample["mask"] = read_label_map(self.mask_path(image_id))

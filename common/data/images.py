@@ -59,7 +59,7 @@ def read_label_map(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def narrow_label_map(label_map: npt.NDArray[Any], path: Path) -> npt.NDArray[np.uint8]:
-    """A 16- or 32-bit label map as uint8, if its numbers allow it."""
+    """A 16- or 32-bit label map [H, W] as uint8, if its numbers allow it."""
     if label_map.min() < 0 or label_map.max() > 255:
         raise DataError(f"{path} holds labels {label_map.min()}..{label_map.max()}; only 0..255 fit a label map.")
     return label_map.astype(np.uint8)

@@ -74,7 +74,7 @@ def inspect_sample(files: SampleFiles) -> list[Finding]:
 def decode(
     read: Callable[[Path], npt.NDArray[np.uint8]], path: Path | None, kind: str, findings: list[Finding]
 ) -> npt.NDArray[np.uint8] | None:
-    """``read(path)``; a file that cannot be used becomes a finding and None."""
+    """``read(path)``, uint8 [H, W] or [H, W, 3]; a file that cannot be used becomes a finding and None."""
     if path is None:
         return None
     try:
@@ -85,7 +85,7 @@ def decode(
 
 
 def labels_outside(mask: npt.NDArray[np.uint8], n_classes: int) -> list[int]:
-    """The label values in ``mask`` [H, W] that are neither background, a class nor ignore."""
+    """The label values in ``mask`` uint8 [H, W] that are neither background, a class nor ignore."""
     present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     return [int(label) for label in present if n_classes < label != IGNORE_LABEL]
 

@@ -232,7 +232,7 @@ def find_lists(root: Path, preset: Preset, settings: dict[str, str], name: Datas
 
 
 def find_tags(root: Path, preset: Preset) -> Path | None:
-    """The first known form of tags under ``root``."""
+    """The first known form of tags under ``root``, None if there is none."""
     in_lists = sorted((root / IMAGE_SETS).rglob("train_cls.txt"))
     beside = [root / folder / "train_cls.txt" for folder in preset.list_folders]
     candidates = [root / "tags.csv", root / "cls_labels.npy", *in_lists, *beside]
@@ -264,6 +264,7 @@ def find_file(folder: Path, image_id: str, suffixes: Sequence[str], what: str) -
 
 
 def existing_file(path: Path, what: str, image_id: str) -> Path:
+    """``path``, or a :class:`DataError` that says which file of ``image_id`` was expected there."""
     if not path.is_file():
         raise DataError(f"{what} of {image_id!r} not found: expected {path}. Add it, or take the id out of the list.")
     return path

@@ -97,6 +97,7 @@ def list_style(lines: list[tuple[int, str]], path: Path) -> str:
 
 
 def parse_path_line(line: str) -> ListEntry:
+    """The entry of a line of paths; a lone file name without a folder gives only an id."""
     match = PATH_LINE.fullmatch(line)
     assert match is not None
     image, label = match["image"], match["label"]

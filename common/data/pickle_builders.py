@@ -94,7 +94,7 @@ class ArrayBuilder:
             raise PickleRefused("an array without a type")
 
     def array(self, finish_item: Callable[[Any], Any]) -> npt.NDArray[Any]:
-        """The numpy array; the items of an object array go through ``finish_item``."""
+        """The numpy array, of the shape and type that arrived; the items of an object array go through ``finish_item``."""
         if self.content is None:
             raise ValueError("an array without content")
         shape = tuple(int(size) for size in self.shape)
@@ -109,7 +109,7 @@ class ArrayBuilder:
 
 
 class StorageBuilder:
-    """The values of a torch storage, one-dimensional; frozen, so that the file cannot alter it."""
+    """The values of a torch storage, a tensor [n] of any type; frozen, so that the file cannot alter it."""
 
     __slots__ = ("values",)
 
@@ -121,6 +121,7 @@ class StorageBuilder:
 
 
 def object_array(content: Any, finish_item: Callable[[Any], Any]) -> npt.NDArray[np.object_]:
+    """A list as an array of objects [n], each item through ``finish_item``."""
     if not isinstance(content, list):
         raise PickleRefused("an object array made of raw memory")
     flat = np.empty(len(content), dtype=object)
@@ -130,7 +131,7 @@ def object_array(content: Any, finish_item: Callable[[Any], Any]) -> npt.NDArray
 
 
 def array_from_bytes(content: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """A writable one-dimensional array over a copy of ``content`` (bytes, or a Python 2 string read as Latin-1)."""
+    """A writable array [n] of type ``dtype`` over a copy of ``content`` (bytes, or a Python 2 string read as Latin-1)."""
     data = content.encode("latin1") if isinstance(content, str) else bytes(memoryview(content))
     return np.frombuffer(data, dtype=dtype).copy() if data else np.empty(0, dtype=dtype)
 
@@ -196,6 +197,7 @@ def tensor_array(storage: Any, offset: Any, size: Any, stride: Any, *unused: Any
 
 
 def refuse_call(*arguments: Any) -> Any:
+    """``numpy.ndarray`` may be named in a file and never called."""
     raise PickleRefused("a direct call of numpy.ndarray")
 
 

@@ -34,6 +34,7 @@ class RestrictedUnpickler(pickle.Unpickler):
         super().__init__(file, encoding="latin1")
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
+        """The stand-in for a name that the file refers to; :class:`PickleRefused` where there is none."""
         builder = BUILDERS.get((module_name, global_name))
         if builder is None:
             raise PickleRefused(f"{module_name}.{global_name}")
@@ -133,6 +134,7 @@ def finish(value: Any, finished: dict[int, Any], open_ids: set[int]) -> Any:
 
 
 def finish_container(value: Any, finish_item: Callable[[Any], Any]) -> Any:
+    """An array or a copy of a container, each item through ``finish_item``; anything else is refused."""
     if isinstance(value, ArrayBuilder):
         return value.array(finish_item)
     if isinstance(value, dict):

@@ -129,7 +129,7 @@ class StepBatchSampler(Sampler[list[SampleKey]]):
             yield [SampleKey(epoch, int(index)) for index in np.array_split(members, self.world_size)[self.rank]]
 
     def permutation(self, epoch: int) -> np.ndarray:
-        """Order of all samples in ``epoch``."""
+        """The order of all samples in ``epoch``: int64 [n_samples], every number of 0..n_samples-1 once."""
         if not self.shuffle:
             return np.arange(self.n_samples)
         return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.n_samples)

@@ -66,7 +66,7 @@ def read_tags(path: Path, classes: Sequence[str], ids: Sequence[str] | None = No
 
 
 def select_tags(tags: Tags, ids: Sequence[str], path: Path) -> Tags:
-    """The tags of ``ids`` in their order; a :class:`DataError` names those without."""
+    """The tags (float32 [C] each) of ``ids`` in their order; a :class:`DataError` names those without."""
     missing = [image_id for image_id in ids if image_id not in tags]
     if missing:
         examples = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
@@ -78,7 +78,7 @@ def select_tags(tags: Tags, ids: Sequence[str], path: Path) -> Tags:
 
 
 def tags_from_names(names: dict[str, list[str]], path: Path, classes: Sequence[str]) -> Tags:
-    """Vectors from id -> class names."""
+    """id -> float32 [C] of 0 and 1, from id -> class names."""
     position = {name: index for index, name in enumerate(classes)}
     tags = {}
     for image_id, image_names in names.items():
@@ -90,7 +90,7 @@ def tags_from_names(names: dict[str, list[str]], path: Path, classes: Sequence[s
 
 
 def tags_from_numbers(numbers: dict[Any, Any], path: Path, classes: Sequence[str], first: int) -> Tags:
-    """Vectors from id -> class numbers, where number ``first`` means ``classes[0]``."""
+    """id -> float32 [C] of 0 and 1, from id -> class numbers, where number ``first`` means ``classes[0]``."""
     tags = {}
     for key, image_numbers in numbers.items():
         image_id = key_to_id(key)
@@ -106,7 +106,7 @@ def tags_from_numbers(numbers: dict[Any, Any], path: Path, classes: Sequence[str
 
 
 def tags_from_vectors(content: Any, path: Path, classes: Sequence[str]) -> Tags:
-    """Checked vectors from a dictionary id -> vector [C]."""
+    """id -> float32 [C] of 0 and 1, from a dictionary id -> vector [C] of numbers, checked."""
     tags = {}
     for key, value in require_dictionary(content, path).items():
         image_id = key_to_id(key)

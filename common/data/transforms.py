@@ -62,7 +62,7 @@ class ResizeLongSide:
         self.size = size
 
     def to_size(self, sample: Sample) -> Sample:
-        """The resized sample; nothing here is random."""
+        """The sample with every spatial entry resized; nothing here is random."""
         height, width = sample["image"].shape[:2]
         longer = max(height, width)
         return resize_sample(sample, max(1, self.size * height // longer), max(1, self.size * width // longer))
@@ -159,7 +159,7 @@ class RandomResizedCrop:
 
 
 def crop_sample(sample: Sample, top: int, left: int, height: int, width: int) -> Sample:
-    """The window of every spatial entry."""
+    """The sample with every spatial entry cut to the window ``height`` x ``width`` at ``top``, ``left``."""
     return {
         name: value[top : top + height, left : left + width] if name in SPATIAL else value
         for name, value in sample.items()

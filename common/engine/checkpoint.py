@@ -96,7 +96,7 @@ def require_intact(path: Path) -> None:
 
 
 def load_model_state(path: Path) -> dict[str, torch.Tensor]:
-    """The network's tensors of a training checkpoint."""
+    """Name -> tensor of the network in a training checkpoint, on the CPU."""
     state: dict[str, torch.Tensor] = load_checkpoint(path)["model"]
     return state
 

@@ -67,6 +67,7 @@ class FinishingProcesses:
             self.note(self.running.pop(future), future.result)
 
     def note(self, path: Path, outcome: Callable[[], None]) -> None:
+        """Call ``outcome``; a :class:`DataError` is remembered as the failure of ``path``."""
         try:
             outcome()
         except DataError as error:
@@ -98,6 +99,7 @@ def begin_process() -> None:
 
 
 def end_with_parent() -> None:
+    """Wait until the process that this one works for is gone, then end this one."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -105,6 +107,7 @@ def end_with_parent() -> None:
 
 
 def dead_process() -> DataError:
+    """The error for a process that was killed."""
     return DataError(
         "a process that finishes images died, probably for lack of memory; run the same command again with fewer "
         "processes (-j), it continues"

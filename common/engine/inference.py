@@ -61,6 +61,7 @@ class OutputFolder:
     force: bool = False
 
     def file(self, image_id: str) -> Path:
+        """The file of an image; an id that leaves the folder is a :class:`DataError`."""
         return resolve_inside(self.path, f"{image_id}{self.suffix}")
 
     def begin(self, ids: Sequence[str]) -> None:
@@ -92,7 +93,7 @@ class OutputFolder:
         write_json(record, dict(self.settings))
 
     def missing(self, ids: Sequence[str]) -> list[str]:
-        """The ids still to do."""
+        """The ids whose file is not there yet; all of them with ``force``."""
         return [image_id for image_id in ids if self.force or not self.file(image_id).exists()]
 
 

@@ -32,7 +32,7 @@ StepFunction = Callable[[nn.Module, dict[str, Any]], Losses]
 
 
 def as_means(losses: Losses, n_images: int) -> dict[str, Mean]:
-    """Every loss as sum and count."""
+    """Every loss as sum and count; a plain scalar counts once per image."""
     return {
         name: loss if isinstance(loss, Mean) else Mean(loss * n_images, float(n_images))
         for name, loss in losses.items()

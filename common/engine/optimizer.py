@@ -26,7 +26,7 @@ class OptimizerConfig:
         momentum: momentum of sgd.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw) of the groups that decay.
         decay_vectors: whether biases and BatchNorm parameters decay like the others (the papers' recipes) or not at all.
-        head_lr_multiplier: learning rate of the head relative to the body (the field uses 10).
+        head_lr_multiplier: learning rate of the head relative to the backbone (the field uses 10).
     """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
@@ -54,8 +54,8 @@ class GroupRule:
     decays: bool = True
 
 
-def body_and_head_rules(head: str, head_lr_multiplier: float = 10.0) -> list[GroupRule]:
-    """DeepLab's rule: body 1x, head weights 10x, head biases 20x without decay (deeplabv2 spec, section 5).
+def backbone_and_head_rules(head: str, head_lr_multiplier: float = 10.0) -> list[GroupRule]:
+    """DeepLab's rule: backbone 1x, head weights 10x, head biases 20x without decay (deeplabv2 spec, section 5).
 
     Args:
         head: name of the head's module, e.g. ``aspp``.
@@ -64,7 +64,7 @@ def body_and_head_rules(head: str, head_lr_multiplier: float = 10.0) -> list[Gro
     return [
         GroupRule("head_bias", inside + r"(.*\.)?bias$", 2 * head_lr_multiplier, decays=False),
         GroupRule("head", inside, head_lr_multiplier),
-        GroupRule("body", ""),
+        GroupRule("backbone", ""),
     ]
 
 
@@ -101,7 +101,7 @@ def parameter_groups(
 
 
 def empty_groups(rule: GroupRule, lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """The rule's group and the one of its vectors."""
+    """The rule's group and the one of its vectors, which are spared from weight decay; both still without parameters."""
     rate = lr * rule.lr_multiplier
     return [
         {"name": name, "params": [], "lr": rate, "initial_lr": rate, "weight_decay": decay}

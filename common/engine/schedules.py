@@ -45,7 +45,7 @@ def poly(max_steps: int, power: float = 0.9, every: int = 1) -> Schedule:
 
 
 def cosine(max_steps: int, every: int = 1) -> Schedule:
-    """Half a cosine from 1 to 0."""
+    """Half a cosine from 1 to 0 over ``max_steps``, held constant between multiples of ``every``."""
     return lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, (step // every * every) / max_steps)))
 
 

@@ -38,7 +38,7 @@ class Session:
         return self.world_size > 1
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
-        """Element-wise sum over all processes, as a new tensor that carries no gradient."""
+        """Element-wise sum of ``values`` (any shape and dtype) over all processes, as a new tensor without gradient."""
         values = values.detach().clone()
         if self.is_distributed:
             values = values.to(self.device)
@@ -50,6 +50,7 @@ class Session:
         return bool(flag) if not self.is_distributed else self.sum(torch.tensor(float(flag))).item() > 0
 
     def barrier(self) -> None:
+        """Wait until all processes are here."""
         if self.is_distributed:
             distributed.barrier()
 

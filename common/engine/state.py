@@ -106,7 +106,7 @@ class TrainingState:
         save_checkpoint(self.run.checkpoints, self.step, content, self.config.keep_last)
 
     def last_saved(self) -> str:
-        """A sentence for error messages."""
+        """A sentence for error messages: which checkpoint is the last, and where it lies."""
         if self.saved_step < 0:
             return "No checkpoint was written yet."
         return f"The last checkpoint is that of step {self.saved_step} in {self.run.checkpoints}."

@@ -11,9 +11,8 @@ from common.errors import ConfigError
 from common.method.labels import Labels, Score
 from common.method.method import Method, Variant
 from common.method.pictures import Pictures
-from common.method.report import results_below
+from common.method.report import ABLATION, results_below
 from common.method.reproduce import run_stage
-from common.method.segmentation import Segmentation
 from common.method.settings import with_values
 from common.report.table import build_tables
 from common.report.table_text import format_text
@@ -28,9 +27,9 @@ def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[
         ConfigError: there is no such variant.
     """
     unknown = [name for name in names if name not in method.variants]
-    if unknown or not method.variants:
+    if unknown:
         raise ConfigError(f"{method.name} has no variant {', '.join(unknown)}; there is {', '.join(method.variants)}")
-    folder = Path(settings.out) / "ablation"
+    folder = Path(settings.out) / ABLATION
     runs = []
     for seed in seeds:
         for name in names or list(method.variants):
@@ -48,27 +47,25 @@ def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[
 
 
 def run_variant(method: Method, settings: Any, run: Path, seed: int, variant: Variant) -> None:
-    """Every stage up to the scores of the label maps."""
+    """Every stage up to the scores of the label maps; segmentations only where these label maps start from them."""
     values = {"report.method": variant.row, "engine.seed": seed, **variant.values}
     changed = method.within(with_values(settings, values), run)
     for stage in method.stages:
-        if stage.in_chain(changed) and not isinstance(stage, (Score, Pictures, Segmentation)):
+        if stage.in_chain(changed) and not isinstance(stage, (Score, Pictures)):
             run_stage(method, stage, changed)
         if isinstance(stage, Labels) and stage is method.labels:
             return
 
 
 def share_trainings(method: Method, settings: Any, source: Path, target: Path, variant: Variant) -> None:
-    """Give a variant the finished trainings of another one: copied whole, or not at all."""
+    """Give a variant the finished trainings of another one, without what was made from them."""
+    there, here = method.within(settings, source), method.within(settings, target)
     for training in method.trainings:
-        if variant.trainings and training.name not in variant.trainings:
+        given, own = training.run_folder(there), training.run_folder(here)
+        shared = not variant.trainings or training.name in variant.trainings
+        if not shared or own.config.is_file() or not given.config.is_file():
             continue
-        place = training.folder(method.within(settings, source))
-        wanted = target / place.relative_to(source)
-        if not place.is_dir() or wanted.exists():
-            continue
-        part = wanted.with_name(f"{wanted.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(place, part)
-        part.rename(wanted)
+        shutil.copytree(given.checkpoints, own.checkpoints, dirs_exist_ok=True)
+        # The configuration comes last: what has none is copied again.
+        for file in (given.metrics, given.environment, given.config):
+            shutil.copy(file, own.path / file.name)

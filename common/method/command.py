@@ -21,7 +21,10 @@ from common.method.stage import Stage
 WEIGHTS = Flag(
     ("--weights",), "--chain.weights", "WEIGHTS", "initial weights of the chain's backbones: a file, or imagenet"
 )
-REPRODUCE = "every stage, DeepLab-v2, the reference rows beside them, one report; what is complete is skipped"
+REPRODUCE = (
+    "every stage, DeepLab-v2, the reference rows beside them, one report; what is complete is skipped; --until labels "
+    "stops before DeepLab-v2, --until segmentation before the report"
+)
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
 TRAIN = "train"
@@ -46,6 +49,8 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
         "ablation": (ABLATION, run_ablation),
         "bench": (BENCH, run_bench),
     }
+    if not method.variants:
+        del chain["ablation"]
     texts = {name: ", then ".join(stage.text for stage in stages) for name, stages in known.items()} | {
         name: text for name, (text, _) in chain.items()
     }
@@ -61,7 +66,10 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
         raise ConfigError(f"say which stages to run: python {program} {' | '.join(texts)} -c CONFIG (--help explains)")
     text = ", then ".join(texts[word] for word in words)
     stages = [stage for word in words for stage in known[word]]
-    return run_stages(method, stages, text, program, arguments[len(words) :])
+    rest = arguments[len(words) :]
+    if rest and not rest[0].startswith("-") and not Path(rest[0]).suffix:
+        raise ConfigError(f"{rest[0]} is neither a stage nor a configuration file; the stages are {', '.join(known)}")
+    return run_stages(method, stages, text, program, rest)
 
 
 def command_of(method: Method, text: str, of_chain: bool = False) -> Command:

@@ -7,60 +7,31 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from common.cam.files import Cams, read_cams
+from common.cam.files import Cams
 from common.config import config_to_dict
 from common.crf.presets import PRESETS
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.files import read_json, write_json
+from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps
 from common.method.maps import Maps, Write
 from common.method.score import label_matrix, record_score
 from common.method.stage import Stage, inside
 from common.metrics.selection import score_labels
 from common.metrics.sweep import CamSample, sweep_background_threshold
 from common.pseudo_labels.labels import LabelMap
-from common.pseudo_labels.rule import CamRule, Evidence, LabelConfig, LabelRule
+from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
 from common.report.record import Evaluated, describe_crf, list_name
 from common.report.results import NONE, Result
 
-Need = Literal["image", "saliency"]
 # Background scores that ``labels.choose_threshold`` tries, unless a method has others.
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
-
-
-class LabelMaker:
-    """``id -> label map``, in worker processes: reads what the rule needs, and applies it."""
-
-    def __init__(
-        self, layout: DatasetLayout, read_maps: Callable[[str], Cams], rule: LabelRule, needs: Collection[Need]
-    ) -> None:
-        self.layout, self.read_maps, self.rule, self.needs = layout, read_maps, rule, frozenset(needs)
-
-    def __call__(self, image_id: str) -> LabelMap:
-        return self.rule(self.evidence(image_id, self.read_maps(image_id)))
-
-    def evidence(self, image_id: str, cams: Cams) -> Evidence:
-        layout = self.layout
-        image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
-        saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
-        return Evidence(image_id, cams, image, saliency)
-
-
-class ReadMaps:
-    """``id -> maps`` from the files of a stage (picklable)."""
-
-    def __init__(self, folder: Path, suffix: str, values: Callable[[Cams], Cams] | None) -> None:
-        self.folder, self.suffix, self.values = folder, suffix, values
-
-    def __call__(self, image_id: str) -> Cams:
-        cams = read_cams(self.folder / f"{image_id}{self.suffix}")
-        return cams if self.values is None else self.values(cams)
 
 
 def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:
@@ -80,6 +51,14 @@ def label_crf(settings: Any) -> str:
     return NONE if crf == NONE else describe_crf(crf, PRESETS[crf])
 
 
+def row_of_settings(settings: Any) -> str:
+    """The row that the section ``report`` names."""
+    row: str = settings.report.method
+    if not row:
+        raise ConfigError("report.method is empty: say what the row of the results table is called")
+    return row
+
+
 def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
     return frozenset()
 
@@ -90,6 +69,7 @@ class Labels(Stage):
 
     Attributes:
         maps: where the maps come from.
+        starts_from: stages whose label maps the rule looks at besides, e.g. for a second round.
         rule: (settings, dataset) -> the rule.
         needs: settings -> what the rule looks at besides the maps.
         values: changes maps as they are read, e.g. to the precision of a paper's own file form.
@@ -107,6 +87,7 @@ class Labels(Stage):
     """
 
     maps: Maps
+    starts_from: Sequence[LabelSource] = ()
     name: str = "label"
     rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
     needs: Callable[[Any], Collection[Need]] = needs_of_cam_rule
@@ -115,7 +96,7 @@ class Labels(Stage):
     thresholds: Sequence[float] = THRESHOLDS
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
     beside: Callable[[Any], Write] | None = None
-    row: Callable[[Any], str] = lambda settings: settings.report.method
+    row: Callable[[Any], str] = row_of_settings
     column: Callable[[Any], str] = lambda settings: (
         "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
     )
@@ -138,12 +119,14 @@ class Labels(Stage):
         self.require_source(settings)
         layout = self.layout(settings)
         made = self.maps.made(settings)
+        before = {source.name: source.made(settings) for source in self.starts_from}
         with start_session("cpu") as session:
             if self.sweeps(settings):
                 session.on_main(lambda: self.sweep(settings, layout))
             chosen = self.chosen(settings)
             masked = self.masked(chosen, layout)
             record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
+            record |= {"starts_from": before} if before else {}
             record["result"] = self.stated(chosen, layout)
             if "saliency" in self.needs(chosen):
                 record["saliency"] = str(layout.saliency)
@@ -160,7 +143,12 @@ class Labels(Stage):
 
     def maker(self, settings: Any, layout: DatasetLayout) -> LabelMaker:
         read = ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
-        return LabelMaker(layout, read, self.rule(settings, layout), self.needs(settings))
+        folders = [source.label_folder(settings) for source in self.starts_from]
+        return LabelMaker(layout, read, self.rule(settings, layout), self.needs(settings), folders)
+
+    def label_folder(self, settings: Any) -> Path:
+        """Where the label maps lie, for a rule that starts from them."""
+        return self.folder(settings)
 
     def writer(self, settings: Any, layout: DatasetLayout, masked: frozenset[str]) -> Write:
         folder, beside = self.folder(settings), self.beside(settings) if self.beside else None
@@ -181,10 +169,17 @@ class Labels(Stage):
         return Path(settings.out) / "threshold_sweep.json"
 
     def chosen(self, settings: Any) -> Any:
-        """The settings with the threshold that the sweep found best, where one was asked for."""
+        """The settings with the threshold that the sweep found best, where one was asked for.
+
+        Raises:
+            DataError: there was no sweep yet.
+        """
         if not self.sweeps(settings):
             return settings
-        labels = dataclasses.replace(settings.labels, threshold=read_json(self.sweep_file(settings))["best"])
+        sweep = self.sweep_file(settings)
+        if not sweep.is_file():
+            raise DataError(f"no threshold sweep {sweep}; run the stage {self.name} first")
+        labels = dataclasses.replace(settings.labels, threshold=read_json(sweep)["best"])
         return dataclasses.replace(settings, labels=labels)
 
     def sweep(self, settings: Any, layout: DatasetLayout) -> None:
@@ -244,6 +239,9 @@ class Labels(Stage):
         if not ids:
             raise DataError("every image of the list has its true mask as label map: nothing is left to score")
         origin, report = made["maps"]["network"], self.report_folder(settings)
+        steps = dict(origin["steps"])
+        for source in made.get("starts_from", {}).values():
+            steps |= source.get("steps", {})
         return record_score(
             label_matrix(layout, ids, self.folder(settings)),
             layout,
@@ -253,7 +251,7 @@ class Labels(Stage):
             ),
             report / "results.json",
             method=self.row(settings),
-            steps=origin["steps"],
+            steps=steps,
             initial_weights=origin["initial_weights"],
             saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
             tags_given=True,

@@ -98,6 +98,12 @@ class Method:
     home: Path | None = None
     pictured_split: str = ""
 
+    def __post_init__(self) -> None:
+        names = [stage.name for stage in self.commands]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"{self.name} has two stages called {', '.join(twice)}; a stage is known by its name")
+
     def within(self, settings: Any, folder: Path) -> Any:
         """The settings with all outputs below ``folder``."""
         return with_values(settings, self.outputs(settings, folder))
@@ -129,6 +135,7 @@ class Method:
                 kinds=self.kinds,
                 panels=self.panels,
                 split=self.pictured_split,
+                layout=self.labels.layout,
                 text="pictures of what became of a few images",
             )
             declared.append(pictures)

@@ -16,7 +16,8 @@ from common.data.layout import DatasetLayout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample
 from common.data.showing import most_classes
-from common.method.labels import Labels, ReadMaps
+from common.method.label_maker import ReadMaps
+from common.method.labels import Labels
 from common.method.stage import Stage
 from common.report.examples import write_class_names, write_example
 from common.report.html import Example, Panel

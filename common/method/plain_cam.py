@@ -7,7 +7,7 @@ Train a multi-label classifier on tags, compute its CAMs, turn them into label m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from common.models.classifier import CamClassifier
 from common.pseudo_labels.rule import LabelConfig
 
 ROW = "plain CAM"
+CONFIGS = Path(__file__).parent / "configs"
 
 
 @dataclass
@@ -136,9 +137,17 @@ def row_of(row: str, settings: CamSettings) -> str:
     return kinds[settings.labels.background].format("CAM" if is_saliency and name == ROW else name)
 
 
-def train_classifier(step: Callable[[Any, nn.Module], StepFunction] = step_of_classifier, **slots: Any) -> Training:
-    """The training of a classifier; ``slots`` fill others of :class:`Training`."""
-    defaults = {"network": cam_classifier, "data": tagged_images, "decides": (*SECTIONS, "augmentation")}
+def train_classifier(
+    step: Callable[[Any, nn.Module], StepFunction] = step_of_classifier,
+    settings: type[CamSettings] = CamSettings,
+    **slots: Any,
+) -> Training:
+    """The training of a classifier; ``slots`` fill others of :class:`Training`.
+
+    All that ``settings`` adds to plain CAM's decides the trained network, unless ``decides`` says otherwise.
+    """
+    added = [one.name for one in fields(settings) if one.name not in CamSettings.__dataclass_fields__]
+    defaults = {"network": cam_classifier, "data": tagged_images, "decides": (*SECTIONS, "augmentation", *added)}
     return Training(step=step, text="train the classifier on image tags", **{**defaults, **slots})
 
 
@@ -154,13 +163,19 @@ def kinds_of(backgrounds: Sequence[str], ceiling: bool, settings: CamSettings) -
 
 
 def cam_method(name: str, row: str, settings: type[CamSettings], training: Training, **slots: Any) -> Method:
-    """A method that differs from plain CAM in how its classifier is trained; ``slots`` fill others of :class:`Method`."""
+    """A method that differs from plain CAM in how its classifier is trained; ``slots`` fill others of :class:`Method`.
+
+    Without ``configs`` of its own it runs on VOC as plain CAM does, and its chain on the toy set beside the reference rows.
+    """
     maps = Maps(training=training, text="class activation maps of the list")
     labels = Labels(
         maps=maps, row=partial(row_of, row), folder=label_folder, text="label maps from CAMs, with or without saliency"
     )
     stages = (training, maps, labels, Score(labels=labels, text="score the label maps against the masks of the list"))
-    defaults: dict[str, Any] = {"label_sets": partial(kinds_of, ("constant",), False)}
+    defaults: dict[str, Any] = {
+        "label_sets": partial(kinds_of, ("constant",), False),
+        "configs": (CONFIGS / "voc12.yaml", CONFIGS / "toy_method.yaml"),
+    }
     return Method(name, settings, stages, **{**defaults, **slots})
 
 
@@ -170,5 +185,6 @@ METHOD = cam_method(
     CamSettings,
     train_classifier(),
     label_sets=partial(kinds_of, ("constant", "saliency"), True),
+    configs=(CONFIGS / "voc12.yaml", CONFIGS / "toy.yaml"),
     pictured_split="val",
 )

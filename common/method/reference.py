@@ -7,11 +7,12 @@ side with half of the cores: small networks gain little from more.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ class ReferenceRows:
 
     def __enter__(self) -> ReferenceRows:
         call(f"{COMMAND}.__main__", [*self.arguments, "--until", "labels"])
+        self.previous = signal.signal(signal.SIGTERM, leave_on_signal)
         threads = os.environ.setdefault("OMP_NUM_THREADS", str(((os.cpu_count() or 1) + 1) // 2))
         torch.set_num_threads(int(threads) if threads.isdecimal() and int(threads) else torch.get_num_threads())
         log = self.folder / LOG
@@ -52,14 +54,27 @@ class ReferenceRows:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self.process is not None
-        if kind is not None:
-            # SIGTERM ends a training with a checkpoint.
+        try:
+            if kind is not None:
+                # SIGTERM ends a training with a checkpoint.
+                self.process.terminate()
+            status = self.process.wait()
+        except BaseException:
+            # Stopped while it waited.
             self.process.terminate()
-        status = self.process.wait()
+            self.process.wait()
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, self.previous)
         if status and kind is None:
             log = self.folder / LOG
             print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]), file=sys.stderr)
             raise ToolboxError(f"the reference rows failed with status {status}; {log} says why")
+
+
+def leave_on_signal(number: int, frame: FrameType | None) -> None:
+    """Leave the context as after an error; by itself SIGTERM would end this process at once and leave the other one alone."""
+    sys.exit(128 + number)
 
 
 def flags_of_reference(settings: Any) -> Sequence[str]:

@@ -29,7 +29,7 @@ def find_method(name: str) -> Method:
         module = f"{__package__}.{PLAIN_CAM}"
     elif name in method_names():
         module = f"{name}.method"
-    elif "." in name and importlib.util.find_spec(name) is not None:
+    elif "." in name and is_module(name):
         module = name
     else:
         raise ConfigError(
@@ -39,3 +39,11 @@ def find_method(name: str) -> Method:
     if not isinstance(found, Method):
         raise ConfigError(f"{module} declares no METHOD; see common/method")
     return found
+
+
+def is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        # A package on the way to it is missing.
+        return False

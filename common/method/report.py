@@ -23,6 +23,8 @@ from common.visual.panels import png_bytes
 
 REPORT, PICTURE = "report.html", "picture.png"
 SWEEP = "threshold_sweep.json"
+# Folder of the ablation's runs within a run; they have a table of their own.
+ABLATION = "ablation"
 FIRST_ROWS = ("all background", "plain CAM", "CAM x saliency")
 
 
@@ -41,7 +43,7 @@ def write_chain_report(title: str, description: str, folders: Sequence[Path], pa
     methods = list(dict.fromkeys(order))
     for table in build_tables(results, methods):
         print("\n" + format_text(table))
-    shown = sorted({found.parent for folder in folders for found in folder.rglob(FOLDER)})
+    shown = sorted({found.parent for found in found_below(folders, FOLDER)})
     examples = [with_predictions(example, folders) for example in read_examples(shown)]
     write_report(
         path,
@@ -63,17 +65,23 @@ def write_chain_report(title: str, description: str, folders: Sequence[Path], pa
 
 def results_below(folders: Sequence[Path]) -> list[Result]:
     """All records of the runs in ``folders``, each file once."""
-    files = dict.fromkeys(path.resolve() for folder in folders for path in sorted(folder.rglob("results.json")))
+    files = dict.fromkeys(path.resolve() for path in found_below(folders, "results.json"))
     if not files:
         raise DataError(f"no results.json in {', '.join(map(str, folders))}; run the stages first")
     return [result for path in files for result in read_results(path)]
 
 
+def found_below(folders: Sequence[Path], name: str) -> list[Path]:
+    """The files or folders of that name in the runs in ``folders``, without those of their ablations."""
+    found = [(folder, path) for folder in folders for path in sorted(folder.rglob(name))]
+    return [path for folder, path in found if ABLATION not in path.relative_to(folder).parts]
+
+
 def curves_below(folders: Sequence[Path]) -> list[Curve]:
     """Training curves of all networks, and the threshold sweeps."""
-    logs = {log.parent: log for folder in folders for log in sorted(folder.rglob("metrics.jsonl"))}
+    logs = {log.parent: log for log in found_below(folders, "metrics.jsonl")}
     curves = training_curves({run_name(run, folders): read_metrics(log) for run, log in logs.items()})
-    sweeps = {file.parent: read_json(file) for folder in folders for file in sorted(folder.rglob(SWEEP))}
+    sweeps = {file.parent: read_json(file) for file in found_below(folders, SWEEP)}
     lines = {run_name(run, folders): (sweep["thresholds"], sweep["miou"]) for run, sweep in sweeps.items()}
     return [*curves, Curve("Background threshold, training list", "threshold", "mIoU in %", lines)] if lines else curves
 

@@ -26,13 +26,15 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
         until: ``labels`` stops before DeepLab-v2, ``segmentation`` before the report.
 
     Raises:
-        ConfigError: torchrun started several processes; only single stages share their work.
+        ConfigError: torchrun started several processes, and only single stages share their work; or the method and its
+            reference rows would write to one folder.
         StageError: images of a stage failed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             "the chain runs in one process; start its stages one by one with torchrun, by the names that --help lists"
         )
+    require_own_folder(settings)
     make_missing_toy_set(settings)
     with contextlib.ExitStack() as context:
         if settings.chain.reference and until == "report":
@@ -46,6 +48,14 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
     if until == "report":
         title, description = report_of(settings)
         write_chain_report(title, description, chain_folders(method, settings), Path(settings.out) / REPORT)
+
+
+def require_own_folder(settings: Any) -> None:
+    chain = settings.chain
+    if chain.reference and Path(chain.reference_out).resolve() == Path(settings.out).resolve():
+        raise ConfigError(
+            f"out and chain.reference_out are both {settings.out}; give the method a folder of its own (--out)"
+        )
 
 
 def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:

@@ -5,6 +5,7 @@ The segmentation trainer stands beside the methods and is not imported from here
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import shlex
 import time
@@ -13,12 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.errors import ToolboxError
+from common.config_files import read_yaml
+from common.engine.inference import STAGE_FILE
+from common.errors import ConfigError, DataError, ToolboxError
+from common.files import read_json
 from common.method.labels import Labels
 from common.method.stage import Stage
 
 SEGMENTER = "deeplabv2.main"
 CEILING = "fully supervised"
+DEFAULT_NAME = "segment"
 
 
 class StageError(ToolboxError):
@@ -113,25 +118,66 @@ def job_of_masks(settings: Any) -> Job:
 class Segmentation(Stage):
     """Train DeepLab-v2 on the label maps of a stage; then test and CRF on the validation list.
 
+    Every stage of this kind has an experiment of its own, so that a second round leaves the first one as it is.
+
     Attributes:
         labels: where the label maps come from.
-        predicts: another list to predict with the trained network, e.g. ``train`` for a second round; empty for none.
+        predicts: a list of the dataset (``train``) that the trained network also predicts, for another round; empty for none.
+        refined: whether the CRF refines those predictions.
     """
 
     labels: Labels
-    name: str = "segment"
+    name: str = DEFAULT_NAME
     predicts: str = ""
+    refined: bool = False
 
     def run(self, settings: Any) -> int:
+        """Train, test, refine, and predict the other list.
+
+        Raises:
+            DataError: there are no label maps.
+            ConfigError: no configuration of DeepLab-v2 is named, or there is no list to predict.
+        """
+        if not settings.chain.segmentation:
+            raise ConfigError("chain.segmentation is empty: say which configuration of DeepLab-v2 is to be trained")
         self.labels.made(settings)
-        job = job_of_labels(settings, self.labels)
+        job = self.job(settings)
         job.run()
         if self.predicts:
-            call(SEGMENTER, ["test", *job.arguments(), "--split", self.predicts])
+            arguments = [*job.arguments(), "--split", str(self.predicted_list(settings))]
+            for command in ("test", "crf") if self.refined else ("test",):
+                call(SEGMENTER, [command, *arguments])
         return 0
 
-    def predictions(self, settings: Any, split: str = "") -> Path:
-        """Folder of the predicted label maps of a list."""
-        job, wanted = job_of_labels(settings, self.labels), split or self.predicts
+    def job(self, settings: Any) -> Job:
+        job = job_of_labels(settings, self.labels)
+        other = self.name != DEFAULT_NAME
+        return dataclasses.replace(job, experiment=f"{job.experiment}_{self.name}") if other else job
+
+    def predicted_list(self, settings: Any) -> Path:
+        lists = self.layout(settings).lists
+        if self.predicts not in lists:
+            raise ConfigError(
+                f"the dataset has no list {self.predicts}, which {self.name} predicts; name one in its settings"
+            )
+        return lists[self.predicts]
+
+    def label_folder(self, settings: Any) -> Path:
+        """Where the predictions of the list lie, for a label rule that starts from them."""
+        job, wanted = self.job(settings), self.predicted_list(settings).stem
+        kind = "crf" if self.refined else "label"
         found = [folder for folder in job.outputs("features") if folder.name == wanted]
-        return found[0] / "label" if found else job.out / "features" / job.experiment / wanted / "label"
+        return (found[0] if found else job.out / "features" / job.experiment / wanted) / kind
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of the predictions that are there, and the steps of the network that made them.
+
+        Raises:
+            DataError: there are none.
+        """
+        folder = self.label_folder(settings)
+        if not (folder / STAGE_FILE).exists():
+            raise DataError(f"no predictions in {folder}; run the stage {self.name} first")
+        configs = [run / "config.yaml" for run in self.job(settings).outputs("models")]
+        trained = [read_yaml(config)["engine"]["max_steps"] for config in configs if config.is_file()]
+        return {"predictions": read_json(folder / STAGE_FILE), "steps": {self.name: max(trained, default=0)}}

@@ -18,7 +18,7 @@ from common.data.sampling import SeededDataset
 from common.engine.checkpoint import canonical, load_model_state
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
-from common.engine.optimizer import body_and_head_rules, build_optimizer, parameter_groups
+from common.engine.optimizer import backbone_and_head_rules, build_optimizer, parameter_groups
 from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder, describe_differences
 from common.engine.schedules import Schedule, build_schedule
@@ -39,7 +39,7 @@ SECTIONS = ("data", "split", "backbone", "engine", "optimizer", "schedule")
 def head_and_backbone_optimizer(settings: Any, network: nn.Module) -> torch.optim.Optimizer:
     """The optimiser of the settings; the module ``head`` learns faster than the backbone."""
     chosen = settings.optimizer
-    rules = body_and_head_rules("head", chosen.head_lr_multiplier)
+    rules = backbone_and_head_rules("head", chosen.head_lr_multiplier)
     return build_optimizer(
         chosen, parameter_groups(network, rules, chosen.lr, chosen.weight_decay, chosen.decay_vectors)
     )

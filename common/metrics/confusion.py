@@ -52,12 +52,13 @@ def confusion_matrix(truth: LabelMap, prediction: LabelMap, n_labels: int, ignor
 
 
 def check_label_count(n_labels: int) -> None:
+    """Raise :class:`DataError` unless there are 1..255 labels, background included."""
     if not 1 <= n_labels <= MAX_LABELS:
         raise DataError(f"number of labels is {n_labels}; 8-bit label maps allow 1 to {MAX_LABELS}.")
 
 
 def check_truth_values(pixels_of_value: Matrix, n_labels: int, ignore_label: int) -> None:
-    """Raise :class:`DataError` if :func:`truth_bytes` holds a foreign value; ``pixels_of_value`` is its histogram [256]."""
+    """Raise :class:`DataError` if the truth holds a foreign value; ``pixels_of_value``: int64 [256], its histogram."""
     foreign = np.flatnonzero(pixels_of_value[n_labels:NO_LABEL])
     if foreign.size:
         raise foreign_value_error(n_labels + int(foreign[0]), n_labels, ignore_label)
@@ -74,7 +75,7 @@ def joint_histogram(first: Bytes, second: Bytes) -> Matrix:
 
 
 def truth_bytes(truth: LabelMap, n_labels: int, ignore_label: int) -> Bytes:
-    """The truth as uint8 with ignored pixels at 255; foreign values of an uint8 map are left for the histogram to find."""
+    """The truth as uint8 HxW with ignored pixels at 255; foreign values of an uint8 map are left for the histogram."""
     require_label_map(truth)
     if truth.dtype == np.uint8 and ignore_label == NO_LABEL:
         return np.ascontiguousarray(truth, np.uint8)
@@ -86,7 +87,7 @@ def truth_bytes(truth: LabelMap, n_labels: int, ignore_label: int) -> Bytes:
 
 
 def prediction_bytes(prediction: LabelMap, n_labels: int) -> Bytes:
-    """The prediction as uint8 with everything that is no label at n_labels..255."""
+    """The prediction as uint8 HxW with everything that is no label at n_labels..255."""
     require_label_map(prediction)
     if prediction.dtype == np.uint8:
         return np.ascontiguousarray(prediction, np.uint8)
@@ -94,6 +95,7 @@ def prediction_bytes(prediction: LabelMap, n_labels: int) -> Bytes:
 
 
 def require_label_map(label_map: LabelMap) -> None:
+    """Raise :class:`DataError` unless it is HxW of integers."""
     if label_map.ndim != 2 or label_map.dtype.kind not in "iu":
         raise DataError(f"a label map is {label_map.dtype} {size_text(label_map)}; expected integers height x width.")
 
@@ -106,4 +108,5 @@ def foreign_value_error(value: int, n_labels: int, ignore_label: int) -> DataErr
 
 
 def size_text(array: npt.NDArray[np.generic]) -> str:
+    """The shape of an array of any type as ``375x500``."""
     return "x".join(str(side) for side in array.shape)

@@ -68,7 +68,7 @@ def evaluate_folder(
 def sum_over_images(
     count: Callable[[str], npt.NDArray[np.int64]], ids: Sequence[str], workers: int | None = None
 ) -> npt.NDArray[np.int64]:
-    """Sum of ``count(id)`` over a list, in threads; each thread keeps one running sum, so memory does not grow.
+    """Sum of ``count(id)``, int64 of one shape, over a list, in threads; each keeps one running sum: memory does not grow.
 
     Raises:
         DataError: the list is empty; and whatever ``count`` raises, which stops the other threads at their next image.

@@ -128,9 +128,10 @@ def published_json(scores: Scores, labels: Sequence[int] | None = None) -> dict[
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:
-    """part / whole, NaN where whole is 0."""
+    """part / whole of float64 [n] each, NaN where whole is 0."""
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
 def as_tuple(values: Floats) -> tuple[float, ...]:
+    """float64 [n] as Python numbers."""
     return tuple(float(value) for value in values)

@@ -143,7 +143,7 @@ def matrices_of_thresholds(counts: npt.NDArray[np.int64]) -> list[Matrix]:
 
 
 def checked_thresholds(thresholds: Sequence[float]) -> Thresholds:
-    """The thresholds as float32, strictly ascending and finite."""
+    """The thresholds as float32 [T], strictly ascending and finite; else a :class:`ConfigError`."""
     edges = np.asarray(thresholds, np.float32)
     if edges.size == 0 or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
         raise ConfigError("background thresholds must be a non-empty, strictly ascending list of numbers.")

@@ -19,7 +19,7 @@ from common.models.vgg import VGG16
 from common.models.weights import file_fingerprint, load_weights, read_state_dict
 
 # Prefixes of our own classifiers' and of distributed checkpoints.
-BODY_PREFIXES = ("module.", "backbone.")
+BACKBONE_PREFIXES = ("module.", "backbone.")
 
 
 @dataclass
@@ -58,16 +58,16 @@ def build_backbone(config: BackboneConfig) -> Backbone:
         ConfigError: a setting is unknown or contradicts another one.
         CheckpointError: the weights are missing, unreadable or do not fit.
     """
-    backbone = build_body(config)
+    backbone = bare_backbone(config)
     if config.weights:
         state, source = backbone_weights(config)
-        load_weights(backbone, state, source=source, strip_prefixes=BODY_PREFIXES)
+        load_weights(backbone, state, source=source, strip_prefixes=BACKBONE_PREFIXES)
     backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
     return backbone
 
 
-def build_body(config: BackboneConfig) -> Backbone:
-    """The network with random weights."""
+def bare_backbone(config: BackboneConfig) -> Backbone:
+    """The network with random weights, nothing frozen."""
     if not config.last_convolution and config.name != "mobilenet_v2":
         raise ConfigError(f"last_convolution=false is for mobilenet_v2, not for {config.name}; leave it out.")
     if not config.dilate and (config.weights or not config.name.startswith("resnet")):
@@ -82,7 +82,7 @@ def build_body(config: BackboneConfig) -> Backbone:
 
 
 def backbone_weights(config: BackboneConfig) -> tuple[dict[str, Tensor], str]:
-    """The tensors that ``config.weights`` names, and where they come from."""
+    """Name -> tensor of the weights that ``config.weights`` asks for, and where they come from."""
     published = torchvision_weights(config)
     if published is None:
         return read_state_dict(config.weights), config.weights

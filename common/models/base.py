@@ -36,6 +36,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalised images float32 N x 3 x H x W to features N x out_channels x h x w."""
         raise NotImplementedError
 
     def freeze(self, stages: int = 0, batchnorm: bool = False) -> None:

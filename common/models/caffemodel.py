@@ -94,7 +94,7 @@ def read_layer(layer: dict[int, list[Value]]) -> CaffeLayer:
 
 
 def read_blob(blob: dict[int, list[Value]]) -> np.ndarray:
-    """Flat float32; floats may be packed into one value or stand alone."""
+    """The numbers of a blob, float32 [n]; floats may be packed into one value or stand alone."""
     field, dtype = (BLOB_DOUBLES, "<f8") if blob[BLOB_DOUBLES] else (BLOB_FLOATS, "<f4")
     parts = [np.frombuffer(as_bytes(value), dtype) for value in blob[field]]
     return np.concatenate(parts).astype(np.float32, copy=False) if parts else np.empty(0, np.float32)
@@ -129,7 +129,7 @@ def read_pair(fields: dict[int, list[Value]], setting: Setting) -> tuple[int, in
 
 
 def whole_numbers(value: Value) -> list[int]:
-    """One number, or several packed into one value."""
+    """The numbers in ``value``: the one that it is, or those that are packed into it."""
     if isinstance(value, int):
         return [value]
     numbers, position = [], 0
@@ -190,6 +190,7 @@ def read_varint(message: memoryview, position: int) -> tuple[int, int]:
 
 
 def as_bytes(value: Value) -> memoryview:
+    """``value`` as the bytes of a message; ValueError for a number."""
     if isinstance(value, int):
         raise ValueError("a number where a message should be")
     return value

@@ -23,6 +23,7 @@ class ScaledConv2d(nn.Conv2d):
     norms: tuple[nn.BatchNorm2d]
 
     def forward(self, input: Tensor) -> Tensor:
+        """N x C x H x W to N x K x h x w, any sign: the convolution, then the BatchNorm."""
         scale, shift = scale_and_shift(self.norms[0])
         bias = shift if self.bias is None else shift + scale * self.bias
         return self._conv_forward(input, self.weight * scale[:, None, None, None], bias)
@@ -32,13 +33,14 @@ class AppliedBatchNorm2d(nn.BatchNorm2d):
     """A BatchNorm that the convolution before it has applied already."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """``input`` itself, N x K x h x w, any sign."""
         if self.training:
             raise RuntimeError("a frozen BatchNorm was put into training mode after it was folded")
         return input
 
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Factor and summand of each channel, float32."""
+    """Factor and summand of each channel, float32 [C] each."""
     mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     return scale, norm.bias - mean * scale

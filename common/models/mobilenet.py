@@ -1,4 +1,4 @@
-"""MobileNetV2 body with torchvision's tensor names and a free output stride.
+"""MobileNetV2 as a backbone, with torchvision's tensor names and a free output stride.
 
 Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks".
 """
@@ -43,6 +43,7 @@ class InvertedResidual(nn.Module):
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        """N x in_channels x h x w to N x out_channels x h' x w' (h / stride, rounded up), any sign."""
         return cast(Tensor, x + self.conv(x) if self.residual else self.conv(x))
 
 
@@ -83,6 +84,7 @@ class MobileNetV2(Backbone):
         return [self.features[start:end] for start, end in zip(STAGE_STARTS, ends, strict=True)]
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalised images N x 3 x H x W to features N x C x h x w: 0..6, any sign without ``last_convolution``."""
         return cast(Tensor, self.features(images))
 
 

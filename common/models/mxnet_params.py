@@ -29,7 +29,7 @@ class _BrokenFile(Exception):
 
 
 def read_mxnet_params(path: Path | str) -> dict[str, torch.Tensor]:
-    """Name (``arg:conv1a_weight``, ``aux:bn7_moving_mean``) -> tensor on the CPU.
+    """Name (``arg:conv1a_weight``, ``aux:bn7_moving_mean``) -> tensor on the CPU, of the shape and type in the file.
 
     Raises:
         CheckpointError: the file is missing, damaged or of another format.

@@ -1,4 +1,4 @@
-"""ResNet-18/34/50/101 bodies with torchvision's tensor names and a free output stride.
+"""ResNet-18/34/50/101 as backbones, with torchvision's tensor names and a free output stride.
 
 He et al., "Deep residual learning for image recognition", with the stride of a bottleneck on its 3x3 convolution (as in
 torchvision; the Caffe ResNet of DeepLab-v2, which has it on the first 1x1, is another network).
@@ -34,6 +34,7 @@ class BasicBlock(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
+        """N x in_channels x h x w to N x channels x h' x w' (h / stride, rounded up), not negative."""
         shortcut = x if self.downsample is None else self.downsample(x)
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
@@ -59,6 +60,7 @@ class Bottleneck(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
+        """N x in_channels x h x w to N x (4 channels) x h' x w' (h / stride, rounded up), not negative."""
         shortcut = x if self.downsample is None else self.downsample(x)
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
@@ -76,7 +78,7 @@ BLOCKS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int
 
 
 class ResNet(Backbone):
-    """ResNet body without pooling and classifier; stages: stem, layer1 to layer4.
+    """ResNet backbone without pooling and classifier; stages: stem, layer1 to layer4.
 
     Args:
         depth: 18, 34, 50 or 101.
@@ -120,6 +122,7 @@ class ResNet(Backbone):
         return [nn.ModuleList([self.conv1, self.bn1]), self.layer1, self.layer2, self.layer3, self.layer4]
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalised images N x 3 x H x W to features N x out_channels x h x w, not negative."""
         features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         return cast(Tensor, self.layer4(self.layer3(self.layer2(self.layer1(features)))))
 

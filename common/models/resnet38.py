@@ -66,11 +66,11 @@ class PlainBlock(nn.Module):
         self.conv_branch1 = None if keeps_shape else convolution(inside, outside, 1, stride)
 
     def activation(self, x: Tensor) -> Tensor:
-        """What enters the convolutions, and is tapped."""
+        """What enters the convolutions, and is tapped: N x C x h x w like ``x``, not negative."""
         return relu(self.bn_branch2a(x))
 
     def forward(self, x: Tensor, activation: Tensor | None = None) -> Tensor:
-        """Args: x: N x C x h x w; activation: :meth:`activation` of it, when it is known already."""
+        """``x`` N x C x h x w, and its :meth:`activation` if known, to N x C' x h' x w' (h / stride), any sign."""
         active = self.activation(x) if activation is None else activation
         shortcut = x if self.conv_branch1 is None else self.conv_branch1(active)
         return cast(Tensor, shortcut + self.conv_branch2b1(relu(self.bn_branch2b1(self.conv_branch2a(active)))))
@@ -95,17 +95,17 @@ class BottleneckBlock(nn.Module):
         self.conv_branch1 = convolution(in_channels, out_channels, 1)
 
     def activation(self, x: Tensor) -> Tensor:
-        """What enters the convolutions, and is tapped."""
+        """What enters the convolutions, and is tapped: N x C x h x w like ``x``, not negative."""
         return relu(self.bn_branch2a(x))
 
     def main_path(self, activation: Tensor) -> Tensor:
-        """Everything but the shortcut; a subclass may add an attention module to it."""
+        """Everything but the shortcut, N x out_channels x h x w, any sign; a subclass may add an attention module to it."""
         inner = self.dropout_2b1(relu(self.bn_branch2b1(self.conv_branch2a(activation))))
         inner = self.dropout_2b2(relu(self.bn_branch2b2(self.conv_branch2b1(inner))))
         return cast(Tensor, self.conv_branch2b2(inner))
 
     def forward(self, x: Tensor, activation: Tensor | None = None) -> Tensor:
-        """Args: x: N x C x h x w; activation: :meth:`activation` of it, when it is known already."""
+        """``x`` N x C x h x w, and its :meth:`activation` if known, to N x out_channels x h x w, any sign."""
         active = self.activation(x) if activation is None else activation
         return cast(Tensor, self.conv_branch1(active) + self.main_path(active))
 
@@ -145,7 +145,7 @@ class ResNet38(Backbone):
         return BottleneckBlock(in_channels, out_channels, dilation, dropout)
 
     def after_block(self, name: str, features: Tensor) -> Tensor:
-        """What happens to the output of b6 and b7; a subclass may change it."""
+        """What happens to the output of b6 and b7 (N x C x h x w, any sign); a subclass may change its values."""
         return features
 
     def level(self, name: str) -> list[PlainBlock]:
@@ -165,7 +165,7 @@ class ResNet38(Backbone):
         return []
 
     def taps(self, images: Tensor) -> Taps:
-        """Images N x 3 x H x W to the three tapped features."""
+        """Normalised images N x 3 x H x W to the three tapped features, none negative."""
         x = self.conv1a(images)
         for name in ("b2", "b3", "b4"):
             for block in self.level(name):
@@ -181,6 +181,7 @@ class ResNet38(Backbone):
         return Taps(conv4, conv5, relu(self.bn7(x)))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalised images N x 3 x H x W to features N x out_channels x h x w, not negative: the tap conv6."""
         return self.taps(images).conv6
 
 

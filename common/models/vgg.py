@@ -55,4 +55,5 @@ class VGG16(Backbone):
         return [self.features[start:end] for start, end in zip(starts, self.stage_ends, strict=True)]
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalised images N x 3 x H x W to features N x out_channels x h x w, not negative."""
         return cast(Tensor, self.features(images))

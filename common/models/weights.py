@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from common.errors import CheckpointError
-from common.models.recognise import recognise_network
 
 # Under these keys training programs put the state dict, in order of preference.
 CONTAINER_KEYS = ("state_dict", "model", "model_state", "net")
@@ -129,7 +129,7 @@ def load_weights(
 ) -> LoadReport:
     """Copy ``state`` into ``model``; either all that has to match matches, or ``model`` stays as it was.
 
-    Tensors of the file that the network lacks (a classifier on top of a body) are reported, and no error.
+    Tensors of the file that the network lacks (a classifier on top of a backbone) are reported, and no error.
 
     Args:
         model: the network.
@@ -179,6 +179,7 @@ def rename_tensors(
 
 
 def strip_name(name: str, own: Mapping[str, Tensor], prefixes: Sequence[str]) -> str:
+    """``name`` without the prefixes in front of it, as far as needed to become a name of the network, ``own``."""
     while name not in own:
         prefix = next((prefix for prefix in prefixes if prefix and name.startswith(prefix)), None)
         if prefix is None:
@@ -188,6 +189,7 @@ def strip_name(name: str, own: Mapping[str, Tensor], prefixes: Sequence[str]) ->
 
 
 def renamed_name(name: str, rename: Callable[[str], str] | Mapping[str, str] | None) -> str:
+    """``name`` by the function, or with the longest of the mapping's prefixes replaced."""
     if rename is None:
         return name
     if isinstance(rename, Mapping):
@@ -233,3 +235,32 @@ def file_fingerprint(path: Path | str) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()[:8]
+
+
+# Pattern of one tensor name (searched anywhere in it, whatever prefix it has) and the network that has such a tensor.
+# The first pattern that fits any name wins, so the more special ones come first.
+SIGNATURES = (
+    (
+        r"layer\d\.block\d+\.(reduce|conv3x3|increase)\.",
+        "the Caffe-style ResNet of DeepLab-v2 (layer2.block1.reduce.conv)",
+    ),
+    (r"\blayer3\.6\.conv3\.", "torchvision's ResNet-101 or deeper"),
+    (r"\blayer1\.0\.conv3\.", "torchvision's ResNet-50"),
+    (r"\blayer3\.5\.conv2\.", "torchvision's ResNet-34"),
+    (r"\blayer1\.0\.conv2\.", "torchvision's ResNet-18"),
+    (r"\bfeatures\.17\.conv\.", "torchvision's MobileNetV2"),
+    (r"\bfeatures\.40\.(weight|running_mean)", "torchvision's VGG-16 with batch normalisation"),
+    (r"\bfeatures\.28\.weight", "torchvision's VGG-16"),
+    (r"\bconv1_1\.weight", "a VGG with Caffe's names (conv1_1)"),
+    (r"\bb2\.conv_branch2a\.|\bconv1a\.weight", "the wide ResNet-38"),
+    (r"\bpatch_embed\.", "a vision transformer (ViT or Swin)"),
+)
+
+
+def recognise_network(names: Iterable[str]) -> str | None:
+    """Name of the network that the tensor ``names`` belong to, or None."""
+    names = list(names)
+    for pattern, network in SIGNATURES:
+        if any(re.search(pattern, name) for name in names):
+            return network
+    return None

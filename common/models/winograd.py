@@ -64,7 +64,7 @@ class WinogradConv2d(nn.Module):
     to_pixels: Tensor  # 16 x 36
 
     def forward(self, x: Tensor) -> Tensor:
-        """N x C x H x W to N x K x H x W, in channels-last layout."""
+        """float32 N x C x H x W to N x K x H x W, any sign, in channels-last layout."""
         n, _, height, width = x.shape
         step = self.dilation
         # A dilated convolution is an ordinary one on each of step x step grids of pixels.
@@ -81,7 +81,7 @@ class WinogradConv2d(nn.Module):
         return image[:, :height, :width].permute(0, 3, 1, 2)
 
     def convolve(self, tiles: Tensor) -> Tensor:
-        """Input tiles 6 x 6 x ... x C to output tiles 16 x T x K."""
+        """Input tiles float32 6 x 6 x ... x C to output tiles 16 x T x K, any sign."""
         points = self.to_points @ tiles.reshape(36, -1)
         products = torch.bmm(points.view(36, -1, self.kernels.shape[1]), self.kernels)
         out = (self.to_pixels @ products.view(36, -1)).view(16, -1, self.kernels.shape[2])
@@ -89,7 +89,7 @@ class WinogradConv2d(nn.Module):
 
 
 def both_axes(transform: tuple[tuple[float, ...], ...]) -> Tensor:
-    """The transform of rows and columns at once, for tiles flattened to vectors."""
+    """A transform n x m of rows and of columns at once, for tiles flattened to vectors: float32 n^2 x m^2."""
     matrix = torch.tensor(transform, dtype=torch.float32)
     return torch.kron(matrix, matrix)
 

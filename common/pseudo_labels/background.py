@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def constant(threshold: float, size: tuple[int, int]) -> Floats:
-    """The same score everywhere: background where the best map is not above ``threshold`` (0..1)."""
+    """The same score everywhere, float32 HxW: background where the best map is not above ``threshold`` (0..1)."""
     if not math.isfinite(threshold):
         raise ConfigError(f"background threshold is {threshold}; give a number between 0 and 1.")
     return np.full(size, threshold, np.float32)
@@ -61,5 +61,6 @@ def saliency_mask(saliency: npt.NDArray[np.uint8], threshold: float = 0.5) -> Fl
 
 
 def require_saliency(saliency: npt.NDArray[np.uint8]) -> None:
+    """Raise :class:`DataError` unless it is uint8 HxW."""
     if saliency.dtype != np.uint8 or saliency.ndim != 2:
         raise DataError(f"saliency is {saliency.dtype} {saliency.shape}; expected uint8 height x width.")

@@ -24,12 +24,14 @@ class Evidence(NamedTuple):
         cams: maps of its tagged classes.
         image: uint8 RGB, H x W x 3; None unless the rule needs it.
         saliency: uint8, H x W; None unless the rule needs it.
+        labels: label maps (uint8, H x W) of the stages that the rule starts from besides the maps, in their order.
     """
 
     id: str
     cams: Cams
     image: npt.NDArray[np.uint8] | None = None
     saliency: npt.NDArray[np.uint8] | None = None
+    labels: tuple[LabelMap, ...] = ()
 
 
 class LabelRule(Protocol):
@@ -72,7 +74,7 @@ class LabelConfig:
 
     @property
     def stated_threshold(self) -> float:
-        """What a result states as its threshold."""
+        """What a result states as its threshold: the one number that the background in use depends on."""
         return {"constant": self.threshold, "power": self.alpha, "saliency": self.saliency_threshold}[self.background]
 
 
@@ -95,7 +97,7 @@ class CamRule:
         return label_map
 
     def background_scores(self, evidence: Evidence) -> np.ndarray:
-        """H x W scores to hold against the maps."""
+        """float32 H x W, to hold against the maps: 0..1, or infinite where saliency decides."""
         maps, saliency = evidence.cams.maps, evidence.saliency
         size = (maps.shape[1], maps.shape[2])
         if self.config.background == "power":

@@ -1,7 +1,7 @@
 """Example images that a run leaves for the report: ``<run folder>/examples/<id>/<number> <title>.png``.
 
-A method writes what a person would look at; ``python -m common.report`` shows the examples of all runs it is given, those
-of one image together.
+A method writes a few images with their maps and label maps; ``python -m common.report`` shows the examples of all runs it
+is given, those of one image together.
 """
 
 from __future__ import annotations

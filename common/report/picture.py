@@ -24,7 +24,7 @@ WIDTH = 168
 
 
 def chain_sheet(examples: Sequence[Example], rows: int = 3) -> np.ndarray:
-    """A sheet (uint8 RGB) with one row per example and the columns that the examples have."""
+    """A sheet, uint8 [H, W, 3] RGB, with one row per example and the columns that the examples have."""
     chosen = [columns_of(example) for example in examples[:rows]]
     shared = [title for title in COLUMNS.values() if all(title in row for row in chosen)]
     pictures = [enlarge(row[title]) for row in chosen for title in shared]
@@ -32,7 +32,7 @@ def chain_sheet(examples: Sequence[Example], rows: int = 3) -> np.ndarray:
 
 
 def columns_of(example: Example) -> dict[str, np.ndarray]:
-    """Heading -> picture; of several CAMs the first."""
+    """Heading -> picture (uint8 [H, W, 3] or [H, W]); of several CAMs the first."""
     found: dict[str, np.ndarray] = {}
     for panel in example.panels:
         heading = COLUMNS.get("CAM" if panel.title.startswith("CAM: ") else panel.title)
@@ -42,7 +42,7 @@ def columns_of(example: Example) -> dict[str, np.ndarray]:
 
 
 def enlarge(image: np.ndarray) -> np.ndarray:
-    """``WIDTH`` pixels wide; small pictures keep their pixels visible."""
+    """uint8 [h, WIDTH, 3] of a picture uint8 [H, W, 3] or [H, W]; small pictures keep their pixels visible."""
     height = round(image.shape[0] * WIDTH / image.shape[1])
     method = cv2.INTER_NEAREST if image.shape[1] < WIDTH else cv2.INTER_AREA
     return cv2.resize(as_rgb(image), (WIDTH, height), interpolation=method)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from common.crf.presets import CrfSettings
 from common.data.layout import DatasetLayout
 from common.metrics.confusion import Matrix
-from common.metrics.scores import compute_scores, restrict_truth
+from common.metrics.scores import MeanOver, Scores, compute_scores, restrict_truth
 from common.metrics.selection import score_labels
 from common.provenance import current_command_line, current_commit, current_versions
 from common.report.results import NONE, Result
-from common.report.score_fields import score_fields
 
 FLOOR = "all background"
 
@@ -59,7 +60,7 @@ def make_result(
     """The record of one evaluation; see :class:`Result` for the fields.
 
     Args:
-        matrix: over all labels of the dataset.
+        matrix: int64 [n, n + 1] over all labels of the dataset, see :func:`common.metrics.confusion.confusion_matrix`.
         steps: optimiser steps per trained network, empty where nothing was trained.
     """
     labels, names = score_labels(layout.classes, evaluated.score_classes)
@@ -93,15 +94,35 @@ def list_name(layout: DatasetLayout, split: str) -> str:
 
 
 def floor_result(matrix: Matrix, layout: DatasetLayout, evaluated: Evaluated, *, stage: str, crf: str = NONE) -> Result:
-    """What predicting background everywhere scores on the same masks (a CRF leaves it as it is)."""
+    """What predicting background everywhere scores on the masks of a matrix int64 [n, n + 1] (a CRF leaves it as it is)."""
     floor = np.zeros_like(matrix)
     floor[:, 0] = matrix.sum(axis=1)
     return make_result(floor, layout, evaluated, method=FLOOR, stage=stage, steps={}, crf=crf)
 
 
 def describe_crf(preset: str, settings: CrfSettings) -> str:
-    """One line: name and constants."""
+    """The CRF of a result in one line: the name of its preset and its constants."""
     return (
         f"{preset}: position {settings.gaussian_sxy:g}/{settings.gaussian_compat:g}, colour {settings.bilateral_sxy:g}/"
         f"{settings.bilateral_srgb:g}/{settings.bilateral_compat:g}, {settings.iterations} iterations"
     )
+
+
+def score_fields(scores: Scores, over: MeanOver = "present") -> dict[str, Any]:
+    """The fields of :class:`common.report.results.Result` that hold scores, ready for ``Result(**score_fields(s), ...)``.
+
+    ``over`` must be what :func:`common.metrics.scores.compute_scores` was given: with ``present`` a class that is only
+    predicted becomes NaN, as it is not in the mean.
+    """
+    left_out = scores.absent if over == "present" else ()
+    return {
+        "miou": 100 * scores.mean_iou,
+        "class_iou": {
+            name: math.nan if name in left_out else 100 * iou
+            for name, iou in zip(scores.names, scores.class_iou, strict=True)
+        },
+        "pixel_accuracy": 100 * scores.pixel_accuracy,
+        "mean_accuracy": 100 * scores.mean_accuracy,
+        "false_positive_rate": 100 * scores.false_positive_rate,
+        "false_negative_rate": 100 * scores.false_negative_rate,
+    }

@@ -64,6 +64,7 @@ class Cell:
 
     @property
     def tags_given(self) -> bool:
+        """Whether the true tags were known when this output was made, at all seeds alike."""
         return self.results[0].tags_given
 
 

@@ -22,7 +22,7 @@ def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str] = (), colum
     """Lay pictures out in rows on white paper, each with its title above it.
 
     Args:
-        images: uint8 [H, W, 3] or grey [H, W]; sizes may differ, each is centred in a cell of the largest.
+        images: uint8 [H, W, 3] or grey [H, W]; sizes may differ, each is centred in the space of the largest.
         titles: one per image, or none at all; a title wider than its picture is cut with an ellipsis.
         columns: pictures per row; all in one row when None.
 

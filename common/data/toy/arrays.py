@@ -14,7 +14,7 @@ SUPERSAMPLING = 3
 
 
 def smooth_noise(rng: np.random.Generator, size: int, sigma: float) -> FloatArray:
-    """Noise [size, size] smooth over about ``sigma`` pixels, with zero mean and unit standard deviation."""
+    """Noise float32 [size, size] smooth over about ``sigma`` pixels, with zero mean and unit standard deviation."""
     # Smooth noise is drawn coarsely and enlarged: filtering it at full size would take most of the set's time.
     step = max(1.0, sigma / 1.5)
     coarse = int(np.ceil(size / step)) + 1
@@ -24,7 +24,7 @@ def smooth_noise(rng: np.random.Generator, size: int, sigma: float) -> FloatArra
 
 
 def polygon_alpha(points: FloatArray, size: int) -> FloatArray:
-    """Coverage [size, size] in 0..1 of the filled polygon ``points`` [N, 2] (x, y in pixels)."""
+    """Coverage [size, size] in 0..1 of the filled polygon ``points`` float32 [N, 2] (x, y in pixels)."""
     canvas = np.zeros((size * SUPERSAMPLING, size * SUPERSAMPLING), np.uint8)
     cv2.fillPoly(canvas, [np.round(points * SUPERSAMPLING).astype(np.int32)], 255)
     coverage = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)

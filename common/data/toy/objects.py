@@ -22,11 +22,13 @@ OUTLINE = 0.55
 
 
 def ellipse(width: float, height: float) -> Points:
+    """48 points of an ellipse around the origin, with these half axes."""
     angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     return tuple((float(width * np.cos(a)), float(height * np.sin(a))) for a in angles)
 
 
 def outline(xs: tuple[float, ...], ys: tuple[float, ...]) -> Points:
+    """The points with these coordinates."""
     return tuple(zip(xs, ys, strict=True))
 
 
@@ -126,7 +128,7 @@ def paint_object(rng: np.random.Generator, toy_class: ToyClass, shape: Shape) ->
 
 
 def random_pose(rng: np.random.Generator, radius: float) -> FloatArray:
-    """A 2x2 matrix: flip left-right, stretch a little, turn by up to 20 degrees, scale to ``radius``."""
+    """A float32 [2, 2] matrix: flip left-right, stretch a little, turn by up to 20 degrees, scale to ``radius``."""
     angle = np.deg2rad(rng.uniform(-20, 20))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     stretch = np.exp(rng.uniform(-0.15, 0.15))
@@ -135,13 +137,13 @@ def random_pose(rng: np.random.Generator, radius: float) -> FloatArray:
 
 
 def disc_alpha(size: int, centre: FloatArray, radius: float) -> FloatArray:
-    """Coverage [size, size] of a disc with a one-pixel soft border."""
+    """Coverage [size, size] in 0..1 of a disc around ``centre`` (float32: x, y) with a one-pixel soft border."""
     rows, columns = np.mgrid[:size, :size].astype(np.float32) + 0.5
     return np.asarray(np.clip(radius + 0.5 - np.hypot(columns - centre[0], rows - centre[1]), 0, 1), np.float32)
 
 
 def plain_body(rng: np.random.Generator, alpha: FloatArray) -> FloatArray:
-    """A body's colour [H, W, 3]: any dull colour, a slow shading, a darker outline."""
+    """A body's colour, float32 [H, W, 3], from its coverage [H, W]: any dull colour, a slow shading, a darker outline."""
     size = alpha.shape[0]
     grey = rng.uniform(90, 190)
     colour = grey + rng.uniform(-25, 25, size=3)

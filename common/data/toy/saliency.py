@@ -44,7 +44,7 @@ def blob(rng: np.random.Generator, size: int) -> BoolArray:
 
 
 def shift_borders(rng: np.random.Generator, soft: FloatArray, typical: float) -> FloatArray:
-    """Move the map's content by a smooth random displacement with standard deviation ``typical`` pixels per axis."""
+    """Move the content of a map [H, W] in 0..1 by a smooth random displacement: per axis, deviation ``typical`` pixels."""
     size = soft.shape[0]
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
     columns += np.float32(typical) * smooth_noise(rng, size, size / 16)

@@ -22,7 +22,7 @@ PLACEMENT_TRIES = 40
 
 @dataclass(frozen=True)
 class SceneObject:
-    """A placed object: class number (0-based, without background), its whole and its visible mask [H, W]."""
+    """A placed object: class number (0-based, without background) and bool masks [H, W]; ``part``: what is seen of it."""
 
     class_number: int
     whole: BoolArray

@@ -19,11 +19,13 @@ def two_tone(mix: FloatArray, low: tuple[int, int, int], high: tuple[int, int, i
 
 
 def grass(rng: np.random.Generator, size: int) -> FloatArray:
+    """Upright blades: float32 [size, size, 3], RGB in 0..255."""
     blades = cv2.blur(rng.random((size, size), np.float32), (1, 7))
     return two_tone(2.5 * (blades - 0.5) + 0.5, (48, 92, 38), (122, 162, 82))
 
 
 def water(rng: np.random.Generator, size: int) -> FloatArray:
+    """Bent waves: float32 [size, size, 3], RGB in 0..255."""
     rows = np.arange(size, dtype=np.float32)[:, None]
     bend = 6 * smooth_noise(rng, size, size / 6)
     waves = np.sin((rows + bend) * 2 * np.pi / rng.uniform(7, 11) + rng.uniform(0, 6))
@@ -31,16 +33,19 @@ def water(rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def sky(rng: np.random.Generator, size: int) -> FloatArray:
+    """Soft clouds: float32 [size, size, 3], RGB in 0..255."""
     clouds = 0.5 + 0.45 * smooth_noise(rng, size, size / 9)
     return two_tone(clouds, (142, 176, 216), (232, 236, 242))
 
 
 def sand(rng: np.random.Generator, size: int) -> FloatArray:
+    """Grains and slow dunes: float32 [size, size, 3], RGB in 0..255."""
     grains = rng.random((size, size), np.float32)
     return two_tone(0.35 * smooth_noise(rng, size, size / 8) + grains, (176, 148, 98), (226, 204, 154))
 
 
 def bricks(rng: np.random.Generator, size: int) -> FloatArray:
+    """Bricks in bond: float32 [size, size, 3], RGB in 0..255."""
     height, width = int(rng.integers(7, 11)), int(rng.integers(14, 20))
     rows, columns = np.mgrid[:size, :size] + rng.integers(0, width, size=(2, 1, 1))
     mortar = (rows % height == 0) | ((columns + (rows // height % 2) * (width // 2)) % width == 0)
@@ -49,6 +54,7 @@ def bricks(rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def planks(rng: np.random.Generator, size: int) -> FloatArray:
+    """Upright planks with grain: float32 [size, size, 3], RGB in 0..255."""
     columns = np.arange(size, dtype=np.float32)[None, :] + rng.uniform(0, 12)
     grain = cv2.blur(rng.random((size, size), np.float32), (1, 21))
     gap = (columns % 12 < 1.5).astype(np.float32)

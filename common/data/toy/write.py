@@ -94,12 +94,14 @@ def write_split(root: Path, config: ToyConfig, split: str) -> Tags:
 
 
 def write_scene(root: Path, image_id: str, scene: Scene) -> None:
+    """Write the image, the label map and the saliency map."""
     write_picture(root / "JPEGImages" / f"{image_id}.jpg", scene.image, "JPEG", quality=JPEG_QUALITY)
     write_label_map(root / "SegmentationClass" / f"{image_id}.png", scene.label_map)
     write_picture(root / "Sal" / f"{image_id}.png", scene.saliency, "PNG")
 
 
 def write_picture(path: Path, pixels: ByteArray, image_format: str, **options: int) -> None:
+    """Write uint8 [H, W, 3] RGB or [H, W] grey in one of Pillow's formats, atomically."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, image_format, **options)
     atomic_write(path, lambda file: file.write(buffer.getvalue()))
@@ -122,7 +124,7 @@ def lines(items: Iterable[str]) -> str:
 
 
 def write_tags_csv(path: Path, tags: Tags) -> None:
-    """Write ``<id>,<name> <name>`` lines."""
+    """Write one line ``<id>,<name> <name>`` per image."""
     write_text(path, lines(f"{i},{' '.join(CLASS_NAMES[number] for number in n)}" for i, n in tags.items()))
 
 

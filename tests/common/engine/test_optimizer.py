@@ -7,7 +7,7 @@ from torch import nn
 from common.engine.optimizer import (
     GroupRule,
     OptimizerConfig,
-    body_and_head_rules,
+    backbone_and_head_rules,
     build_optimizer,
     parameter_groups,
     set_learning_rates,
@@ -19,7 +19,7 @@ class Network(nn.Module):
     def __init__(self):
         super().__init__()
         self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-        # A body module whose name begins like the head's.
+        # A backbone module whose name begins like the head's.
         self.header = nn.Conv2d(4, 4, 1)
         self.head = nn.ModuleDict({"branch": nn.Conv2d(4, 2, 1)})
 
@@ -34,34 +34,34 @@ def named_groups(model, *arguments, **options):
 @pytest.mark.parametrize("decay_vectors", [True, False])
 def test_each_parameter_is_in_exactly_one_group(decay_vectors):
     model = Network()
-    groups = named_groups(model, body_and_head_rules("head"), 0.01, 1e-4, decay_vectors)
+    groups = named_groups(model, backbone_and_head_rules("head"), 0.01, 1e-4, decay_vectors)
     members = [name for names, _ in groups.values() for name in names]
     assert sorted(members) == sorted(name for name, _ in model.named_parameters())
 
 
-def test_body_head_and_head_biases_learn_at_1_10_and_20_times_and_the_biases_do_not_decay():
-    groups = named_groups(Network(), body_and_head_rules("head"), 0.01, 1e-4)
+def test_backbone_head_and_head_biases_learn_at_1_10_and_20_times_and_the_biases_do_not_decay():
+    groups = named_groups(Network(), backbone_and_head_rules("head"), 0.01, 1e-4)
     assert groups["head"][0] == ["head.branch.weight"]
     assert groups["head_bias"][0] == ["head.branch.bias"]
-    assert {"header.weight", "header.bias", "backbone.1.weight"} < set(groups["body"][0])
+    assert {"header.weight", "header.bias", "backbone.1.weight"} < set(groups["backbone"][0])
     rates = {name: (group["lr"], group["initial_lr"], group["weight_decay"]) for name, (_, group) in groups.items()}
     assert rates == {
-        "body": (0.01, 0.01, 1e-4),
+        "backbone": (0.01, 0.01, 1e-4),
         "head": (pytest.approx(0.1), pytest.approx(0.1), 1e-4),
         "head_bias": (pytest.approx(0.2), pytest.approx(0.2), 0.0),
     }
 
 
 def test_vectors_spared_from_decay_keep_the_rate_of_their_group():
-    groups = named_groups(Network(), [GroupRule("head", r"^head\.", 10), GroupRule("body", "")], 0.01, 1e-4, False)
+    groups = named_groups(Network(), [GroupRule("head", r"^head\.", 10), GroupRule("backbone", "")], 0.01, 1e-4, False)
     assert {name: group["weight_decay"] for name, (_, group) in groups.items()} == {
         "head": 1e-4,
         "head_vectors": 0.0,
-        "body": 1e-4,
-        "body_vectors": 0.0,
+        "backbone": 1e-4,
+        "backbone_vectors": 0.0,
     }
     assert groups["head_vectors"][0] == ["head.branch.bias"]
-    assert set(groups["body"][0]) == {"backbone.0.weight", "header.weight"}
+    assert set(groups["backbone"][0]) == {"backbone.0.weight", "header.weight"}
     assert groups["head_vectors"][1]["lr"] == groups["head"][1]["lr"] == pytest.approx(0.1)
 
 
@@ -71,7 +71,7 @@ def test_vectors_decay_when_nothing_else_is_asked_for():
 
 
 def test_the_first_rule_that_matches_counts():
-    groups = named_groups(Network(), [GroupRule("norm", r"backbone\.1"), GroupRule("body", "")], 0.01, 0.0)
+    groups = named_groups(Network(), [GroupRule("norm", r"backbone\.1"), GroupRule("backbone", "")], 0.01, 0.0)
     assert groups["norm"][0] == ["backbone.1.weight", "backbone.1.bias"]
 
 
@@ -79,7 +79,7 @@ def test_frozen_parameters_are_left_out():
     model = Network()
     model.backbone.requires_grad_(False)
     members = [
-        name for names, _ in named_groups(model, body_and_head_rules("head"), 0.01, 0.0).values() for name in names
+        name for names, _ in named_groups(model, backbone_and_head_rules("head"), 0.01, 0.0).values() for name in names
     ]
     assert sorted(members) == ["head.branch.bias", "head.branch.weight", "header.bias", "header.weight"]
 
@@ -91,7 +91,7 @@ def test_a_parameter_without_a_rule_is_an_error_that_names_it():
 
 def test_a_network_without_trainable_parameters_is_an_error():
     with pytest.raises(ConfigError, match="everything is frozen"):
-        parameter_groups(Network().requires_grad_(False), body_and_head_rules("head"), 0.01, 0.0)
+        parameter_groups(Network().requires_grad_(False), backbone_and_head_rules("head"), 0.01, 0.0)
 
 
 def test_two_rules_of_one_name_are_an_error():
@@ -103,18 +103,20 @@ def test_two_rules_of_one_name_are_an_error():
     ("name", "kind"), [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)]
 )
 def test_the_optimiser_keeps_rate_and_decay_of_each_group(name, kind):
-    groups = parameter_groups(Network(), body_and_head_rules("head"), 0.01, 1e-4)
+    groups = parameter_groups(Network(), backbone_and_head_rules("head"), 0.01, 1e-4)
     optimizer = build_optimizer(OptimizerConfig(name=name, lr=0.01, momentum=0.8), groups)
     assert type(optimizer) is kind
     settings = {group["name"]: (group["lr"], group["weight_decay"]) for group in optimizer.param_groups}
-    assert settings["head_bias"] == (pytest.approx(0.2), 0.0) and settings["body"] == (0.01, 1e-4)
+    assert settings["head_bias"] == (pytest.approx(0.2), 0.0) and settings["backbone"] == (0.01, 1e-4)
     if name == "sgd":
         assert {group["momentum"] for group in optimizer.param_groups} == {0.8}
 
 
 def test_a_schedule_multiplies_the_initial_rates_again_and_again():
-    optimizer = build_optimizer(OptimizerConfig(), parameter_groups(Network(), body_and_head_rules("head"), 0.01, 0.0))
+    optimizer = build_optimizer(
+        OptimizerConfig(), parameter_groups(Network(), backbone_and_head_rules("head"), 0.01, 0.0)
+    )
     set_learning_rates(optimizer, 0.1)
     rates = set_learning_rates(optimizer, 0.5)
-    assert rates == {"body": 0.005, "head": pytest.approx(0.05), "head_bias": pytest.approx(0.1)}
+    assert rates == {"backbone": 0.005, "head": pytest.approx(0.05), "head_bias": pytest.approx(0.1)}
     assert {group["name"]: group["lr"] for group in optimizer.param_groups} == rates

@@ -4,7 +4,7 @@ import pytest
 
 from common.engine.run_folder import RunFolder, describe_differences
 from common.errors import CheckpointError, ConfigError
-from common.files import read_json
+from common.files import read_json, write_json
 
 SETTINGS = {"engine": {"seed": 0, "workers": 2}, "augmentation": {"area": (0.35, 1.0)}}
 
@@ -22,11 +22,29 @@ def changed(**engine):
 
 def test_a_run_records_its_settings_and_its_environment(run):
     assert run.config.read_text() == "engine:\n  seed: 0\n  workers: 2\naugmentation:\n  area:\n  - 0.35\n  - 1.0\n"
-    assert {"command", "commit", "versions", "platform", "gpus", "threads"} == read_json(run.environment).keys()
+    known = {"run_format", "command", "commit", "versions", "platform", "gpus", "threads"}
+    assert known == read_json(run.environment).keys()
 
 
 def test_a_run_continues_with_the_same_settings(run):
     run.begin(SETTINGS)
+
+
+@pytest.mark.parametrize("left", ["another format", "no format", "no environment"])
+def test_a_run_of_an_older_version_is_refused_until_it_is_forced(run, left):
+    environment = read_json(run.environment)
+    if left == "no environment":
+        run.environment.unlink()
+    else:
+        older = {"run_format": 1} if left == "another format" else {}
+        write_json(
+            run.environment, {name: value for name, value in environment.items() if name != "run_format"} | older
+        )
+    with pytest.raises(ConfigError, match=r"first holds a run of an older version of the toolbox.*--force"):
+        run.begin(SETTINGS)
+    assert "seed: 0" in run.config.read_text()
+    write_json(run.environment, environment)
+    run.begin(changed(seed=1), force=True)
 
 
 def test_changed_settings_are_named(run):

@@ -1,6 +1,6 @@
 import pytest
 
-from common.models.recognise import recognise_network
+from common.models.weights import recognise_network
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.metrics.scores import compute_scores
-from common.report.score_fields import score_fields
+from common.report.record import score_fields
 
 # Label 2 is predicted once and never true.
 MATRIX = np.array([[6, 2, 0, 0], [1, 4, 1, 0], [0, 0, 0, 0]], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A generated dataset of a few images, a classifier trained for two steps, and its CAMs."""
+"""A generated dataset of a few images, plain CAM trained on it for two steps, and its maps."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from common.baseline.__main__ import main
 from common.cores import torch_threads
 from common.data.toy import ToyConfig, make_toy
 from common.errors import run_command
+from common.method.__main__ import main
 
-TINY = [
-    *("--out", "run"),
-    *("--data.dataset", "toy"),
-    *("--data.root", "data"),
-    *("--backbone.name", "resnet18"),
-    *("--backbone.width", "0.25"),
-    *("--augmentation.crop_size", "32"),
-    *("--engine.max_steps", "2"),
-    *("--engine.batch_size", "2"),
-    *("--engine.workers", "0"),
-    *("--engine.device", "cpu"),
-    *("--engine.log_every", "1"),
-    *("--optimizer.lr", "0.001"),
-    *("--labels.saliency_source", "generated"),
-]
+CONFIG = Path(__file__).parent / "tiny.yaml"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Path:
+    """The configuration of ``run``."""
+    return CONFIG
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -38,13 +30,12 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``data`` (4 training images) and ``run`` (trained, with CAMs); not to be changed."""
-    folder = tmp_path_factory.mktemp("baseline")
+    """A folder with ``data`` (4 training images) and ``run`` (trained, with maps); not to be changed."""
+    folder = tmp_path_factory.mktemp("plain_cam")
     make_toy(folder / "data", ToyConfig(n_train=4, n_val=2, size=48))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for stage in ("train", "cam"):
-            assert main([stage, *TINY]) == 0
+        assert main(["plain_cam", "train", "cam", str(CONFIG)]) == 0
     return folder
 
 
@@ -57,22 +48,22 @@ def work(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.fixture
-def baseline(work: Path) -> Callable[..., int]:
-    """``baseline(stage, *flags)``: the command in ``work``; returns its exit status or raises its error."""
+def plain_cam(work: Path) -> Callable[..., int]:
+    """``plain_cam(stage, *flags)``: the command in ``work``; returns its exit status or raises its error."""
 
     def run(stage: str, *flags: str) -> int:
-        return main([stage, *TINY, *flags])
+        return main(["plain_cam", stage, str(CONFIG), *flags])
 
     return run
 
 
 @pytest.fixture
-def failing(baseline: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def failing(plain_cam: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """``failing(stage, *flags)``: the command must fail as commands do; returns the single line it prints about it."""
 
     def run(stage: str, *flags: str) -> str:
         with pytest.raises(SystemExit) as caught:
-            run_command(lambda: baseline(stage, *flags))
+            run_command(lambda: plain_cam(stage, *flags))
         assert caught.value.code == 2
         lines = capsys.readouterr().err.splitlines()
         errors = [line for line in lines if line.startswith("error: ")]

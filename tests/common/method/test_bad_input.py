@@ -75,7 +75,7 @@ def test_a_truncated_image_stops_the_training(failing, work, workers):
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 @pytest.mark.parametrize("kind", ["truncated", "not an image", "missing"])
-def test_an_unreadable_image_is_left_out_of_the_cams_and_named(baseline, work, capsys, kind, workers):
+def test_an_unreadable_image_is_left_out_of_the_cams_and_named(plain_cam, work, capsys, kind, workers):
     path = work / f"data/JPEGImages/{BROKEN}.jpg"
     if kind == "truncated":
         truncate(path)
@@ -83,43 +83,43 @@ def test_an_unreadable_image_is_left_out_of_the_cams_and_named(baseline, work, c
         path.unlink()
     else:
         path.write_text("<html>not found</html>")
-    assert baseline("cam", "--force", "--cam.batch_size", "2", "--workers", workers) == 1
+    assert plain_cam("cam", "--force", "--cam.batch_size", "2", "--workers", workers) == 1
     output = capsys.readouterr()
     assert "cam: 3 written, 0 already there, 1 failed" in output.out
     (line,) = (line for line in output.err.splitlines() if "failed:" in line)
     assert line.startswith(f"  failed: {BROKEN}: ") and f"data/JPEGImages/{BROKEN}.jpg" in line
 
 
-def test_a_mask_of_another_size(failing, baseline, work):
+def test_a_mask_of_another_size(failing, plain_cam, work):
     write_label_map(work / f"data/SegmentationClass/{BROKEN}.png", np.zeros((40, 48), np.uint8))
-    baseline("label")
+    plain_cam("label")
     line = failing("score")
     assert f"{BROKEN}.png" in line and "truth is 40x48 but prediction is 48x48" in line
     assert BROKEN in failing("label", "--labels.choose_threshold", "true", "--force")
 
 
 @pytest.mark.parametrize("stage", ["label", "score"])
-def test_a_mask_that_is_not_a_label_map(failing, baseline, work, stage):
+def test_a_mask_that_is_not_a_label_map(failing, plain_cam, work, stage):
     Image.new("RGB", (48, 48)).save(work / f"data/SegmentationClass/{BROKEN}.png")
     if stage == "score":
-        baseline("label")
+        plain_cam("label")
         assert f"{BROKEN}.png is a colour (RGB) image" in failing("score")
     else:
         assert f"{BROKEN}.png is a colour (RGB) image" in failing("label", "--labels.choose_threshold", "true")
 
 
-def test_saliency_maps_that_are_not_there(baseline, work, capsys):
+def test_saliency_maps_that_are_not_there(plain_cam, work, capsys):
     for path in (work / "data/Sal").iterdir():
         path.unlink()
-    assert baseline("label", "--labels.background", "saliency") == 1
+    assert plain_cam("label", "--labels.background", "saliency") == 1
     output = capsys.readouterr()
     assert "label: 0 written, 0 already there, 4 failed" in output.out
     assert f"data/Sal/{BROKEN}.png" in output.err
 
 
-def test_a_truncated_cam_file(failing, baseline, work, capsys):
+def test_a_truncated_cam_file(failing, plain_cam, work, capsys):
     truncate(work / f"run/cams/{BROKEN}.npz")
-    assert baseline("label") == 1
+    assert plain_cam("label") == 1
     assert f"failed: {BROKEN}: cannot read the CAM file run/cams/{BROKEN}.npz" in capsys.readouterr().err
     assert f"run/cams/{BROKEN}.npz" in failing("label", "--labels.choose_threshold", "true", "--force")
 
@@ -204,8 +204,8 @@ def test_a_configuration_that_is_not_there(failing):
     assert "nowhere.yaml" in failing("label", "-c", "nowhere.yaml")
 
 
-def test_a_stage_file_that_is_damaged(failing, baseline, work):
-    baseline("label")
+def test_a_stage_file_that_is_damaged(failing, plain_cam, work):
+    plain_cam("label")
     truncate(work / "run/labels/plain_cam/stage.json")
     assert "run/labels/plain_cam/stage.json" in failing("score")
     truncate(work / "run/cams/stage.json")

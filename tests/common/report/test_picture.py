@@ -1,7 +1,7 @@
 import numpy as np
 
-from common.chain.picture import COLUMNS, WIDTH, chain_picture, columns_of
 from common.report.html import Example, Panel
+from common.report.picture import COLUMNS, WIDTH, chain_sheet, columns_of
 
 
 def panel(title: str, value: int = 0) -> Panel:
@@ -17,5 +17,5 @@ def test_columns_follow_the_chain_and_only_those_all_rows_have_are_shown():
     full = Example("a", [panel(title) for title in reversed(list(COLUMNS)) if title != "CAM"])
     bare = Example("b", [panel("image"), panel("ground truth")])
     assert list(columns_of(full)) != []
-    assert chain_picture([full]).shape[1] > 5 * WIDTH
-    assert 2 * WIDTH <= chain_picture([full, bare]).shape[1] < 3 * WIDTH
+    assert chain_sheet([full]).shape[1] > 5 * WIDTH
+    assert 2 * WIDTH <= chain_sheet([full, bare]).shape[1] < 3 * WIDTH

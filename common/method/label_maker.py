@@ -1,0 +1,66 @@
+"""What a label stage does for one image: read the maps and what else the rule looks at, and apply the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from common.cam.files import Cams, read_cams
+from common.data.images import read_image, read_label_map, read_saliency
+from common.data.layout import DatasetLayout
+from common.pseudo_labels.labels import LabelMap
+from common.pseudo_labels.rule import Evidence, LabelRule
+
+Need = Literal["image", "saliency"]
+
+
+class LabelSource(Protocol):
+    """A stage whose label maps another label rule starts from: other labels, or predictions of a segmentation network."""
+
+    @property
+    def name(self) -> str: ...
+
+    def label_folder(self, settings: Any) -> Path:
+        """Where its ``<id>.png`` lie."""
+        ...
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of those that are there; ``steps``, where it has them, are optimiser steps by network."""
+        ...
+
+
+class LabelMaker:
+    """``id -> label map``, in worker processes: reads what the rule needs, and applies it."""
+
+    def __init__(
+        self,
+        layout: DatasetLayout,
+        read_maps: Callable[[str], Cams],
+        rule: LabelRule,
+        needs: Collection[Need],
+        label_folders: Sequence[Path] = (),
+    ) -> None:
+        self.layout, self.read_maps, self.rule, self.needs = layout, read_maps, rule, frozenset(needs)
+        self.label_folders = label_folders
+
+    def __call__(self, image_id: str) -> LabelMap:
+        return self.rule(self.evidence(image_id, self.read_maps(image_id)))
+
+    def evidence(self, image_id: str, cams: Cams) -> Evidence:
+        layout = self.layout
+        image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
+        saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
+        labels = tuple(read_label_map(folder / f"{image_id}.png") for folder in self.label_folders)
+        return Evidence(image_id, cams, image, saliency, labels)
+
+
+class ReadMaps:
+    """``id -> maps`` from the files of a stage (picklable)."""
+
+    def __init__(self, folder: Path, suffix: str, values: Callable[[Cams], Cams] | None) -> None:
+        self.folder, self.suffix, self.values = folder, suffix, values
+
+    def __call__(self, image_id: str) -> Cams:
+        cams = read_cams(self.folder / f"{image_id}{self.suffix}")
+        return cams if self.values is None else self.values(cams)

@@ -1,0 +1,123 @@
+"""The command line that every method has."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from common.errors import ConfigError
+from common.method.__main__ import main
+from common.method.command import taken
+from common.method.plain_cam import METHOD, CamSettings
+from common.method.registry import find_method, method_names
+from common.method.settings import with_chain_weights, with_values
+from tests.common.method import focal_cam
+
+TOP = Path(__file__).parents[3]
+EXAMPLE = "tests.common.method.focal_cam"
+
+
+@pytest.mark.parametrize("arguments", [[], ["learn"], ["--out", "x"]])
+def test_without_a_known_stage_the_stages_are_listed(arguments):
+    with pytest.raises(ConfigError, match=r"train \| cam \| label \| score"):
+        main(["plain_cam", *arguments])
+
+
+def test_a_misspelled_stage_among_others_is_not_taken_for_a_configuration(tiny):
+    with pytest.raises(
+        ConfigError, match=r"cma is neither a stage nor a configuration file; the stages are train, cam"
+    ):
+        main(["plain_cam", "train", "cma", str(tiny)])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["plain_cma"], ["no.such.module"]])
+def test_without_a_known_method_the_methods_are_listed(arguments):
+    with pytest.raises(ConfigError, match="plain_cam"):
+        main(arguments)
+
+
+def test_a_module_without_a_method_is_an_error_that_names_it():
+    with pytest.raises(ConfigError, match=r"common\.errors declares no METHOD"):
+        main(["common.errors", "train"])
+
+
+def test_a_method_is_found_by_its_folder_or_by_its_module():
+    assert find_method("plain_cam") is METHOD
+    assert find_method(EXAMPLE) is focal_cam.METHOD
+    assert method_names()[0] == "plain_cam"
+
+
+def test_the_help_of_a_method_lists_all_its_commands(capsys):
+    assert main([EXAMPLE, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("train", "cam", "label", "score", "pictures", "segment", "reproduce", "ablation", "bench"):
+        assert f"\n  {name} " in shown
+
+
+@pytest.mark.parametrize("command", ["train", "label", "reproduce", "ablation", "bench"])
+def test_the_help_of_a_command_lists_its_flags_and_runs_nothing(command, capsys):
+    assert main([EXAMPLE, command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{EXAMPLE} {command} [-c CONFIG] [flags]" in shown
+    assert "--seed N" in shown and "--root FOLDER" in shown
+
+
+def test_a_method_without_variants_has_no_ablation(capsys):
+    assert main(["plain_cam", "--help"]) == 0
+    assert "ablation" not in capsys.readouterr().out
+
+
+def test_a_method_s_own_setting_is_a_flag(work, tiny, capsys):
+    assert main([EXAMPLE, "train", str(tiny), "--out", "focal", "--gamma", "1"]) == 0
+    assert "gamma: 1.0" in (work / "focal/config.yaml").read_text()
+    with pytest.raises(ConfigError, match=r"gamma: 1\.0 -> 2\.0"):
+        main([EXAMPLE, "cam", str(tiny), "--out", "focal"])
+
+
+def test_several_stages_end_with_the_first_that_fails(work, tiny, capsys):
+    (work / "run/cams/train_0001.npz").unlink()
+    (work / "data/JPEGImages/train_0001.jpg").write_text("<html>not found</html>")
+    assert main(["plain_cam", "cam", "label", str(tiny)]) == 1
+    output = capsys.readouterr().out
+    assert "cam: 0 written, 3 already there, 1 failed" in output and "label:" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["reproduce", "--until", "crf"], "--until is crf; use one of labels, segmentation, report"),
+        (["ablation", "--seeds", "a"], "--seeds is a; give numbers"),
+        (["ablation", "--variants", "gamma9"], "has no variant gamma9; there is gamma0, gamma2"),
+    ],
+)
+def test_a_wrong_word_of_a_chain_is_an_error_that_names_the_choices(work, tiny, arguments, word):
+    with pytest.raises(ConfigError, match=word):
+        main([EXAMPLE, *arguments, "-c", str(tiny)])
+
+
+@pytest.mark.slow
+def test_gpus_in_the_environment_share_a_stage_among_processes(work, tiny, monkeypatch, capfd):
+    shutil.rmtree(work / "run/cams")
+    monkeypatch.setenv("GPUS", "2")
+    monkeypatch.setenv("PYTHONPATH", str(TOP))
+    assert main(["plain_cam", "cam", "label", str(tiny)]) == 0
+    shown = capfd.readouterr().out
+    for stage in ("cam", "label"):
+        assert shown.count(f"{stage}: 2 written, 0 already there, 0 failed") == 2
+
+
+def test_a_flag_is_taken_with_the_words_that_follow_it():
+    arguments = ["x.yaml", "--seeds", "0", "1", "--out", "y"]
+    assert taken(arguments, "--seeds") == ["0", "1"]
+    assert arguments == ["x.yaml", "--out", "y"]
+    assert taken(arguments, "--variants") == []
+
+
+def test_initial_weights_of_the_chain_reach_the_method_s_backbone_unless_it_names_its_own():
+    given = with_values(CamSettings(), {"chain.weights": "a.pth"})
+    assert with_chain_weights(given).backbone.weights == "a.pth"
+    assert with_chain_weights(with_values(given, {"backbone.weights": "imagenet"})).backbone.weights == "a.pth"
+    assert with_chain_weights(with_values(given, {"backbone.weights": "own.pth"})).backbone.weights == "own.pth"
+    assert with_chain_weights(CamSettings()).backbone.weights == ""

@@ -1,0 +1,248 @@
+"""What every method has to do, asked of every registered one and of the worked example, on a few small images.
+
+A method runs with its own toy configuration, shortened to two steps, in a folder where the paths of its configuration lead
+to what it makes here. Its stages run in their order, so that each finds what it starts from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from common.data.images import read_label_map
+from common.data.layout import open_layout
+from common.data.palette import IGNORE_LABEL
+from common.data.toy import ToyConfig, make_toy
+from common.engine.checkpoint import checkpoint_step, latest_checkpoint, load_model_state
+from common.errors import ConfigError
+from common.files import read_json
+from common.method import bench, plain_cam
+from common.method.command import command_of, run_method, settings_of
+from common.method.labels import Labels
+from common.method.maps import Maps
+from common.method.method import Method
+from common.method.registry import find_method, method_names
+from common.method.reproduce import run_stage
+from common.method.segmentation import Segmentation
+from common.method.settings import MethodSettings
+from common.method.stage import Stage
+from common.method.training import Training
+from common.report.results import read_results
+
+TOP = Path(__file__).parents[3]
+METHODS = [*method_names(), "tests.common.method.focal_cam"]
+REFERENCE = "runs/toy_reference"
+TINY = (
+    *("--max-steps", "2"),
+    *("--engine.batch_size", "2"),
+    *("--workers", "0"),
+    *("--device", "cpu"),
+    *("--engine.log_every", "1"),
+    *("--engine.save_every", "1"),
+    *("--report.pictures", "1"),
+)
+
+
+def make_sandbox(folder: Path, home: Path) -> Path:
+    """The repository as configurations see it, with ``runs`` and ``data`` of its own; the place of ``home`` in it."""
+    below = home.relative_to(TOP)
+    for source in TOP.iterdir():
+        if source.is_dir() and source.name not in ("runs", "data", *below.parts):
+            (folder / source.name).symlink_to(source)
+    # A folder that commands run in cannot be a link: the paths that lead out of it would lead to the repository.
+    (folder / below).mkdir(parents=True, exist_ok=True)
+    for source in home.iterdir() if below.parts else ():
+        (folder / below / source.name).symlink_to(source)
+    return folder / below
+
+
+def make_reference_rows(folder: Path) -> None:
+    """Data and label maps of plain CAM, as methods start from them, where the toy configurations expect them."""
+    make_toy(folder / "data/toy", ToyConfig(n_train=6, n_val=3, size=48))
+    toy = str(plain_cam.METHOD.configs[1])
+    flags = ["-c", toy, "--root", str(folder / "data/toy"), "--out", str(folder / REFERENCE), *TINY]
+    assert run_method(plain_cam.METHOD, ["reproduce", "--until", "labels", *flags]) == 0
+    checkpoints = folder / REFERENCE / "checkpoints"
+    whole = settings_of("test", command_of(plain_cam.METHOD, ""), ["-c", toy]).engine.max_steps
+    shutil.copy(checkpoints / "checkpoint_2.pth", checkpoints / f"checkpoint_{whole}.pth")
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """A method in its sandbox: ``straight`` is its finished run, and others may lie beside it."""
+
+    method: Method
+    folder: Path
+
+    @property
+    def straight(self) -> Path:
+        return self.folder / "runs/straight"
+
+    def arguments(self, run: Path, *flags: str) -> list[str]:
+        outputs = self.method.outputs(None, run)
+        places = [word for name, value in outputs.items() for word in (f"--{name}", value)]
+        root = ["--root", str(self.folder / "data/toy")]
+        return ["-c", str(self.method.configs[1]), *root, *TINY, *places, *flags]
+
+    def settings(self, run: Path) -> Any:
+        return settings_of("test", command_of(self.method, ""), self.arguments(run))
+
+    def __call__(self, run: Path, *words: str) -> int:
+        """Commands, and flags after them."""
+        count = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+        return run_method(self.method, [*words[:count], *self.arguments(run, *words[count:])])
+
+
+def own_stages(method: Method) -> list[Stage]:
+    """The stages in order, without DeepLab-v2, which has tests of its own."""
+    return [stage for stage in method.commands if not isinstance(stage, Segmentation)]
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def finished_method(request, tmp_path_factory) -> Iterator[Runs]:
+    """Every stage run once; ``runs`` is its working directory."""
+    folder = tmp_path_factory.mktemp(request.param.rpartition(".")[2])
+    method = find_method(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        home = make_sandbox(folder, method.home or TOP)
+        patch.chdir(home)
+        make_reference_rows(folder)
+        runs = Runs(dataclasses.replace(method, home=home), folder)
+        for stage in own_stages(method):
+            assert runs(runs.straight, stage.name) == 0, stage.name
+        yield runs
+
+
+@pytest.fixture
+def runs(finished_method: Runs, monkeypatch) -> Runs:
+    monkeypatch.chdir(finished_method.method.home)
+    return finished_method
+
+
+def last_state(training: Training, settings: Any) -> tuple[int, dict[str, torch.Tensor]]:
+    """Step and tensors of a training's last checkpoint."""
+    latest = latest_checkpoint(training.run_folder(settings).checkpoints)
+    assert latest is not None
+    return checkpoint_step(latest), load_model_state(latest)
+
+
+def test_a_method_declares_its_settings_and_both_configurations(runs):
+    assert issubclass(runs.method.settings, MethodSettings)
+    assert all(config is not None and config.is_file() for config in runs.method.configs)
+    assert runs.method.trainings and runs.method.of_kind(Maps) and runs.method.of_kind(Labels)
+
+
+def test_every_stage_says_what_it_does(runs, capsys):
+    assert run_method(runs.method, ["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(stage.name in shown and stage.text for stage in runs.method.commands)
+
+
+def test_every_training_ends_at_its_last_step_and_is_recorded(runs):
+    settings = runs.settings(runs.straight)
+    layout = open_layout(settings.data)
+    for training in runs.method.trainings:
+        step, state = last_state(training, settings)
+        assert step == 2
+        assert all(torch.isfinite(tensor.float()).all() for tensor in state.values())
+        run = training.run_folder(settings)
+        assert run.config.is_file() and run.metrics.is_file() and read_json(run.environment)["run_format"]
+        if training.published:
+            assert training.published_file(settings, layout).is_file()
+
+
+def test_a_stopped_training_continues_to_the_same_bits(runs):
+    stopped = runs.folder / "runs/stopped"
+    straight, settings = runs.settings(runs.straight), runs.settings(stopped)
+    last = runs.method.stages.index(runs.method.trainings[-1])
+    for stage in runs.method.stages[: last + 1]:
+        if isinstance(stage, Training):
+            assert runs(stopped, stage.name, "--engine.stop_at", "1") == 0
+            assert last_state(stage, settings)[0] == 1
+        assert runs(stopped, stage.name) == 0
+    for training in runs.method.trainings:
+        (_, expected), (step, continued) = last_state(training, straight), last_state(training, settings)
+        assert step == 2 and continued.keys() == expected.keys()
+        unequal = [name for name, tensor in expected.items() if not torch.equal(tensor, continued[name])]
+        assert not unequal, f"{training.name}: {unequal}"
+
+
+def test_maps_are_made_once_for_every_image(runs, capsys):
+    settings = runs.settings(runs.straight)
+    ids = open_layout(settings.data).ids(settings.split)
+    for maps in runs.method.of_kind(Maps):
+        made = maps.made(settings)
+        assert made["network"]["steps"] and made["network"]["initial_weights"]
+        assert all((maps.folder(settings) / f"{image_id}{maps.suffix}").is_file() for image_id in ids)
+        assert runs(runs.straight, maps.name) == 0
+        assert f"{maps.name}: 0 written, {len(ids)} already there, 0 failed" in capsys.readouterr().out
+    shared = runs.method.labels.maps
+    keys, values = shared.read(settings, ids[0])
+    assert len(keys) == len(values) and np.isfinite(values).all()
+
+
+def test_label_maps_have_the_size_of_their_image_and_its_tags_or_background(runs, capsys):
+    settings = runs.settings(runs.straight)
+    layout = open_layout(settings.data)
+    tags = layout.read_tags(layout.ids(settings.split))
+    for labels in runs.method.of_kind(Labels):
+        for image_id, given in tags.items():
+            label_map = read_label_map(labels.folder(settings) / f"{image_id}.png")
+            assert label_map.shape == (48, 48)
+            assert set(np.unique(label_map)) <= {0, IGNORE_LABEL, *(np.flatnonzero(given) + 1)}
+        assert runs(runs.straight, labels.name) == 0
+        assert f"{labels.name}: 0 written, {len(tags)} already there, 0 failed" in capsys.readouterr().out
+
+
+def test_every_set_of_label_maps_of_the_chain_is_made_and_scored(runs):
+    settings, labels = runs.settings(runs.straight), runs.method.labels
+    sets = [one for one in runs.method.label_sets(settings) if not one.masks]
+    run_stage(runs.method, labels, settings)
+    results = read_results(labels.report_folder(settings) / "results.json")
+    assert len([result for result in results if result.method != "all background"]) >= len(sets)
+
+
+def test_a_score_is_a_row_with_its_floor_and_says_what_was_measured(runs, capsys):
+    assert runs(runs.straight, "score") == 0
+    settings, labels = runs.settings(runs.straight), runs.method.labels
+    row, column = labels.row(settings), labels.column(settings)
+    assert f"{row}, {column}, train.txt:" in capsys.readouterr().out
+    results = {(one.method, one.stage): one for one in read_results(labels.report_folder(settings) / "results.json")}
+    assert ("all background", column) in results
+    result = results[row, column]
+    assert result.tags_given and result.seed == 0
+    assert {training.name for training in runs.method.trainings} >= result.steps.keys()
+    assert set(result.steps.values()) == {2}
+    assert (result.saliency_source != "none") == labels.uses_saliency(settings)
+
+
+def test_pictures_show_the_image_its_maps_and_its_label_map(runs):
+    settings = runs.settings(runs.straight)
+    (example,) = (path for path in (runs.method.labels.report_folder(settings) / "examples").iterdir() if path.is_dir())
+    titles = [path.stem.partition(" ")[2] for path in sorted(example.glob("*.png"))]
+    assert titles[0] == "image" and "ground truth" in titles
+    assert any(title.startswith("CAM: ") for title in titles)
+    assert any(title.endswith(runs.method.labels.row(settings)) for title in titles)
+
+
+def test_both_forms_of_the_step_have_one_loss(runs, monkeypatch, capsys):
+    def in_this_process(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return function(*arguments, **options)
+
+    # Its own process is for the peak memory, and takes seconds to start.
+    monkeypatch.setattr(bench, "in_own_process", in_this_process)
+    assert runs(runs.straight, "bench", "--max-steps", "1") == 0
+    shown = capsys.readouterr().out
+    assert all(f"{row}: " in shown for row in bench.ROWS)
+
+
+def test_a_run_with_other_settings_is_refused_and_the_setting_named(runs):
+    with pytest.raises(ConfigError, match=r"engine\.seed: 0 -> 1"):
+        runs(runs.straight, runs.method.trainings[-1].name, "--seed", "1")

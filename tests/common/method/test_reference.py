@@ -1,0 +1,140 @@
+"""The reference rows' trainings beside the stages of a method."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.method.plain_cam import CamSettings
+from common.method.reference import flags_of_reference
+from common.method.settings import with_values
+from tests.processes import is_running
+
+TOP = Path(__file__).parents[3]
+# A program that makes reference rows, and runs `stages` beside them; `chain` is what the chain of plain CAM does.
+PROGRAM = """
+import os, pathlib, sys, time
+from common.errors import run_command
+from common.method import reference
+from common.method.plain_cam import CamSettings
+from common.method.settings import with_values
+
+folder = pathlib.Path({folder!r})
+settings = with_values(CamSettings(), {{"chain.reference": "toy.yaml", "chain.reference_out": str(folder)}})
+reference.call = lambda module, arguments: (folder / "labels").write_text(" ".join(arguments))
+reference.COMMAND = "reference_chain"
+os.cpu_count = lambda: 8
+
+
+def main():
+    with reference.ReferenceRows(settings):
+        {stages}
+    print("all done")
+
+
+run_command(main)
+"""
+
+
+@pytest.fixture
+def start(tmp_path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts the program; ``chain`` and ``stages`` are Python."""
+
+    def run(chain: str, stages: str = "pass") -> subprocess.Popen[str]:
+        (tmp_path / "reference_chain.py").write_text(textwrap.dedent(f"import os, pathlib, sys, time\n{chain}\n"))
+        (tmp_path / "program.py").write_text(PROGRAM.format(folder=str(tmp_path), stages=stages))
+        environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+        environment["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{TOP}"
+        program = [sys.executable, str(tmp_path / "program.py")]
+        return subprocess.Popen(program, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return run
+
+
+def wait_for(path: Path, seconds: float = 60) -> str:
+    """The content of a file that another process writes."""
+    deadline = time.monotonic() + seconds
+    while not path.exists() or not path.read_text():
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.05)
+    return path.read_text()
+
+
+def wait_for_end(process: int, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while is_running(process):
+        assert time.monotonic() < deadline, "the reference rows still run"
+        time.sleep(0.05)
+
+
+def sleeps(tmp_path: Path) -> str:
+    return f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(60)"
+
+
+def test_the_stages_and_the_reference_rows_share_the_cores(start, tmp_path):
+    seen = tmp_path / "seen"
+    chain = f"pathlib.Path({str(seen)!r}).write_text(os.environ['OMP_NUM_THREADS'])"
+    output, errors = start(chain, "import torch; print('stages with', torch.get_num_threads())").communicate()
+    assert seen.read_text() == "4", errors
+    assert "stages with 4" in output and "all done" in output
+
+
+def test_the_label_maps_of_the_reference_rows_are_there_before_the_stages(start, tmp_path):
+    shown = f"print((pathlib.Path({str(tmp_path)!r}) / 'labels').read_text())"
+    output, _ = start("print(sys.argv)", shown).communicate()
+    assert "plain_cam reproduce -c toy.yaml --out" in output and "--until labels" in output
+    assert "--until" not in (tmp_path / "segmentation.log").read_text()
+
+
+def test_reference_rows_that_fail_end_the_chain_with_their_last_words(start):
+    process = start("print('no room on the disk'); sys.exit(1)")
+    output, errors = process.communicate()
+    assert process.returncode == 2
+    assert "no room on the disk" in errors
+    assert errors.splitlines()[-1].startswith("error: the reference rows failed with status 1; ")
+    assert "all done" not in output
+
+
+def test_a_stage_that_fails_takes_the_reference_rows_with_it(start, tmp_path):
+    failing = (
+        f"while not pathlib.Path({str(tmp_path / 'pid')!r}).exists(): time.sleep(0.05)\n        raise ValueError('no')"
+    )
+    process = start(sleeps(tmp_path), failing)
+    _, errors = process.communicate(timeout=60)
+    assert "ValueError: no" in errors and process.returncode == 1
+    wait_for_end(int(wait_for(tmp_path / "pid")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stages", ["time.sleep(60)", "pass"], ids=["during a stage", "at the end"])
+def test_a_chain_that_is_stopped_takes_the_reference_rows_with_it(start, tmp_path, number, stages):
+    process = start(sleeps(tmp_path), stages)
+    child = int(wait_for(tmp_path / "pid"))
+    # The program may not be through its own first lines yet.
+    time.sleep(0.2)
+    process.send_signal(number)
+    process.wait(timeout=20)
+    assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGINT)
+    wait_for_end(child)
+
+
+def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights():
+    values = {
+        "chain.reference": "toy.yaml",
+        "chain.reference_out": "runs/reference",
+        "chain.weights": "imagenet",
+        "data.root": "photos",
+        "engine.seed": 3,
+        "engine.device": "cpu",
+    }
+    flags = " ".join(flags_of_reference(with_values(CamSettings(), values)))
+    assert flags.startswith("-c toy.yaml --out runs/reference --seed 3 --device cpu")
+    assert flags.endswith("--root photos --weights imagenet")

@@ -1,0 +1,110 @@
+"""Trainings that start from each other, and what they leave for the stages after them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from common.config import parse_config
+from common.engine.checkpoint import load_model_state
+from common.errors import CheckpointError, ConfigError
+from common.files import read_json
+from common.method.command import run_method
+from common.method.labels import Labels
+from common.method.maps import Maps
+from common.method.method import Method
+from common.method.plain_cam import CamSettings, train_classifier
+from common.method.settings import with_values, without_initial_weights
+from common.method.stage import dataset_of, inside
+from common.method.training import Published
+
+BASE = train_classifier(name="base", folder=inside("base"))
+SECOND = train_classifier(
+    name="second",
+    after=BASE,
+    folder=inside("second"),
+    published=Published(path=lambda settings, layout: Path(settings.out) / f"final_{layout.n_classes}.pth"),
+)
+MAPS = Maps(training=SECOND)
+METHOD = Method("twice", CamSettings, (BASE, SECOND, MAPS, Labels(maps=MAPS)))
+
+
+@pytest.fixture
+def twice(work, tiny):
+    """``twice(stage, ..., flags=())``: commands of the method, below ``twice``."""
+    return lambda *stages, flags=(): run_method(METHOD, [*stages, str(tiny), "--out", "twice", *flags])
+
+
+@pytest.fixture
+def settings(tiny):
+    return parse_config(CamSettings, ["-c", str(tiny), "--out", "twice"], program="test")
+
+
+def equal(state: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return state.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in state.items())
+
+
+def test_a_training_starts_from_the_end_of_the_one_before(twice, work, settings):
+    assert twice("base") == 0
+    initial = SECOND.initial_network(settings, dataset_of(settings), 4).state_dict()
+    assert equal(initial, load_model_state(work / "twice/base/checkpoints/checkpoint_2.pth"))
+    assert twice("second") == 0
+    assert not equal(initial, load_model_state(work / "twice/second/checkpoints/checkpoint_2.pth"))
+
+
+def test_a_training_whose_start_is_missing_or_unfinished_says_so(twice):
+    with pytest.raises(CheckpointError, match="twice/base/checkpoints has no checkpoint; run the training first"):
+        twice("second")
+    twice("base", flags=["--engine.stop_at", "1"])
+    with pytest.raises(CheckpointError, match="twice/base stopped at step 1 of 2"):
+        twice("second")
+
+
+def test_the_published_network_is_written_at_the_end_and_is_where_the_maps_come_from(twice, work, settings):
+    twice("base")
+    twice("second", flags=["--engine.stop_at", "1"])
+    with pytest.raises(CheckpointError, match=r"no trained network twice/final_6\.pth; run the stage second first"):
+        twice("cam")
+    twice("second", "cam")
+    published = torch.load(work / "twice/final_6.pth", weights_only=True)
+    assert equal(published, load_model_state(work / "twice/second/checkpoints/checkpoint_2.pth"))
+    network, path = SECOND.trained(settings, dataset_of(settings))
+    assert path == Path("twice/final_6.pth") and equal(network.state_dict(), published) and not network.training
+
+
+def test_what_was_made_names_the_steps_of_all_trainings_behind_it(twice, work):
+    twice("base", "second", "cam")
+    network = read_json(work / "twice/cams/stage.json")["network"]
+    assert network["steps"] == {"base": 2, "second": 2} and network["initial_weights"] == "random"
+
+
+def test_maps_of_another_training_under_the_same_settings_are_not_taken_for_complete(twice, work):
+    twice("base", "second", "cam")
+    state = torch.load(work / "twice/final_6.pth", weights_only=True)
+    state["head.weight"] += 1
+    torch.save(state, work / "twice/final_6.pth")
+    with pytest.raises(ConfigError, match=r"network\.sha256: .*--force"):
+        twice("cam")
+
+
+def test_a_given_network_takes_the_place_of_a_training(work, tiny):
+    maps = Maps(training=BASE, checkpoint=lambda settings: "released.pth")
+    torch.save(load_model_state(work / "run/checkpoints/checkpoint_2.pth"), work / "released.pth")
+    given = Method("given", CamSettings, (maps, Labels(maps=maps)))
+    assert run_method(given, ["cam", str(tiny), "--out", "given", "--seed", "9"]) == 0
+    network = read_json(work / "given/cams/stage.json")["network"]
+    assert network["initial_weights"] == "released released.pth" and network["steps"] == {"given network": 0}
+
+
+def test_settings_change_by_their_dotted_names_and_are_checked():
+    settings = CamSettings()
+    assert with_values(settings, {"engine.seed": 3}).engine.seed == 3
+    assert settings.engine.seed == 0
+    with pytest.raises(ConfigError, match=r"CamSettings has no setting engine\.sed"):
+        with_values(settings, {"engine.sed": 3})
+    with pytest.raises(ConfigError, match=r"labels\.threshold is 2"):
+        with_values(settings, {"labels.threshold": 2})
+    named = with_values(settings, {"backbone.weights": "imagenet"})
+    assert without_initial_weights(named).backbone.weights == ""
