@@ -9,7 +9,7 @@ from typing import Literal, cast
 from torch import Tensor, nn
 
 from common.errors import require
-from common.models.backbones import BODY_PREFIXES, BackboneConfig, backbone_weights, build_body
+from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, bare_backbone
 from common.models.base import Backbone
 from common.models.resnet import ResNet
 from common.models.resnet38 import BottleneckBlock, ResNet38, Taps, read_resnet38_weights
@@ -138,10 +138,10 @@ def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
             load_weights(built, read_resnet38_weights(config.weights), source=config.weights, optional=ADDED)
     else:
         # A small ResNet without dilation may start from weights of its like, which the general builder does not expect.
-        general = build_body(dataclasses.replace(config, weights=""))
+        general = bare_backbone(dataclasses.replace(config, weights=""))
         if config.weights:
             state, source = backbone_weights(config)
-            load_weights(general, state, source=source, strip_prefixes=BODY_PREFIXES)
+            load_weights(general, state, source=source, strip_prefixes=BACKBONE_PREFIXES)
         built = StagedBackbone(general, *added)
     built.freeze(config.frozen_stages, config.freeze_batchnorm)
     for layer in built.modules():

@@ -22,7 +22,8 @@ from common.engine.schedules import Schedule, build_schedule, step_decay
 from common.engine.settings import EngineConfig
 from common.errors import DataError
 from common.method.files import Files
-from common.method.labels import Labels, ReadMaps, Score
+from common.method.label_maker import ReadMaps
+from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
 from common.method.pictures import Pictured
