@@ -1,7 +1,7 @@
 """The published form of the training step, and a made-up batch: what ``bench`` compares this toolbox's step with.
 
 The published way: one image after the other through the local network, one class after the other in the target, the
-exchange of whole features before the classifier, BatchNorm computed although it is frozen. Both give the same losses.
+exchange of whole features before the classifier, BatchNorm computed although it is frozen. The losses are the same.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ class OneByOne(nn.Module):
         self.pair = pair
 
     def forward(self, images: Tensor, patches: Tensor) -> tuple[ScoreMaps, ScoreMaps]:
-        """As :meth:`LocalToGlobal.forward`."""
-        per_image = len(patches) // len(images)
-        local = [exchange_first(self.pair.local_network, group) for group in patches.split(per_image)]
+        # A BatchNorm that learns, as no published one does, has another loss for every split of its batch.
+        learns = any(isinstance(layer, nn.BatchNorm2d) and layer.training for layer in self.pair.modules())
+        groups = [patches] if learns else patches.split(len(patches) // len(images))
+        local = [exchange_first(self.pair.local_network, group) for group in groups]
         joined = ScoreMaps(torch.cat([one.maps for one in local]), torch.cat([one.logits for one in local]))
         return exchange_first(self.pair.global_network, images), joined
 

@@ -109,7 +109,7 @@ def checked_name(name: str) -> str:
 DATASETS: Mapping[str, str] = {"pascal_voc": "vocaug", "voc2012": "vocaug", "mscoco": "coco14", "coco": "coco14"}
 
 ALIASES: Aliases = {
-    "experiment_name": Renamed("out", lambda name: str(RUNS / checked_name(name))),
+    "experiment_name": Renamed("out", lambda name: str(RUNS / checked_name(str(name or "")))),
     "dataset": Renamed("data.dataset", lambda name: DATASETS.get(name, name)),
     "threshold": Renamed("thr", lambda threshold: [threshold]),
     "domain": "split", "datalist": "data.train_list", "tags": "data.tags", "img_dir": "data.images",

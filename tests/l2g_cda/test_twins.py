@@ -6,13 +6,12 @@ import torch
 
 from common.data.sampling import SampleFailure, SampleKey, SeededDataset
 from common.errors import DataError
-from l2g_cda.cda.bank import ForegroundBank
-from l2g_cda.cda.twins import PastedTwins
-from l2g_cda.data.settings import CdaConfig, ViewConfig
-from l2g_cda.data.views import ViewMaker
-from tests.l2g_cda.cda.bank_samples import foreground, sample
+from l2g_cda.bank import ForegroundBank
+from l2g_cda.pasting import CdaConfig, PastedTwins
+from l2g_cda.views import ViewConfig, ViewMaker
+from tests.l2g_cda.bank_samples import foreground, sample
 
-VIEWS = ViewConfig(resize=40, input_size=32, crop_size=24)
+VIEWS = ViewConfig(short_side=40, input_size=32, patch_side=24)
 BANK = ForegroundBank({number: [foreground(number), foreground(number, 5, 5)] for number in range(4)})
 FIRST = SampleKey(0, 0)
 
@@ -35,20 +34,20 @@ def test_published_tags_filter_the_original_by_the_pasted_class_too():
 
 
 def test_repaired_tags_leave_the_original_alone():
-    pair = twins(labels="repaired")[FIRST]
+    pair = twins(twin_tags="repaired")[FIRST]
     assert pair["original"]["tags"].tolist() == [1, 0, 0, 0]
     assert pair["pasted"]["tags"].sum() == 2
 
 
 def test_growing_tags_gain_a_class_every_epoch_and_the_dataset_keeps_its_own():
-    growing = twins(labels="growing")
+    growing = twins(twin_tags="growing")
     counts = [growing[SampleKey(epoch, 0)]["original"]["tags"].sum().item() for epoch in range(4)]
     assert counts == [2, 3, 4, 4]
     assert growing.samples[0]["tags"].tolist() == [1, 0, 0, 0]
 
 
 def test_growing_tags_do_not_depend_on_what_was_drawn_before():
-    fresh, used = twins(labels="growing"), twins(labels="growing")
+    fresh, used = twins(twin_tags="growing"), twins(twin_tags="growing")
     _ = [used[SampleKey(epoch, 0)] for epoch in (2, 0)]
     assert torch.equal(fresh[SampleKey(1, 0)]["pasted"]["tags"], used[SampleKey(1, 0)]["pasted"]["tags"])
 
@@ -75,16 +74,6 @@ def test_an_image_with_every_class_of_the_bank_gets_nothing():
     assert pair["pasted"]["saliency"].max() == 0
 
 
-def test_pasting_begins_at_its_first_epoch():
-    late = twins(first_epoch=2)
-    assert "image" in late[SampleKey(1, 0)] and "pasted" in late[SampleKey(2, 0)]
-
-
-def test_growth_is_counted_from_the_first_epoch():
-    late = twins(labels="growing", first_epoch=2)
-    assert late[SampleKey(3, 0)]["original"]["tags"].sum() == 3
-
-
 def test_an_unreadable_image_is_named():
     class Broken:
         def __len__(self):
@@ -99,7 +88,7 @@ def test_an_unreadable_image_is_named():
 
 @pytest.mark.parametrize("channels", ["published", "repaired"])
 def test_channels_follow_the_setting(channels):
-    still = ViewConfig(resize=40, input_size=32, crop_size=24, color_jitter=(0, 0, 0, 0))
+    still = ViewConfig(short_side=40, input_size=32, patch_side=24, jitter=(0, 0, 0, 0))
     pair = PastedTwins([sample((1, 0, 0, 0))], ViewMaker(still), 0, BANK, CdaConfig(channels=channels))[FIRST]
     differs = (pair["pasted"]["image"][0] != pair["original"]["image"][0]).float().mean().item()
     assert (differs == 1) == (channels == "published") and differs > 0

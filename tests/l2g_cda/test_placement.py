@@ -6,10 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.errors import DataError
-from l2g_cda.cda.placement import covered, fitted_size, least_overlap, paste, place
-from l2g_cda.data.settings import CdaConfig
-from tests.l2g_cda.cda.bank_samples import foreground, sample
+from common.errors import ConfigError, DataError
+from l2g_cda.pasting import CdaConfig, fitted_size, least_overlap, paste, place
+from tests.l2g_cda.bank_samples import covered, foreground, sample
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,8 @@ def test_every_placement_lies_inside_the_image():
     for seed in range(50):
         placed = place(foreground(height=50, width=40), saliency, CdaConfig(), random.Random(seed))
         height, width = placed.mask.shape
-        assert 0 <= placed.top <= 20 - height and 0 <= placed.left <= 33 - width
+        rows, columns = placed.box
+        assert 0 <= rows.start <= 20 - height and 0 <= columns.start <= 33 - width
 
 
 def test_only_salient_pixels_of_an_object_are_pasted():
@@ -92,3 +92,12 @@ def test_trying_stops_at_the_first_good_attempt_and_at_the_limit():
     assert least_overlap(attempt, 0.2, 10).overlap == 0.1 and len(list(remaining)) == 1
     remaining, attempt = attempts([0.5, 0.3, 0.4, 0.0])
     assert least_overlap(attempt, 0.2, 3).overlap == 0.3 and len(list(remaining)) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"max_overlap": 1.5}, "max_overlap"), ({"attempts": 0}, "attempts"), ({"rotation": 200}, "rotation")],
+)  # fmt: skip
+def test_pasting_that_cannot_work_is_an_error(settings, name):
+    with pytest.raises(ConfigError, match=f"cda.{name}"):
+        CdaConfig(**settings)

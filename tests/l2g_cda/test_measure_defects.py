@@ -1,17 +1,19 @@
 """The effect of the published defects, counted on samples where it is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from common.data.dataset import ListedImages
 from common.data.layout import DataConfig, open_layout
 from common.data.toy import ToyConfig, make_toy
-from l2g_cda.cda.bank import ForegroundBank
-from l2g_cda.cda.defects import measure_defects
-from l2g_cda.data.settings import ViewConfig
-from tests.l2g_cda.cda.bank_samples import foreground, sample
+from l2g_cda.bank import ForegroundBank
+from l2g_cda.measure_defects import measure_defects
+from l2g_cda.views import ViewConfig
+from tests.l2g_cda.bank_samples import foreground, sample
 
-VIEWS = ViewConfig(resize=40, input_size=32, crop_size=24)
+VIEWS = ViewConfig(short_side=40, input_size=32, patch_side=24)
 
 
 class Samples(list):
@@ -19,7 +21,7 @@ class Samples(list):
 
 
 def measured(samples, bank, epochs=2):
-    return measure_defects(Samples(samples), ForegroundBank(bank), VIEWS, 0, epochs)
+    return SimpleNamespace(**measure_defects(Samples(samples), ForegroundBank(bank), VIEWS, 0, epochs))
 
 
 def test_every_unpasted_twin_gets_wrong_tags_and_tags_grow_by_one_per_epoch():
@@ -44,10 +46,10 @@ def test_views_leave_a_wide_image_and_reach_little_of_it():
 
 
 def test_the_coco_recipe_cuts_nothing():
-    views = ViewConfig(recipe="coco", input_size=32, crop_size=24)
+    views = ViewConfig(recipe="coco", input_size=32, patch_side=24)
     bank = ForegroundBank({1: [foreground(1)]})
     effects = measure_defects(Samples([sample((1, 0), height=20, width=60)]), bank, views, 0, 3)
-    assert (effects.leaves_image, effects.black, effects.reach) == (0, 0, 1)
+    assert (effects["leaves_image"], effects["black"], effects["reach"]) == (0, 0, 1)
 
 
 def test_images_with_every_class_get_nothing():
@@ -65,4 +67,4 @@ def test_a_dataset_is_measured_through_its_own_reader(tmp_path):
     images = ListedImages(layout, layout.ids("train"), ("saliency", "tags"))
     bank = ForegroundBank({number: [foreground(number)] for number in range(layout.n_classes)})
     effects = measure_defects(images, bank, VIEWS, 0, 1)
-    assert effects.items == 2 and effects.tags == np.mean([images[index]["tags"].sum() for index in range(2)])
+    assert effects["items"] == 2 and effects["tags"] == np.mean([images[index]["tags"].sum() for index in range(2)])

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from common.errors import DataError
 from common.metrics.confusion import confusion_matrix
-from common.metrics.sweep import CamSample
+from common.metrics.sweep import CamSample, threshold_matrices
 from common.pseudo_labels.background import constant
 from common.pseudo_labels.labels import pseudo_label
-from l2g_cda.labels.cam_quality import activation_thresholds, best_quality, cam_quality
-from l2g_cda.labels.sweep import attention_samples, class_scores, sweep_record, threshold_matrices
+from l2g_cda.quality import activation_thresholds, best_quality, cam_quality, counts_of, sweep_record
 
 THRESHOLDS = (0.2, 0.5, 0.8)
 
@@ -31,14 +29,13 @@ def test_every_matrix_is_that_of_the_labels_at_its_threshold():
         np.testing.assert_array_equal(matrix, sum(one_by_one))
 
 
-def test_scores_of_a_matrix_by_hand():
-    scores = class_scores(np.array([[6, 2, 0, 0], [1, 3, 0, 0], [0, 0, 0, 0]]))
-    assert (
-        scores.hits.tolist() == [6, 3, 0] and scores.missed.tolist() == [2, 1, 0] and scores.false.tolist() == [1, 2, 0]
-    )
-    np.testing.assert_allclose(scores.iou, [6 / 9, 3 / 6, np.nan])
-    np.testing.assert_allclose(scores.precision, [6 / 7, 3 / 5, np.nan])
-    np.testing.assert_allclose(scores.recall, [6 / 8, 3 / 4, np.nan])
+def test_counts_and_shares_of_a_matrix_by_hand():
+    matrix = np.array([[6, 2, 0, 0], [1, 3, 0, 0], [0, 0, 0, 0]])
+    hits, missed, false = counts_of(matrix)
+    assert hits.tolist() == [6, 3, 0] and missed.tolist() == [2, 1, 0] and false.tolist() == [1, 2, 0]
+    record = sweep_record(matrix, 0.3, "abc")
+    np.testing.assert_allclose(list(record["IoU"].values()), [6 / 9, 3 / 6, np.nan])
+    assert (record["Precision"], record["Recall"]) == (["0.86", "0.60", "nan"], ["0.75", "0.75", "nan"])
 
 
 def test_an_absent_class_counts_zero_in_cam_quality_and_not_at_all_in_the_sweep():
@@ -60,15 +57,3 @@ def test_over_and_under_activation_have_the_nearest_false_positives():
     assert best_quality(sweep).threshold == 0.3
     over, under = activation_thresholds(sweep)
     assert (over.threshold, under.threshold) == (0.2, 0.4)
-
-
-def test_a_missing_map_is_an_error_that_names_the_image(layout, ids, tmp_path):
-    load = attention_samples(layout, ids, tmp_path)
-    with pytest.raises(DataError, match=f"image {ids[0]}: no attention map"):
-        threshold_matrices(load, ids[:1], THRESHOLDS, layout.n_classes + 1, workers=1)
-
-
-def test_attention_that_agrees_with_the_masks_scores_everything(layout, ids, attention):
-    load = attention_samples(layout, ids, attention)
-    (matrix,) = threshold_matrices(load, ids, (0.35,), layout.n_classes + 1, workers=1)
-    assert np.nanmin(class_scores(matrix).iou) == 1

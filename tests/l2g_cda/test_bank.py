@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from l2g_cda.cda.bank import ForegroundBank, read_bank
-from l2g_cda.cda.objects import write_foreground
-from tests.l2g_cda.cda.bank_samples import foreground
+from l2g_cda.bank import ForegroundBank, read_bank
+from l2g_cda.objects import write_foreground
+from tests.l2g_cda.bank_samples import foreground
 
 
 def write_bank(folder, objects, index="seg_fg_dirs.json"):

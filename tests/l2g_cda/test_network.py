@@ -4,25 +4,25 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
+from common.engine.checkpoint import canonical
 from common.errors import CheckpointError
-from l2g_cda.models.bodies import BodyConfig
-from l2g_cda.models.network import ClassProbabilities, build_network, exchange
-from l2g_cda.models.pair import build_pair
-from l2g_cda.models.published import load_published, write_published
+from common.files import write_torch
+from l2g_cda.backbones import L2GBackbone
+from l2g_cda.network import ClassProbabilities, build_l2g, build_pair, exchange, load_published, published_content
 
-NARROW = BodyConfig(width=0.125)
+NARROW = L2GBackbone(width=0.125)
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return build_network(NARROW, 3).eval()
+    return build_l2g(NARROW, 3).eval()
 
 
 def test_what_is_the_same_everywhere_is_not_changed_by_the_exchange(network):
     images = torch.randn(2, 3, 40, 24)
     with torch.inference_mode():
-        affinity = network.affinity(images, network.body.taps(images))
+        affinity = network.affinity(images, network.backbone.taps(images))
         assert affinity.shape == (2, 15, 15) and (affinity >= 0).all()
         torch.testing.assert_close(affinity, affinity.transpose(1, 2))
         constant = torch.tensor([1.0, -2.0])[None, :, None, None].expand(2, 2, 5, 3)
@@ -32,9 +32,9 @@ def test_what_is_the_same_everywhere_is_not_changed_by_the_exchange(network):
 def test_classifying_before_the_exchange_equals_exchanging_features_first(network):
     images = torch.randn(1, 3, 24, 24)
     with torch.inference_mode():
-        taps = network.body.taps(images)
+        taps = network.backbone.taps(images)
         exchanged = exchange(taps.conv6, network.affinity(images, taps))
-        features_first = network.plain_maps(images) + conv2d(exchanged, network.fc8.weight)
+        features_first = network.fc8(network.backbone(images)) + conv2d(exchanged, network.fc8.weight)
         torch.testing.assert_close(network(images).maps, features_first, rtol=1e-4, atol=1e-5)
 
 
@@ -51,12 +51,12 @@ def test_probabilities_do_not_see_what_is_added_to_all_scores_of_a_pixel(network
 
 
 def test_no_gradient_of_the_exchange_reaches_the_tapped_features():
-    network = build_network(NARROW, 3).eval()
+    network = build_l2g(NARROW, 3).eval()
     images = torch.randn(1, 3, 24, 24)
-    taps = network.body.taps(images)
+    taps = network.backbone.taps(images)
     network.affinity(images, taps).square().sum().backward()
     assert network.f8_3.weight.grad is not None
-    assert all(parameter.grad is None for parameter in network.body.parameters())
+    assert all(parameter.grad is None for parameter in network.backbone.parameters())
 
 
 def test_logits_are_means_of_the_class_maps_without_the_background(network):
@@ -69,7 +69,11 @@ def test_logits_are_means_of_the_class_maps_without_the_background(network):
 
 def test_both_networks_have_weights_of_their_own():
     pair = build_pair(NARROW, 3)
-    assert not torch.equal(pair.whole.fc8.weight, pair.local.fc8.weight)
+    assert not torch.equal(pair.global_network.fc8.weight, pair.local_network.fc8.weight)
+
+
+def write_published(path, pair, epoch, steps):
+    write_torch(path, canonical(published_content(pair, epoch, steps)))
 
 
 def test_a_published_checkpoint_gives_the_global_network_back(tmp_path):
@@ -80,12 +84,12 @@ def test_a_published_checkpoint_gives_the_global_network_back(tmp_path):
     assert {"module.conv1a.weight", "module.fc8.weight", "module.b6.se_layer.fc.0.weight"} <= content[
         "state_dict"
     ].keys()
-    other = build_network(NARROW, 3)
+    other = build_l2g(NARROW, 3)
     load_published(other, tmp_path / "voc_epoch_9.pth")
-    assert all(torch.equal(other.state_dict()[name], value) for name, value in pair.whole.state_dict().items())
+    assert all(torch.equal(other.state_dict()[name], value) for name, value in pair.global_network.state_dict().items())
 
 
 def test_a_checkpoint_of_another_class_count_is_refused(tmp_path):
     write_published(tmp_path / "five.pth", build_pair(NARROW, 5), epoch=0, steps=0)
     with pytest.raises(CheckpointError, match=r"fc8\.weight"):
-        load_published(build_network(NARROW, 3), tmp_path / "five.pth")
+        load_published(build_l2g(NARROW, 3), tmp_path / "five.pth")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from l2g_cda.cda.selection import Selection, cut_object, select_object
+from l2g_cda.objects import Selection, cut_object, select_object
 
 
 def labels(*boxes, height=10, width=10):

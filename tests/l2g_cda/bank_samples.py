@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from l2g_cda.cda.objects import Foreground
+from l2g_cda.objects import Foreground
 
 
 def foreground(number=0, height=8, width=6, colour=200, saliency=255):
@@ -22,3 +22,10 @@ def sample(tags, height=40, width=40, saliency=0):
         "saliency": np.full((height, width), saliency, np.uint8),
         "tags": np.asarray(tags, np.float32),
     }
+
+
+def covered(placement, shape):
+    """bool H x W for an image of this shape: the pixels that a placed object replaces."""
+    pixels = np.zeros(shape, bool)
+    pixels[placement.box] = placement.mask
+    return pixels

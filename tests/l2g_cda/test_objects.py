@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from l2g_cda.cda.objects import read_foreground, write_foreground
-from tests.l2g_cda.cda.bank_samples import foreground
+from l2g_cda.objects import read_foreground, write_foreground
+from tests.l2g_cda.bank_samples import foreground
 
 
 def assert_equal(left, right):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from l2g_cda.labels.random_walk_files import read_random_walk
 
 from common.cam.files import Cams, write_cams
 from common.errors import DataError
-from l2g_cda.labels.random_walk_files import read_random_walk
 
 KEYS, MAPS = np.array([3, 7]), np.random.default_rng(0).random((2, 4, 5)).astype(np.float16).astype(np.float32)
 
