@@ -27,6 +27,7 @@ from common.errors import ConfigError
 from common.files import write_text
 
 Config = TypeVar("Config")
+KEYS_LISTED = 40
 
 # Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
 SHORTCUTS: Mapping[str, str] = {
@@ -82,14 +83,14 @@ def parse_config(
     settings: dict[str, Any] = {}
     for file in files:
         of_file = read_settings(Path(file), aliases or {})
-        require_known(of_file, config_class, program, file)
+        require_known(of_file, config_class, program, file, aliases or {})
         settings |= of_file
     # The parser takes a YAML text in the place of a file.
     from_files = [f"--config={yaml.safe_dump(nest(settings))}"] if settings else []
     try:
         namespace = parser.parse_args([*from_files, *flags])
     except argparse.ArgumentError as error:
-        raise ConfigError(f"{program}: {explain(str(error), config_class)}") from error
+        raise ConfigError(f"{program}: {explain(str(error), config_class, aliases or {})}") from error
     namespace.pop("config", None)
     for name, default in default_settings(config_class).items():
         if default is not None and namespace[name] is None:
@@ -157,7 +158,9 @@ def split_off_files(arguments: list[str]) -> tuple[list[str], list[str]]:
     return files, others
 
 
-def require_known(values: Mapping[str, Any], config_class: type[Any], program: str, file: str) -> None:
+def require_known(
+    values: Mapping[str, Any], config_class: type[Any], program: str, file: str, aliases: Aliases
+) -> None:
     """Raise :class:`ConfigError` for a key of a file that is no setting, or a section that is a single value or empty."""
     known = default_settings(config_class)
     sections = {name.rpartition(".")[0] for name in known} - {""}
@@ -169,11 +172,11 @@ def require_known(values: Mapping[str, Any], config_class: type[Any], program: s
             )
         if name not in known:
             raise ConfigError(
-                f"{program}: {file} has the key {name!r}, which is no setting{nearest(name, list(known))}"
+                f"{program}: {file} has the key {name!r}, which is no setting{nearest(name, [*known, *aliases])}"
             )
 
 
-def explain(message: str, config_class: type[Any]) -> str:
+def explain(message: str, config_class: type[Any], aliases: Aliases) -> str:
     """One line from the parser's message, with the nearest known key where a key is unknown."""
     line = " ".join(message.split())
     unknown = re.search(
@@ -182,17 +185,23 @@ def explain(message: str, config_class: type[Any]) -> str:
     )
     if unknown is None:
         return line
-    return line + nearest(next(filter(None, unknown.groups())), list(default_settings(config_class)))
+    return line + nearest(next(filter(None, unknown.groups())), [*default_settings(config_class), *aliases])
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """``". Did you mean 'engine.seed'?"`` for a name that is not known, or the known names where none is like it."""
+    """``". Did you mean 'engine.seed'?"`` for a name that is not known; where none is like it, the known names, of many only
+    their sections.
+    """
     near = difflib.get_close_matches(name, known, n=1)
     if not near:
         last = [one.split(".")[-1] for one in known]
         found = difflib.get_close_matches(name.split(".")[-1], last, n=1)
         near = [one for one in known if found and one.split(".")[-1] == found[0]]
-    return f". Did you mean {near[0]!r}?" if near else f". Known keys: {', '.join(known)}."
+    if near:
+        return f". Did you mean {near[0]!r}?"
+    if len(known) > KEYS_LISTED:
+        return f". Known keys begin with {', '.join(dict.fromkeys(one.split('.')[0] for one in known))}."
+    return f". Known keys: {', '.join(known)}."
 
 
 def default_settings(config_class: type[Any]) -> dict[str, Any]:

@@ -15,26 +15,29 @@ from typing import Any
 import torch
 
 from common.bench.steps import in_own_process, peak_gigabytes, seconds_now, time_training_steps
+from common.engine.precision import autocast
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
+from common.engine.settings import EngineConfig
 from common.errors import ConfigError, run_command
+from common.method.settings import with_values
 from common.models.fold import fold_batchnorm
-from common.models.frozen import fold_frozen_batchnorm
 from deeplabv2.networks.build import build_network
-from deeplabv2.sections_data import Dataset
-from deeplabv2.sections_training import BatchSize, Model, Run, Solver
+from deeplabv2.networks.registry import NetworkConfig
 from deeplabv2.settings import DeepLabConfig
-from deeplabv2.train import SegmentationStep, optimizer
+from deeplabv2.train import build_step, fold, optimizer
 
 PLAIN = "plain fp32"
+FOLDED = "network.fold_batchnorm"
+# Settings that differ from those of the plain step.
 SWITCHES: Mapping[str, Mapping[str, Any]] = {
     PLAIN: {},
-    "channels-last": {"CHANNELS_LAST": True},
-    "frozen BatchNorm folded": {"FOLD_BATCHNORM": True},
-    "bf16": {"PRECISION": "bf16"},
-    "compile": {"COMPILE": True},
-    "channels-last, folded, bf16": {"CHANNELS_LAST": True, "FOLD_BATCHNORM": True, "PRECISION": "bf16"},
-    "all": {"CHANNELS_LAST": True, "FOLD_BATCHNORM": True, "PRECISION": "bf16", "COMPILE": True},
+    "channels-last": {"engine.channels_last": True},
+    "frozen BatchNorm folded": {FOLDED: True},
+    "bf16": {"engine.precision": "bf16"},
+    "compile": {"engine.compile": True},
+    "channels-last, folded, bf16": {"engine.channels_last": True, FOLDED: True, "engine.precision": "bf16"},
+    "all": {"engine.channels_last": True, FOLDED: True, "engine.precision": "bf16", "engine.compile": True},
 }
 # The published network needs 11.2 GB at crop 321 and batch 5 (deeplabv2 spec, section 1).
 PUBLISHED_GB = 11.2
@@ -45,7 +48,7 @@ class Work:
     """What is timed.
 
     Attributes:
-        network: MODEL.NAME.
+        network: its name.
         device: cpu, cuda or cuda:N.
         crop: side of the training crop, pixels.
         batch: images of a step.
@@ -71,13 +74,11 @@ class Measured:
 
 
 def training_config(work: Work, switches: Mapping[str, Any]) -> DeepLabConfig:
-    """The published training of 21 labels with ``switches`` set in RUN."""
-    return DeepLabConfig(
-        DATASET=Dataset(N_CLASSES=21),
-        MODEL=Model(NAME=work.network),
-        SOLVER=Solver(BATCH_SIZE=BatchSize(TRAIN=work.batch), ITER_SIZE=1),
-        RUN=Run(DEVICE=work.device, **switches),
+    """The published training of 21 labels with ``switches``."""
+    config = DeepLabConfig(
+        network=NetworkConfig(work.network), engine=EngineConfig(batch_size=work.batch, device=work.device)
     )
+    return with_values(config, switches)
 
 
 def made_up_batch(work: Work) -> dict[str, Any]:
@@ -99,13 +100,12 @@ def time_training(work: Work, switches: Mapping[str, Any]) -> Measured:
     """Time forward, backward and optimiser of the training loop."""
     session = begin(work)
     config = training_config(work, switches)
-    network = build_network(config, announce=lambda line: None).to(session.device).train()
-    if config.RUN.FOLD_BATCHNORM:
-        fold_frozen_batchnorm(network)
-    if config.RUN.CHANNELS_LAST:
+    network = build_network(config.network).to(session.device).train()
+    if config.engine.channels_last:
         network.to(memory_format=torch.channels_last)
     update = optimizer(config, network)
-    step, batch = SegmentationStep(config), made_up_batch(work)
+    fold(config, network)
+    step, batch = build_step(config, network), made_up_batch(work)
     times = time_training_steps(network, step, batch, update, config.engine, session, work.steps)
     return Measured(times.seconds, peak_gigabytes(session), times.first_loss)
 
@@ -113,15 +113,14 @@ def time_training(work: Work, switches: Mapping[str, Any]) -> Measured:
 def time_test(work: Work, switches: Mapping[str, Any]) -> Measured:
     """Time the network's eval forward on whole images of ``crop`` pixels, one at a time as VOC sizes demand."""
     session = begin(work)
-    config = training_config(work, {})
-    network = fold_batchnorm(build_network(config, announce=lambda line: None)).to(session.device)
+    config = training_config(work, switches)
+    network = fold_batchnorm(build_network(config.network)).to(session.device)
     image = made_up_batch(replace(work, batch=1))["image"].to(session.device)
-    if switches.get("CHANNELS_LAST"):
+    if config.engine.channels_last:
         network.to(memory_format=torch.channels_last)
         image = image.contiguous(memory_format=torch.channels_last)
     seconds = []
-    bf16 = torch.autocast(session.device.type, torch.bfloat16, enabled=switches.get("PRECISION") == "bf16")
-    with torch.inference_mode(), bf16:
+    with torch.inference_mode(), autocast(config.engine.precision, session.device):
         for _ in range(work.steps + 1):
             started = seconds_now(session)
             network(image)
@@ -143,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parse(argv: Sequence[str] | None) -> tuple[Work, list[str], bool]:
     gpu = torch.cuda.is_available()
     parser = argparse.ArgumentParser(prog="main.py bench", description=__doc__)
-    parser.add_argument("--network", default="DeepLabV2_ResNet101_MSC", help="MODEL.NAME")
+    parser.add_argument("--network", default="DeepLabV2_ResNet101_MSC", help="network.name")
     parser.add_argument("--device", default="cuda" if gpu else "cpu")
     parser.add_argument("--crop", type=int, default=321 if gpu else 161, help="side in pixels")
     parser.add_argument("--batch", type=int, default=5 if gpu else 1, help="images of a step")

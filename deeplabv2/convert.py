@@ -20,7 +20,7 @@ from common.files import write_torch
 from common.models.caffemodel import CaffeLayer, read_caffemodel
 from common.models.weights import load_weights
 from deeplabv2.networks.build import bare_network
-from deeplabv2.sections_training import Model
+from deeplabv2.networks.registry import NetworkConfig
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def convert_file(conversion: Conversion, source: Path, target: Path) -> None:
     """Write the checkpoint of a caffemodel; what is written has been loaded into the network."""
     if not source.is_file():
         raise CheckpointError(f"there is no caffemodel {source}; check the path, or give it with --input")
-    network = bare_network(Model(NAME=conversion.network), conversion.n_labels)
+    network = bare_network(NetworkConfig(conversion.network, conversion.n_labels))
     layers = read_caffemodel(source)
     state = convert_layers(layers, network, conversion.prefix)
     report = load_weights(network, state, source=str(source))

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
+import torch
 
+from common.commands import Command, Flag, Program, run_commands
 from common.data.images import read_image
 from common.engine.session import start_session
-from common.errors import ConfigError, run_command
+from common.errors import ConfigError, DataError, run_command
 from common.files import atomic_write
 from common.visual.overlay import label_overlay
 from common.visual.panels import png_bytes, side_by_side
-from deeplabv2 import flags
-from deeplabv2.command_line import Command, Program, run_command_line
-from deeplabv2.inference.one_image import Segmented, SegmentImage
-from deeplabv2.label_names import label_names
-from deeplabv2.live import LiveConfig, run_live
+from deeplabv2.aliases import ALIASES
+from deeplabv2.crf import image_crf
+from deeplabv2.dataset import label_names
+from deeplabv2.inference.predictor import Predictor, largest_label
+from deeplabv2.networks.build import load_network
+from deeplabv2.samples import demo_image
 from deeplabv2.settings import DeepLabConfig
-from deeplabv2.window import require_display
+from deeplabv2.test import existing_checkpoint, form_of
+from deeplabv2.train import convention_of
 
 COLUMNS = 4
 # What does not belong to a label is shown this dark in its panel.
 DIMMED = 0.25
+WINDOW = "DeepLab"
+OPACITY = 0.5
 
 
 @dataclass
@@ -33,15 +43,70 @@ class SingleConfig(DeepLabConfig):
 
     Args:
         image_path: the image.
-        out: the picture; empty for <image>_segmented.png in the current folder.
+        picture: the picture to write (--out); empty for <image>_segmented.png in the current folder.
         show: also open a window.
         with_crf: refine with the dense CRF.
     """
 
     image_path: str = ""
-    out: str = ""
+    picture: str = ""
     show: bool = False
     with_crf: bool = False
+
+
+@dataclass
+class LiveConfig(DeepLabConfig):
+    """Segment what a camera sees.
+
+    Args:
+        camera_id: number of the camera.
+        with_crf: refine with the dense CRF (seconds per frame).
+    """
+
+    camera_id: int = 0
+    with_crf: bool = False
+
+
+class Segmented(NamedTuple):
+    """An image, uint8 RGB H x W x 3 at the size at which it was segmented, and its label map, uint8 H x W."""
+
+    image: np.ndarray
+    label_map: np.ndarray
+
+
+class SegmentImage:
+    """``image -> Segmented``: longer side brought to image.test_size, softmax, CRF if wanted, largest label (deeplabv2 spec,
+    section 6).
+
+    Raises:
+        ConfigError: there is no checkpoint.
+        CheckpointError: it cannot be used.
+    """
+
+    def __init__(self, config: DeepLabConfig, with_crf: bool, device: torch.device) -> None:
+        if not config.checkpoint:
+            raise ConfigError("the demo needs a checkpoint: -m FILE")
+        network = load_network(config.network, existing_checkpoint(Path(config.checkpoint)))
+        self.predictor = Predictor(form_of(config, long_side=0), network, device)
+        self.convention, self.long_side = convention_of(config), config.image.test_size
+        self.crf = image_crf(config) if with_crf else None
+
+    def __call__(self, image: np.ndarray, name: str) -> Segmented:
+        """Segment an image, uint8 RGB H x W x 3; ``name`` is for messages."""
+        shown, form = demo_image(image, self.long_side or max(image.shape[:2])), self.predictor.form
+        size = (shown.shape[0], shown.shape[1])
+        sample = {
+            "id": name,
+            "path": Path(name),
+            "inputs": form.inputs(shown, self.convention),
+            "size": size,
+            "tags": None,
+        }
+        (prediction,) = self.predictor([sample])
+        probabilities = form.probabilities(prediction.logits, size)
+        if self.crf:
+            probabilities = self.crf(shown, probabilities)
+        return Segmented(shown, largest_label(probabilities))
 
 
 def run_single(config: SingleConfig) -> int:
@@ -56,17 +121,40 @@ def run_single(config: SingleConfig) -> int:
         raise ConfigError("the demo needs an image: -i FILE")
     if config.show:
         require_display()
-    names = label_names(config)
+    names = label_names(config.data, config.network.n_labels)
     image = read_image(Path(config.image_path))
-    with start_session(config.RUN.DEVICE) as session:
+    with start_session(config.engine.device) as session:
         segmented = SegmentImage(config, config.with_crf, session.device)(image, config.image_path)
     picture = panels(segmented, names)
-    out = Path(config.out or f"{Path(config.image_path).stem}_segmented.png")
+    out = Path(config.picture or f"{Path(config.image_path).stem}_segmented.png")
     atomic_write(out, lambda file: file.write(png_bytes(picture)))
     shares = ", ".join(f"{names[label]} {share:.1%}" for label, share in label_shares(segmented.label_map))
     print(f"{config.image_path}: {shares}\nPicture: {out}")
     if config.show:
         show_picture(picture, config.image_path)
+    return 0
+
+
+def run_live(config: LiveConfig) -> int:
+    """Segment frames until q is pressed.
+
+    Raises:
+        ConfigError: there is no camera or no screen.
+        CheckpointError: the checkpoint cannot be used.
+        DataError: the camera stops.
+    """
+    require_display()
+    names = label_names(config.data, config.network.n_labels)
+    frames = camera_frames(config.camera_id)
+    first = next(frames)
+    with start_session(config.engine.device) as session:
+        segment = SegmentImage(config, config.with_crf, session.device)
+        window = LiveWindow(names)
+        going = window.show(*segment(first, "camera"))
+        while going:
+            going = window.show(*segment(next(frames), "camera"))
+    frames.close()
+    cv2.destroyAllWindows()
     return 0
 
 
@@ -98,21 +186,89 @@ def show_picture(picture: np.ndarray, title: str) -> None:
     pyplot.show()
 
 
+def require_display() -> None:
+    """Raise :class:`ConfigError` where there is no screen: OpenCV would end the whole process."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise ConfigError("there is no screen to open a window on (DISPLAY is not set); run this at a desktop")
+
+
+class LiveWindow:
+    """The window: shows frames under their labels, says the label under a click."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self.label_map = np.zeros((1, 1), np.uint8)
+        try:
+            cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE)
+            cv2.setMouseCallback(WINDOW, self.say_label)
+        except cv2.error as error:
+            raise ConfigError(f"this OpenCV cannot open windows ({error.err}); install opencv-python") from error
+
+    def show(self, image: np.ndarray, label_map: np.ndarray) -> bool:
+        """Draw a frame, uint8 RGB H x W x 3, half covered by the jet colours of its labels; False once q was pressed."""
+        self.label_map = label_map
+        colours = cv2.applyColorMap((label_map * (255 / len(self.names))).astype(np.uint8), cv2.COLORMAP_JET)
+        cv2.imshow(WINDOW, cv2.addWeighted(image[..., ::-1].copy(), 1 - OPACITY, colours, OPACITY, 0))
+        return cv2.waitKey(10) != ord("q")
+
+    def say_label(self, event: int, x: int, y: int, flags: int, data: object) -> None:
+        height, width = self.label_map.shape
+        if event == cv2.EVENT_LBUTTONDOWN and y < height and x < width:
+            print(self.names[self.label_map[y, x]])
+
+
+def camera_frames(number: int) -> Generator[np.ndarray, None, None]:
+    """Frames of a camera, uint8 RGB H x W x 3, without end.
+
+    Raises:
+        ConfigError: the camera is not there.
+        DataError: it gives no more frames.
+    """
+    camera = cv2.VideoCapture(number)
+    try:
+        if not camera.isOpened():
+            raise ConfigError(f"camera {number} cannot be opened; connect it, or choose another one with --camera-id")
+        camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"YUYV"))
+        while True:
+            there, frame = camera.read()
+            if not there:
+                raise DataError(f"camera {number} gives no picture; connect it again")
+            yield np.ascontiguousarray(frame[..., ::-1])
+    finally:
+        camera.release()
+
+
+MODEL = Flag(("-m", "--model-path"), "--checkpoint", "FILE", "checkpoint")
+WITH_CRF = Flag(("--crf",), "--with_crf", "", "refine with the dense CRF")
+SINGLE = (
+    MODEL,
+    Flag(("-i", "--image-path"), "--image_path", "FILE", "the image"),
+    Flag(("--out",), "--picture", "FILE", "the picture to write (default: <image>_segmented.png where you are)"),
+    Flag(("--show",), "--show", "", "also open a window"),
+    WITH_CRF,
+)
+LIVE = (MODEL, Flag(("--camera-id",), "--camera_id", "N", "which camera (default 0)"), WITH_CRF)
+
 COMMANDS: dict[str, Command | Program] = {
     "single": Command(
         "Segment one image; writes a picture with one panel for every label found.",
         SingleConfig,
         run_single,
-        flags.SINGLE,
+        SINGLE,
+        ALIASES,
     ),
     "live": Command(
-        "Segment what a camera sees, in a window: q ends it, a click says the label.", LiveConfig, run_live, flags.LIVE
+        "Segment what a camera sees, in a window: q ends it, a click says the label.",
+        LiveConfig,
+        run_live,
+        LIVE,
+        ALIASES,
     ),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return run_command_line("deeplabv2/demo.py", COMMANDS, argv, flags.SHARED)
+    return run_commands("deeplabv2/demo.py", COMMANDS, argv)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ term without a single pixel counts 0 and has a zero gradient, where the publishe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -19,7 +19,8 @@ from common.data.palette import IGNORE_LABEL
 from common.engine.losses import Mean
 from common.errors import ConfigError
 from deeplabv2.networks.msc import enlarge
-from deeplabv2.sections_training import Solver
+
+LossName = Literal["ce", "balanced_ce", "focal", "self_training"]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int = IGNORE_LABEL) -> Mean:
@@ -74,39 +75,46 @@ def self_training_labels(logits: Tensor, present: Tensor, multiply: bool = False
     return scores.argmax(1)
 
 
-def loss_terms(
-    logits: Tensor, labels: Tensor, solver: Solver, ignore_label: int = IGNORE_LABEL, tags: Tensor | None = None
-) -> dict[str, Mean]:
-    """The terms of SOLVER.LOSS for one map, by a suffix of the map's name; their means are added up.
+# (logits N x C x h x w, labels int64 N x h x w, tags 0/1 N x (C - 1) or None) -> terms by a suffix of the map's name.
+MapLoss = Callable[[Tensor, Tensor, Tensor | None], dict[str, Mean]]
+
+
+def map_loss(
+    name: LossName, focal_gamma: float = 0.0, multiply: bool = False, ignore_label: int = IGNORE_LABEL
+) -> MapLoss:
+    """The loss of one map; the means of its terms are added up.
 
     Args:
-        logits: N x C x h x w.
-        labels: int64, N x h x w.
-        tags: 0/1, N x classes without background, for the self-training loss.
-
-    Raises:
-        ConfigError: the loss needs tags and there are none.
+        name: ce, balanced_ce, focal or self_training, which needs tags.
+        focal_gamma: see :func:`focal_loss`.
+        multiply: see :func:`self_training_labels`.
     """
-    if solver.LOSS == "ce":
-        return {"": cross_entropy(logits, labels, ignore_label)}
-    if solver.LOSS == "focal":
-        return {"": focal_loss(logits, labels, solver.FOCAL_GAMMA, ignore_label)}
-    if solver.LOSS == "balanced_ce":
+
+    def self_training(logits: Tensor, labels: Tensor, tags: Tensor | None) -> dict[str, Mean]:
+        if tags is None:
+            raise ConfigError("loss.name self_training needs the tags of the images, and the batch has none")
+        present = torch.cat([torch.ones_like(tags[:, :1]), tags], dim=1)
+        own = self_training_labels(logits, present, multiply)
+        return {"": cross_entropy(logits, labels, ignore_label), "_own": cross_entropy(logits, own, ignore_label)}
+
+    def balanced(logits: Tensor, labels: Tensor, tags: Tensor | None) -> dict[str, Mean]:
         background, foreground = balanced_cross_entropy(logits, labels, ignore_label)
         return {"_background": background, "_foreground": foreground}
-    if tags is None:
-        raise ConfigError(f"SOLVER.LOSS {solver.LOSS} needs the tags of the images, and the batch has none")
-    present = torch.cat([torch.ones_like(tags[:, :1]), tags], dim=1)
-    own = self_training_labels(logits, present, multiply=solver.SELF_TRAINING == "multiply")
-    return {"": cross_entropy(logits, labels, ignore_label), "_own": cross_entropy(logits, own, ignore_label)}
+
+    losses: dict[LossName, MapLoss] = {
+        "ce": lambda logits, labels, tags: {"": cross_entropy(logits, labels, ignore_label)},
+        "focal": lambda logits, labels, tags: {"": focal_loss(logits, labels, focal_gamma, ignore_label)},
+        "balanced_ce": balanced,
+        "self_training": self_training,
+    }
+    return losses[name]
 
 
 def pyramid_losses(
     maps: Sequence[Tensor],
     labels: Tensor,
-    solver: Solver,
-    ignore_label: int = IGNORE_LABEL,
-    loss_size: Literal["map", "image"] = "map",
+    loss: MapLoss,
+    at_image_size: bool = False,
     tags: Tensor | None = None,
 ) -> dict[str, Mean]:
     """The terms of every map, which the loop adds up.
@@ -114,15 +122,14 @@ def pyramid_losses(
     Args:
         maps: logits N x C x h_k x w_k.
         labels: int64, N x H x W.
-        loss_size: ``map`` reduces the labels to each map's size, ``image`` enlarges the logits to the labels' size.
-        tags: see :func:`loss_terms`.
+        at_image_size: enlarge the logits to the labels' size instead of reducing the labels to each map's size.
+        tags: 0/1, N x (C - 1), for the self-training loss.
     """
-    losses = {}
+    losses: dict[str, Mean] = {}
     for number, logits in enumerate(maps):
-        if loss_size == "image":
+        if at_image_size:
             logits = enlarge(logits, labels.shape[1:])
-        reduced = resize_labels(labels, logits.shape[2:])
-        terms = loss_terms(logits, reduced, solver, ignore_label, tags)
+        terms = loss(logits, resize_labels(labels, logits.shape[2:]), tags)
         losses |= {f"map{number}{suffix}": term for suffix, term in terms.items()}
     return losses
 

@@ -1,21 +1,169 @@
-"""All settings of the segmentation trainer, and what follows from them: dataset, engine, output paths."""
+"""All settings of the segmentation trainer, and the places of its outputs. Published spellings: :mod:`deeplabv2.aliases`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from common.data.layout import DataConfig
-from common.data.presets import DatasetName
-from common.engine.run_folder import RunFolder
+from common.crf.inference import Engine
+from common.crf.presets import CrfSettings
+from common.engine.optimizer import OptimizerConfig
+from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig
 from common.errors import ConfigError
-from deeplabv2.sections_data import Dataloader, Dataset, Experiment, ImageSettings
-from deeplabv2.sections_training import Crf, Model, Run, Solver
+from common.method.settings import ReportConfig
+from deeplabv2.dataset import DatasetConfig
+from deeplabv2.inference.refine import CrfImage
+from deeplabv2.inference.squares import Edge
+from deeplabv2.losses import LossName
+from deeplabv2.networks.dsrg import CAFFE_MEAN, OUTPUT_STRIDE
+from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.seed_losses import SCALE
 
-# Published names of datasets that the toolbox calls otherwise.
-DATASET_NAMES: dict[str, DatasetName] = {"voc": "voc12", "voc_test": "voc12", "coco": "coco14"}
-UNSUPPORTED_DATASETS = ("cocostuff10k", "cocostuff164k")
+# Losses that take the label maps as seeds, one label per position of the logits.
+SEED_LOSSES = ("dsrg", "retrain")
+
+
+@dataclass
+class MeanColour:
+    """Mean colour in grey levels, subtracted by networks with a Caffe input (all published ones)."""
+
+    blue: float = CAFFE_MEAN[0]
+    green: float = CAFFE_MEAN[1]
+    red: float = CAFFE_MEAN[2]
+
+    @property
+    def bgr(self) -> tuple[float, float, float]:
+        return self.blue, self.green, self.red
+
+
+@dataclass
+class ImageConfig:
+    """What the network sees of an image; sizes in pixels.
+
+    Args:
+        mean: mean colour.
+        scales: factors of the training images.
+        base_size: longer side to which training images are scaled first; 0 keeps their size.
+        crop_size: side of the training crop.
+        warp_size: side of a square to which training images are brought, aspect ratio not kept, in place of scales (DSRG);
+            0 for none.
+        distort_colours: brightness, contrast, saturation and hue at random, with warp_size.
+        test_size: longer side of the images of demo and predict. Test runs at full size, or as section test says.
+    """
+
+    mean: MeanColour = field(default_factory=MeanColour)
+    scales: list[float] = field(default_factory=lambda: [0.5, 0.75, 1.0, 1.25, 1.5])
+    base_size: int = 0
+    crop_size: int = 321
+    warp_size: int = 0
+    distort_colours: bool = False
+    test_size: int = 513
+
+
+@dataclass
+class LossConfig:
+    """What the network learns from.
+
+    Args:
+        name: ce (as published), balanced_ce (mean of background and foreground: CLIMS and AdvCAM from ImageNet weights),
+            focal (the L2G+CDA thesis), self_training (DRS; needs tags), dsrg (seed loss and constrain loss: SGAN, DSRG, SEC) or
+            retrain (cross-entropy on label maps and on the network's own labels: SGAN's second training).
+        size: map compares labels reduced to the logits' size (as published), image compares enlarged logits.
+        focal_gamma: exponent of the focal loss; 0, the thesis's value, is cross-entropy divided by all pixels.
+        self_training: how absent classes are kept out of the labels that the network gives itself: mask rules them out,
+            multiply (as published) sets their logits to 0, which wins where all present classes are negative.
+        seed: of dsrg: balanced (background and foreground seeds weigh the same: DSRG) or plain (SEC).
+        constrain: of dsrg: pull the network's output towards what the dense CRF makes of it.
+        crf_scale: the constrain loss's CRF has position widths divided by it, as its image is the reduced one.
+        crf_engine: auto, pydensecrf or torch.
+        grow: let the seeds spread to connected positions that the network is sure of (DSRG; needs tags).
+        grow_background, grow_foreground: probability above which it is sure.
+    """
+
+    name: Literal[LossName, "dsrg", "retrain"] = "ce"
+    size: Literal["map", "image"] = "map"
+    focal_gamma: float = 0.0
+    self_training: Literal["mask", "multiply"] = "mask"
+    seed: Literal["balanced", "plain"] = "balanced"
+    constrain: bool = True
+    crf_scale: float = SCALE
+    crf_engine: Engine = "auto"
+    grow: bool = False
+    grow_background: float = 0.99
+    grow_foreground: float = 0.85
+
+    def __post_init__(self) -> None:
+        if self.grow and self.name != "dsrg":
+            raise ConfigError(f"loss.grow spreads seeds; the loss {self.name} has none: leave it out")
+        for name in ("grow_background", "grow_foreground"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"loss.{name} is {getattr(self, name)}; give a probability")
+
+    @property
+    def needs_tags(self) -> bool:
+        return self.name == "self_training" or self.grow
+
+
+@dataclass
+class TestConfig:
+    """How images are segmented.
+
+    Args:
+        batch_size: images of one pass.
+        long_side: longer side of test images; 0 (as published) keeps their size.
+        scales: factors of test images whose logits are averaged; 1.0 alone as published.
+        flip: average the logits of the image and its mirror image.
+        squares: sides of square inputs, aspect ratio not kept, whose logits are summed (SGAN: 288, 385, 481, or 321 alone); empty
+            for the image as the settings above say.
+        edge: of squares: published keeps the zeros that scipy's zoom leaves in the last row or column for some sizes.
+        tags: allow only background and the true tags of an image; results say so.
+        save_logits: test also writes the logits as .npy files, as published.
+        parts, part: work on one (1, 2, ...) of so many consecutive parts of the list only.
+    """
+
+    batch_size: int = 1
+    long_side: int = 0
+    scales: list[float] = field(default_factory=lambda: [1.0])
+    flip: bool = False
+    squares: list[int] = field(default_factory=list)
+    edge: Edge = "repaired"
+    tags: bool = False
+    save_logits: bool = False
+    parts: int = 1
+    part: int = 1
+
+
+@dataclass
+class CrfConfig:
+    """Dense CRF (deeplabv2 spec, section 12). Standard deviations are in pixels and grey levels.
+
+    Args:
+        iterations: mean-field steps.
+        gaussian_sxy: standard deviation of the kernel on positions.
+        gaussian_compat: its weight.
+        bilateral_sxy: standard deviation in position of the kernel on positions and colours.
+        bilateral_srgb: its standard deviation in colour.
+        bilateral_compat: its weight.
+        image: original (in BGR order, as published), rgb (SEC, SGAN), or mean_subtracted as the original crf command passes it
+            (minus image.mean, cut to 8 bits).
+        engine: torch (the toolbox's own, also auto) or pydensecrf.
+    """
+
+    iterations: int = 10
+    gaussian_sxy: float = 1
+    gaussian_compat: float = 3
+    bilateral_sxy: float = 67
+    bilateral_srgb: float = 3
+    bilateral_compat: float = 4
+    image: CrfImage = "original"
+    engine: Engine = "auto"
+
+    @property
+    def settings(self) -> CrfSettings:
+        position = self.gaussian_sxy, self.gaussian_compat
+        return CrfSettings(*position, self.bilateral_sxy, self.bilateral_srgb, self.bilateral_compat, self.iterations)
 
 
 @dataclass
@@ -23,77 +171,80 @@ class DeepLabConfig:
     """Train, test and CRF of DeepLab-v2.
 
     Args:
-        model_path: checkpoint to test (-m); default: the one the training of this config wrote.
+        out: folder of all outputs.
+        experiment: name of the experiment in output paths.
         force: redo what is there.
+        checkpoint: network to test (-m); empty for the one that the training of this configuration wrote.
+        label_dir: folder of training masks <id>.png, e.g. pseudo labels; empty for the dataset's own.
+        data: the dataset.
+        network: the network.
+        image: what it sees.
+        loss: what it learns from.
+        engine: how the training runs.
+        optimizer: optimiser, as published: SGD with 1x backbone, 10x head weights, 20x head biases.
+        schedule: learning-rate schedule, as published: poly, refreshed every 10 steps.
+        test: how images are segmented.
+        crf: the dense CRF.
+        report: what results say. The method's default is "fully supervised", or the name of label_dir.
     """
 
-    model_path: str = ""
+    out: str = "data"
+    experiment: str = "voc12"
     force: bool = False
-    EXP: Experiment = field(default_factory=Experiment)
-    DATASET: Dataset = field(default_factory=Dataset)
-    DATALOADER: Dataloader = field(default_factory=Dataloader)
-    IMAGE: ImageSettings = field(default_factory=ImageSettings)
-    MODEL: Model = field(default_factory=Model)
-    SOLVER: Solver = field(default_factory=Solver)
-    CRF: Crf = field(default_factory=Crf)
-    RUN: Run = field(default_factory=Run)
+    checkpoint: str = ""
+    label_dir: str = ""
+    data: DatasetConfig = field(default_factory=DatasetConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    image: ImageConfig = field(default_factory=ImageConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    engine: EngineConfig = field(
+        default_factory=lambda: EngineConfig(batch_size=5, accumulate=2, log_every=100, save_every=5000)
+    )
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=2.5e-4))
+    schedule: ScheduleConfig = field(default_factory=lambda: ScheduleConfig(every=10))
+    test: TestConfig = field(default_factory=TestConfig)
+    crf: CrfConfig = field(default_factory=CrfConfig)
+    report: ReportConfig = field(default_factory=lambda: ReportConfig(pictures=0))
 
-    @property
-    def data(self) -> DataConfig:
-        """The dataset as the common readers take it; ROOT may be the folder above VOC2012, as published.
-
-        Raises:
-            ConfigError: the dataset's own format cannot be read.
-        """
-        name = self.DATASET.NAME
-        if name in UNSUPPORTED_DATASETS:
+    def __post_init__(self) -> None:
+        image = self.image
+        if image.warp_size and image.crop_size > image.warp_size:
             raise ConfigError(
-                f"DATASET.NAME {name}: COCO-Stuff's own files are not read here; bring it into VOC layout and use "
-                "NAME folder with a classes.txt"
+                f"image.crop_size is {image.crop_size} and cannot be above image.warp_size {image.warp_size}"
             )
-        inner = Path(self.DATASET.ROOT) / "VOC2012"
-        root = str(inner) if inner.is_dir() else self.DATASET.ROOT
-        splits = self.DATASET.SPLIT
-        return DataConfig(
-            dataset=DATASET_NAMES.get(name, name), root=root, train_list=splits.TRAIN, val_list=splits.VAL
-        )
+        if self.takes_seeds and image.crop_size % OUTPUT_STRIDE != 1:
+            raise ConfigError(
+                f"image.crop_size is {image.crop_size}; the loss {self.loss.name} needs 8 k + 1 (as 321), so that the "
+                "logits lie on the pixels whose labels they learn"
+            )
 
     @property
-    def engine(self) -> EngineConfig:
-        return EngineConfig(
-            max_steps=self.SOLVER.ITER_MAX,
-            stop_at=self.RUN.STOP_AT,
-            batch_size=self.SOLVER.BATCH_SIZE.TRAIN,
-            accumulate=self.SOLVER.ITER_SIZE,
-            seed=self.RUN.SEED,
-            device=self.RUN.DEVICE,
-            precision=self.RUN.PRECISION,
-            channels_last=self.RUN.CHANNELS_LAST,
-            compile=self.RUN.COMPILE,
-            clip_grad_norm=self.RUN.CLIP_GRAD_NORM,
-            workers=self.DATALOADER.NUM_WORKERS,
-            log_every=self.SOLVER.ITER_TB,
-            save_every=self.SOLVER.ITER_SAVE,
-            keep_last=self.RUN.KEEP_LAST,
-        )
+    def takes_seeds(self) -> bool:
+        """Whether the label maps are seeds."""
+        return self.loss.name in SEED_LOSSES
 
     def output(self, kind: str, split: str) -> Path:
         """``OUT/<kind>/ID/NAME/<split>``, the published layout; of a list file the name without ``.txt``."""
         name = Path(split).name.removesuffix(".txt")
-        return Path(self.EXP.OUTPUT_DIR) / kind / self.EXP.ID / self.MODEL.NAME.lower() / name
+        return Path(self.out) / kind / self.experiment / self.network.name.lower() / name
 
     @property
-    def training_run(self) -> RunFolder:
-        return RunFolder(self.output("models", self.DATASET.SPLIT.TRAIN))
+    def training_folder(self) -> Path:
+        return self.output("models", self.data.train_list)
 
     @property
     def final_checkpoint(self) -> Path:
-        return self.training_run.path / "checkpoint_final.pth"
+        return self.training_folder / "checkpoint_final.pth"
 
     @property
     def scores(self) -> Path:
-        return self.output("scores", self.DATASET.SPLIT.VAL)
+        return self.output("scores", self.data.val_list)
+
+    def label_maps(self, crf: bool) -> Path:
+        """Folder of the label maps of test or crf."""
+        kind = "crf" if crf else "label"
+        return self.output("features", self.data.val_list) / (f"{kind}_tags" if self.test.tags else kind)
 
     @property
-    def features(self) -> Path:
-        return self.output("features", self.DATASET.SPLIT.VAL)
+    def logits(self) -> Path:
+        return self.output("features", self.data.val_list) / "logit"

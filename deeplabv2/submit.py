@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
+import io
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from common.data.images import image_size, open_image
 from common.data.layout import DatasetLayout
 from common.data.palette import voc_palette
 from common.errors import DataError
-from deeplabv2.archive import require_content, write_archive
+from common.files import atomic_write
 from deeplabv2.dataset import open_dataset
 from deeplabv2.settings import DeepLabConfig
 
@@ -28,13 +31,13 @@ class SubmitConfig(DeepLabConfig):
     """Pack predictions for the server of PASCAL VOC.
 
     Args:
-        out: the archive.
+        archive: the archive (--out).
         competition: 6 for networks that have seen more than VOC's own images, as ImageNet or COCO weights have; else 5.
         with_crf: pack the label maps of crf instead of those of test.
         masks: pack the label maps of this folder instead.
     """
 
-    out: str = "results.tgz"
+    archive: str = "results.tgz"
     competition: Literal[5, 6] = 6
     with_crf: bool = False
     masks: str = ""
@@ -45,18 +48,18 @@ class SubmitConfig(DeepLabConfig):
         return f"results/VOC2012/Segmentation/comp{self.competition}_test_cls"
 
 
-def submit(config: SubmitConfig) -> None:
-    """Pack the predictions of the TEST split: every image of the list and nothing else, the same bytes every time.
+def submit(config: SubmitConfig) -> int:
+    """Pack the predictions of the TEST list: every image of the list and nothing else, the same bytes every time.
 
     Raises:
         DataError: a label map is missing, or is one that the server would refuse; every fault by its file.
     """
-    config = on_test_split(config)
-    layout = open_dataset(config)
-    folder = Path(config.masks) if config.masks else config.features / ("crf" if config.with_crf else "label")
+    config = on_test_list(config)
+    layout = open_dataset(config.data, config.network.n_labels)
+    folder = Path(config.masks) if config.masks else config.label_maps(config.with_crf)
     files = {image_id: folder / f"{image_id}.png" for image_id in sorted(layout.ids("val"))}
     require_complete(files, config)
-    largest = min(LARGEST_VOC_LABEL, config.DATASET.N_CLASSES - 1)
+    largest = min(LARGEST_VOC_LABEL, config.network.n_labels - 1)
     faults = [fault for image_id, file in files.items() if (fault := fault_of(file, layout, image_id, largest))]
     if faults:
         more = f" (and {len(faults) - FAULTS_SHOWN} more)" if len(faults) > FAULTS_SHOWN else ""
@@ -64,17 +67,17 @@ def submit(config: SubmitConfig) -> None:
             f"{len(faults)} of {len(files)} label maps would be refused: {'; '.join(faults[:FAULTS_SHOWN])}{more}. "
             "Nothing was packed: run test (and crf) again, or correct --masks"
         )
-    archive = Path(config.out)
+    archive = Path(config.archive)
     members = {f"{config.member_folder}/{image_id}.png": file for image_id, file in files.items()}
     write_archive(archive, members)
     require_content(archive, members)
-    print(f"{archive}: {len(members)} label maps of {config.DATASET.SPLIT.VAL} from {folder} in {config.member_folder}")
+    print(f"{archive}: {len(members)} label maps of {config.data.val_list} from {folder} in {config.member_folder}")
+    return 0
 
 
-def on_test_split(config: SubmitConfig) -> SubmitConfig:
-    """The configuration that ``test --split <TEST>`` has."""
-    split = dataclasses.replace(config.DATASET.SPLIT, VAL=config.DATASET.SPLIT.TEST)
-    return dataclasses.replace(config, DATASET=dataclasses.replace(config.DATASET, SPLIT=split))
+def on_test_list(config: SubmitConfig) -> SubmitConfig:
+    """The configuration that ``test --split <data.test_list>`` has."""
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, val_list=config.data.test_list))
 
 
 def require_complete(files: Mapping[str, Path], config: SubmitConfig) -> None:
@@ -83,7 +86,7 @@ def require_complete(files: Mapping[str, Path], config: SubmitConfig) -> None:
         raise DataError(f"the id {nested[0]} has a folder; the server takes plain names, as those of VOC are")
     missing = [image_id for image_id, file in files.items() if not file.is_file()]
     if missing:
-        split = config.DATASET.SPLIT.VAL
+        split = config.data.val_list
         first = next(iter(files.values()))
         raise DataError(
             f"{len(missing)} of {len(files)} images of {split} have no label map in {first.parent}, e.g. {missing[0]}; "
@@ -113,3 +116,47 @@ def fault_of(file: Path, layout: DatasetLayout, image_id: str, largest: int) -> 
     if labels.max() > largest:
         return f"{file} holds the label {labels.max()}; the largest is {largest}"
     return ""
+
+
+def write_archive(path: Path, members: Mapping[str, Path]) -> None:
+    """Write a ``.tgz`` whose bytes depend on nothing but the files: neither times nor users nor the order of ``members``.
+
+    Args:
+        members: name in the archive -> file.
+    """
+
+    def write(file: IO[bytes]) -> None:
+        with (
+            gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed,
+            tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+        ):
+            for name in sorted(members):
+                content = members[name].read_bytes()
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+
+    atomic_write(path, write)
+
+
+def require_content(path: Path, members: Mapping[str, Path]) -> None:
+    """Read an archive back.
+
+    Raises:
+        DataError: it holds anything else than ``members``.
+    """
+    found = {}
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if member.name in found or content is None or member.name not in members:
+                    raise DataError(
+                        f"{path} holds {member.name}, which does not belong there; delete it and pack again"
+                    )
+                found[member.name] = content.read() == members[member.name].read_bytes()
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise DataError(f"cannot read {path} back: {error}; delete it and pack again") from error
+    wrong = [name for name in members if not found.get(name)]
+    if wrong:
+        raise DataError(f"{path} lacks {wrong[0]} or holds another one; delete it and pack again")

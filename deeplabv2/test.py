@@ -1,89 +1,146 @@
-"""``main.py test``: label maps of the VAL split, logits on request, and scores where there are masks."""
+"""``main.py test``: label maps of the VAL list, logits and pictures on request, and scores where there are masks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
+from common.engine.finishing import FinishingProcesses, number_of_processes
 from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.session import start_session
-from common.errors import CheckpointError
+from common.errors import CheckpointError, ConfigError
 from common.models.weights import file_fingerprint
 from deeplabv2.dataset import open_dataset
-from deeplabv2.inference.inference_settings import InferenceSettings, inference_settings
-from deeplabv2.inference.logits import write_logits
-from deeplabv2.inference.network_input import NetworkInput
-from deeplabv2.inference.outputs import OutputFolders
-from deeplabv2.inference.predictor import Prediction, open_predictor
-from deeplabv2.networks.build import input_convention
-from deeplabv2.scores import score_folder
+from deeplabv2.inference.outputs import OutputFolders, write_logits
+from deeplabv2.inference.predictor import Form, NetworkInput, Prediction, Predictor, largest_label
+from deeplabv2.inference.squares import Squares
+from deeplabv2.inference.whole import WholeImages
+from deeplabv2.networks.build import load_network
+from deeplabv2.results import draw_pictures, score_folder
 from deeplabv2.settings import DeepLabConfig
+from deeplabv2.train import convention_of
 
 
+@dataclass(frozen=True)
 class WriteTest:
-    """Writes the label map, and the logits beside it where a folder for them is given."""
+    """``(path, prediction)``: writes the label map, and the logits beside it where a folder for them is given; runs in any
+    process.
+    """
 
-    def __init__(self, labels: Path, logits: Path | None) -> None:
-        self.labels, self.logits = labels, logits
+    form: Form
+    labels: Path
+    logits: Path | None
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
         if self.logits:
-            write_logits(self.logits / path.relative_to(self.labels).with_suffix(".npy"), prediction.logits)
-        assert prediction.label_map is not None
-        write_label_map(path, prediction.label_map)
+            write_logits(self.logits / path.relative_to(self.labels).with_suffix(".npy"), prediction.logits[0])
+        label_map = prediction.label_map
+        if label_map is None:
+            label_map = largest_label(self.form.probabilities(prediction.logits, prediction.size), prediction.tags)
+        write_label_map(path, label_map)
+
+
+def form_of(config: DeepLabConfig, long_side: int | None = None) -> Form:
+    """How section test applies the network.
+
+    Args:
+        long_side: in place of the section's, where that is used.
+    """
+    test, precision = config.test, config.engine.precision
+    if test.squares:
+        return Squares(precision, sides=tuple(test.squares), edge=test.edge)
+    return WholeImages(precision, tuple(test.scales), test.long_side if long_side is None else long_side, test.flip)
+
+
+def part_of(items: list[str], parts: int, part: int) -> list[str]:
+    """Part ``part`` (1..parts) of consecutive items; the last part takes the remainder (sgan spec, section 6.3).
+
+    Raises:
+        ConfigError: there is no such part.
+    """
+    if not 1 <= part <= parts:
+        raise ConfigError(f"part {part} of {parts} does not exist; test.part is 1..test.parts")
+    length = len(items) // parts
+    return items[length * (part - 1) : length * part if part < parts else len(items)]
+
+
+def tags_of(config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str]) -> Mapping[str, np.ndarray]:
+    """The tags of the images where only these are allowed."""
+    return layout.read_tags(ids) if config.test.tags else {}
+
+
+def network_input(
+    config: DeepLabConfig, layout: DatasetLayout, form: Form, tags: Mapping[str, np.ndarray]
+) -> NetworkInput:
+    return NetworkInput(layout.image_path, convention_of(config), form, config.network.pyramid, tags)
 
 
 def test_network(config: DeepLabConfig) -> StageReport:
-    """Predict the VAL split with ``model_path`` (default: this config's final checkpoint), then score it.
+    """Predict the VAL list with ``checkpoint`` (default: this config's final one), then score it.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is of another network.
         ConfigError: there are predictions of another checkpoint or with other settings.
         DataError: the dataset is not there.
     """
-    layout = open_dataset(config)
-    checkpoint = chosen_checkpoint(config)
-    settings = inference_settings(config)
-    ids = layout.ids("val")
-    logit_folder = config.features / "logit" if config.RUN.SAVE_LOGITS else None
-    with start_session(config.RUN.DEVICE) as session:
-        predictor = open_predictor(config, checkpoint, settings, session.device, label_maps=True)
+    layout = open_dataset(config.data, config.network.n_labels)
+    checkpoint, form = chosen_checkpoint(config), form_of(config)
+    ids = part_of(layout.ids("val"), config.test.parts, config.test.part)
+    output = test_output(config, checkpoint, form)
+    logits = config.logits if config.test.save_logits else None
+    load = network_input(config, layout, form, tags_of(config, layout, ids))
+    with start_session(config.engine.device) as session:
+        predictor = Predictor(form, load_network(config.network, checkpoint), session.device, label_maps=True)
         if session.is_main:
             print(
                 f"Mode: test on {session.device}\n"
-                f"Dataset: {config.DATASET.NAME}, {len(ids)} images of {config.DATASET.SPLIT.VAL}\n"
-                f"Model: {config.MODEL.NAME}, {checkpoint}\n"
-                f"Label map dst: {config.features / 'label'}" + (f"\nLogit dst: {logit_folder}" if logit_folder else "")
+                f"Dataset: {config.data.dataset}, {len(ids)} images of {config.data.val_list}\n"
+                f"Model: {config.network.name}, {checkpoint}\n"
+                f"Label map dst: {output.path}" + (f"\nLogit dst: {logits}" if logits else "")
             )
-        report = images_to_files(
-            ids,
-            NetworkInput(layout.image_path, input_convention(config), settings, config.MODEL.PYRAMID),
-            WriteTest(config.features / "label", logit_folder),
-            test_output(config, checkpoint, settings),
-            session,
-            compute=predictor,
-            batch_size=config.SOLVER.BATCH_SIZE.TEST,
-            workers=config.DATALOADER.NUM_WORKERS,
-            title="test",
-        )
+        # Label maps that the predictor has made are quickly written.
+        finished = isinstance(form, WholeImages) and not config.test.tags
+        processes = 1 if finished else number_of_processes(config.engine.processes, len(ids), session.world_size)
+        with FinishingProcesses(WriteTest(form, output.path, logits), processes) as finishing:
+            report = images_to_files(
+                *(ids, load, finishing, output, session),
+                compute=predictor,
+                batch_size=config.test.batch_size,
+                workers=config.engine.workers,
+                title="test",
+            )
+        finishing.correct(report, {output.file(image_id): image_id for image_id in ids})
         failed = session.any(bool(report.failed))
         if session.is_main and not failed:
-            score_folder(config, layout, config.features / "label", checkpoint)
+            draw_pictures(config, layout, ids, load, predictor)
+            score_folder(config, layout, checkpoint)
     return report
 
 
-def test_output(config: DeepLabConfig, checkpoint: Path, settings: InferenceSettings) -> OutputFolders:
-    """Where ``test`` writes."""
-    record = prediction_record(checkpoint, settings)
-    others = [OutputFolder(config.features / "logit", ".npy", record, config.force)] if config.RUN.SAVE_LOGITS else []
+def test_output(config: DeepLabConfig, checkpoint: Path, form: Form) -> OutputFolders:
+    """Where ``test`` writes.
+
+    Raises:
+        ConfigError: logits are wanted of a form that has several per image.
+    """
+    record = prediction_record(config, checkpoint, form)
+    if config.test.save_logits and config.test.squares:
+        raise ConfigError("test.save_logits is for whole images; leave it out, crf asks the network again")
+    others = [OutputFolder(config.logits, ".npy", record, config.force)] if config.test.save_logits else []
     origin = {"checkpoint": str(checkpoint.resolve())}
-    return OutputFolders(config.features / "label", ".png", record, config.force, others, origin)
+    return OutputFolders(config.label_maps(crf=False), ".png", record, config.force, others, origin)
 
 
-def prediction_record(checkpoint: Path, settings: InferenceSettings) -> dict[str, Any]:
-    """Everything that logits depend on."""
-    return {"checkpoint": file_fingerprint(checkpoint), **settings.record()}
+def prediction_record(config: DeepLabConfig, checkpoint: Path, form: Form) -> dict[str, Any]:
+    """Everything that label maps without CRF depend on."""
+    tags = {"tags": True} if config.test.tags else {}
+    return {"checkpoint": file_fingerprint(checkpoint), **form.record(), **tags}
 
 
 def chosen_checkpoint(config: DeepLabConfig) -> Path:
@@ -92,8 +149,8 @@ def chosen_checkpoint(config: DeepLabConfig) -> Path:
     Raises:
         CheckpointError: it is not there.
     """
-    if config.model_path:
-        return existing_checkpoint(Path(config.model_path))
+    if config.checkpoint:
+        return existing_checkpoint(Path(config.checkpoint))
     if not config.final_checkpoint.is_file():
         raise CheckpointError(f"there is no checkpoint {config.final_checkpoint}; train first, or give one with -m")
     return config.final_checkpoint

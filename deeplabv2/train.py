@@ -1,158 +1,181 @@
-"""``main.py train``: from masks or pseudo labels to ``checkpoint_final.pth``."""
+"""``main.py train``: from masks, pseudo labels or seeds to ``checkpoint_final.pth``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+import os
+from dataclasses import fields
+from functools import partial
+from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from common.config import config_to_dict
-from common.engine.checkpoint import load_model_state
-from common.engine.losses import Mean
-from common.engine.optimizer import OptimizerConfig, build_optimizer
-from common.engine.randomness import seed_everything
-from common.engine.schedules import Schedule, ScheduleConfig, build_schedule
-from common.engine.session import start_session
-from common.engine.settings import EngineConfig
-from common.engine.train import train
+from common.data.layout import DatasetLayout
+from common.data.sampling import SeededDataset
+from common.engine.losses import Losses
+from common.engine.optimizer import build_optimizer
+from common.engine.settings import FREE_TO_CHANGE
 from common.errors import ConfigError
-from common.files import write_torch
+from common.method.settings import ReportConfig
+from common.method.training import Published, Training
 from common.models.backbones import describe_weights
 from common.models.frozen import fold_frozen_batchnorm
-from deeplabv2.data import TrainingCollate, training_data
-from deeplabv2.dataset import open_dataset
-from deeplabv2.losses import pyramid_losses
-from deeplabv2.networks.build import build_network, network_groups
+from deeplabv2.dataset import TrainingCollate, TrainingImages, open_dataset
+from deeplabv2.inference.squares import resize_aligned
+from deeplabv2.losses import LossName, map_loss, pyramid_losses
+from deeplabv2.networks.build import build_network, input_convention, network_groups
+from deeplabv2.networks.dsrg import OUTPUT_STRIDE
 from deeplabv2.networks.registry import network_kind
-from deeplabv2.settings import DeepLabConfig
+from deeplabv2.samples import InputConvention, scaled_crop, warped_crop
+from deeplabv2.seed_losses import dsrg_losses, retrain_losses, training_crf
+from deeplabv2.settings import DeepLabConfig, LossConfig, TestConfig
 
-# What decides the trained network; scores, CRF and test settings may change without retraining.
-FREE_TO_CHANGE = {
-    "EXP.METHOD",
-    "EXP.SALIENCY_SOURCE",
-    "DATASET.LABELS",
-    "DATASET.SPLIT.VAL",
-    "DATASET.SPLIT.TEST",
-    "DATASET.SCORE_CLASSES",
-    "DATALOADER.NUM_WORKERS",
-    "IMAGE.SIZE.TEST",
-    "SOLVER.ITER_SAVE",
-    "SOLVER.ITER_TB",
-    "SOLVER.BATCH_SIZE.TEST",
-    "SOLVER.AVERAGE_LOSS",
-    "RUN.STOP_AT",
-    "RUN.DEVICE",
-    "RUN.COMPILE",
-    "RUN.KEEP_LAST",
-    "RUN.TEST_LONG_SIDE",
-    "RUN.TEST_SCALES",
-    "RUN.TEST_FLIP",
-    "RUN.SAVE_LOGITS",
+# What the run folder holds: all that a prediction needs too, so that it finds its settings beside the checkpoint. Scores and test
+# settings may change without retraining.
+RECORDED = (
+    "experiment",
+    "label_dir",
+    "data",
+    "network",
+    "image",
+    "loss",
+    "engine",
+    "optimizer",
+    "schedule",
+    "test",
+    "report",
+)
+FREE = {
+    *FREE_TO_CHANGE,
+    *("data.val_list", "data.test_list", "data.label_names", "image.test_size"),
+    *(f"test.{field.name}" for field in fields(TestConfig)),
+    *(f"report.{field.name}" for field in fields(ReportConfig)),
 }
-TRAINING_SECTIONS = ("EXP", "DATASET", "DATALOADER", "IMAGE", "MODEL", "SOLVER", "RUN")
 
 
-class SegmentationStep:
-    """``(network, batch) -> losses``."""
-
-    def __init__(self, config: DeepLabConfig) -> None:
-        self.solver, self.ignore_label = config.SOLVER, config.DATASET.IGNORE_LABEL
-        self.loss_size = config.MODEL.LOSS_SIZE
-
-    def __call__(self, network: nn.Module, batch: dict[str, Any]) -> dict[str, Mean]:
-        maps = network(batch["image"])
-        return pyramid_losses(maps, batch["mask"], self.solver, self.ignore_label, self.loss_size, batch.get("tags"))
+def convention_of(config: DeepLabConfig) -> InputConvention:
+    return input_convention(config.network, config.image.mean.bgr)
 
 
-def training_settings(config: DeepLabConfig) -> dict[str, Any]:
-    settings = config_to_dict(config)
-    return {section: settings[section] for section in TRAINING_SECTIONS}
+def announce(line: str) -> None:
+    """Print once, whatever the number of processes."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line)
 
 
-def train_network(config: DeepLabConfig) -> None:
-    """Train, or continue where a stopped training was; writes the plain state dictionary at the end.
+class PyramidStep:
+    """``(network, batch) -> losses`` of every map that the network gives."""
+
+    def __init__(self, loss: LossConfig, ignore_label: int) -> None:
+        name = cast(LossName, loss.name)
+        self.loss = map_loss(name, loss.focal_gamma, loss.self_training == "multiply", ignore_label)
+        self.at_image_size = loss.size == "image"
+
+    def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
+        return pyramid_losses(network(batch["image"]), batch["mask"], self.loss, self.at_image_size, batch.get("tags"))
+
+
+class SeedStep:
+    """``(network, batch) -> losses`` of its one map; the label of a position is that of the pixel at its centre."""
+
+    def __init__(self, loss: LossConfig, ignore_label: int, convention: InputConvention) -> None:
+        self.retrains, self.ignore_label, self.convention = loss.name == "retrain", ignore_label, convention.rounded
+        grow = (loss.grow_background, loss.grow_foreground) if loss.grow else None
+        crf = {"crf": training_crf(loss.crf_scale), "engine": loss.crf_engine}
+        self.losses = partial(dsrg_losses, seed=loss.seed, constrain=loss.constrain, grow=grow, **crf)
+
+    def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
+        (logits,) = network(batch["image"])
+        seeds = batch["mask"][:, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE]
+        labels = seeds.masked_fill(seeds == self.ignore_label, logits.shape[1])
+        if self.retrains:
+            return retrain_losses(logits, labels)
+        return self.losses(logits, labels, self.photographs(batch["image"], labels), tags=batch.get("tags"))
+
+    def photographs(self, images: Tensor, labels: Tensor) -> Tensor:
+        """What the CRF sees: the network's input at the size of the logits, uint8 N x h x w x 3, BGR."""
+        size = (labels.shape[1], labels.shape[2])
+        return self.convention.colours(resize_aligned(images.double(), size))
+
+
+def build_step(config: DeepLabConfig, network: nn.Module) -> PyramidStep | SeedStep:
+    if config.takes_seeds:
+        return SeedStep(config.loss, config.data.ignore_label, convention_of(config))
+    return PyramidStep(config.loss, config.data.ignore_label)
+
+
+def training_data(config: DeepLabConfig, layout: DatasetLayout) -> SeededDataset:
+    """The items of a training: ``image`` float32 3 x H x W, ``mask`` int64 H x W, ``tags`` where the loss needs them.
 
     Raises:
-        ConfigError: the settings contradict each other or the dataset.
-        DataError: the dataset is not there.
-        CheckpointError: the initial weights are missing or do not fit.
+        ConfigError: the network is not one to train, or seeds are needed and no folder is given.
     """
     require_trainable(config)
-    layout = open_dataset(config)
-    engine = config.engine
-    with start_session(engine.device) as session:
-        run = config.training_run
-        settings = training_settings(config)
-        session.on_main(lambda: run.begin(settings, force=config.force, free=FREE_TO_CHANGE))
-        seed_everything(engine.seed)
-        announce: Callable[[str], None] = print if session.is_main else lambda line: None
-        network = build_network(config, announce)
-        if config.RUN.FOLD_BATCHNORM:
-            announce(f"Folded: {fold_frozen_batchnorm(network.train())} frozen BatchNorm layers")
-        data = training_data(config, layout)
-        announce(summary(config, len(data), session.device))
-        train(
-            network,
-            SegmentationStep(config),
-            data,
-            optimizer(config, network),
-            schedule(config),
-            engine,
-            run,
-            session,
-            settings,
-            collate=TrainingCollate(config.DATASET.IGNORE_LABEL),
-        )
-        if session.is_main and engine.end_step == engine.max_steps:
-            write_final_weights(config, engine)
-        session.barrier()
+    image, n_labels, ignore = config.image, config.network.n_labels, config.data.ignore_label
+    if config.takes_seeds and not config.label_dir:
+        raise ConfigError("label_dir is empty: give the folder of seeds <id>.png with --label-dir")
+    unlabelled = (n_labels,) if config.takes_seeds else ()
+    images = TrainingImages(layout, config.label_dir, n_labels, ignore, unlabelled, config.loss.needs_tags)
+    convention = convention_of(config)
+    if image.warp_size:
+        transform = warped_crop(convention, image.warp_size, image.crop_size, image.distort_colours)
+    else:
+        transform = scaled_crop(convention, image.scales, image.crop_size, image.base_size, ignore)
+    return SeededDataset(images, transform, config.engine.seed)
 
 
 def require_trainable(config: DeepLabConfig) -> None:
-    if not network_kind(config.MODEL).trains:
+    """Raise :class:`ConfigError` for a network that is no more than a container, or a loss that does not suit it."""
+    if not network_kind(config.network).trains:
         raise ConfigError(
-            f"{config.MODEL.NAME} only holds initial weights; train DeepLabV2_ResNet101_MSC with them as MODEL.INIT_MODEL"
+            f"{config.network.name} only holds initial weights; train DeepLabV2_ResNet101_MSC with them as network.weights"
         )
+    if config.takes_seeds and config.network.pyramid:
+        raise ConfigError(f"the loss {config.loss.name} is of a single map: set network.pyramid to []")
 
 
 def optimizer(config: DeepLabConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """SGD or AdamW over the groups of section 5."""
-    solver = config.SOLVER
-    name: Literal["sgd", "adamw"] = "sgd" if solver.OPTIMIZER.lower() == "sgd" else "adamw"
-    choice = OptimizerConfig(name=name, lr=solver.LR, momentum=solver.MOMENTUM)
-    return build_optimizer(choice, network_groups(network, config.MODEL, solver))
+    """Over the groups of the network's kind."""
+    return build_optimizer(config.optimizer, network_groups(network, config.network, config.optimizer))
 
 
-def schedule(config: DeepLabConfig) -> Schedule:
-    """Poly decay, refreshed every LR_DECAY steps (section 5)."""
-    solver = config.SOLVER
-    return build_schedule(
-        ScheduleConfig("poly", power=solver.POLY_POWER, every=solver.LR_DECAY, warmup_steps=solver.WARMUP),
-        solver.ITER_MAX,
-    )
+def fold(config: DeepLabConfig, network: nn.Module) -> None:
+    if config.network.fold_batchnorm:
+        announce(f"Folded: {fold_frozen_batchnorm(network)} frozen BatchNorm layers")
+
+
+def initial_weights(config: DeepLabConfig) -> str:
+    """Where the training starts from, for its results."""
+    return config.network.weights or describe_weights(config.network.backbone)
 
 
 def summary(config: DeepLabConfig, n_images: int, device: torch.device) -> str:
     """What a number will depend on: the questions that come when somebody cannot reproduce it."""
-    dataset, model, solver = config.DATASET, config.MODEL, config.SOLVER
-    weights = model.INIT_MODEL or describe_weights(model.BODY)
-    scales = ", ".join(map(str, dataset.SCALES))
+    data, engine, image = config.data, config.engine, config.image
+    seen = f"square {image.warp_size}" if image.warp_size else f"image scales {', '.join(map(str, image.scales))}"
     return "\n".join(
         [
-            f"Mode: train on {device}, {config.RUN.PRECISION}",
-            f"Dataset: {dataset.NAME}, {n_images} images of {dataset.SPLIT.TRAIN}, masks of {dataset.LABEL_DIR or 'the dataset'}",
-            f"Model: {model.PRESET or model.NAME}, {dataset.N_CLASSES} labels, initial weights {weights}",
-            f"Loss: {solver.LOSS} at {model.LOSS_SIZE} size; image scales {scales}, crop {config.IMAGE.SIZE.TRAIN}, "
-            f"batch {solver.BATCH_SIZE.TRAIN} x {solver.ITER_SIZE}, lr {solver.LR}, {solver.ITER_MAX} iterations",
-            f"Checkpoint dst: {config.training_run.path}",
+            f"Mode: train on {device}, {engine.precision}",
+            f"Dataset: {data.dataset}, {n_images} images of {data.train_list}, masks of {config.label_dir or 'the dataset'}",
+            f"Model: {config.network.name}, {config.network.n_labels} labels, initial weights {initial_weights(config)}",
+            f"Loss: {config.loss.name}; {seen}, crop {image.crop_size}, batch {engine.batch_size} x {engine.accumulate}, "
+            f"lr {config.optimizer.lr}, {engine.max_steps} iterations",
+            f"Checkpoint dst: {config.training_folder}",
         ]
     )
 
 
-def write_final_weights(config: DeepLabConfig, engine: EngineConfig) -> None:
-    """``checkpoint_final.pth``: the network's tensors alone, the published form."""
-    finished = config.training_run.finished_checkpoint(engine.max_steps)
-    write_torch(config.final_checkpoint, load_model_state(finished))
-    print(f"wrote {config.final_checkpoint}")
+TRAIN = Training(
+    layout=lambda config: open_dataset(config.data, config.network.n_labels),
+    folder=lambda config: config.training_folder,
+    network=lambda config, layout: build_network(config.network, announce),
+    step=build_step,
+    data=training_data,
+    optimizer=optimizer,
+    decides=RECORDED,
+    free=FREE,
+    collate=lambda config: TrainingCollate(config.data.ignore_label),
+    prepare=fold,
+    published=Published(lambda config, layout: config.final_checkpoint),
+    summary=summary,
+)

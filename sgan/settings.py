@@ -1,197 +1,231 @@
-"""All settings: the keys of the published configuration file, and sections for what it leaves out."""
+"""All settings under the shared names; those of the published configuration file that say the same are rows of ``ALIASES``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from common.config import parse_config
+from common.config_files import Aliases, Renamed
 from common.data.layout import DataConfig
-from common.data.presets import DATASET_NAMES, DatasetName
-from common.engine.run_folder import RunFolder
+from common.engine.optimizer import OptimizerConfig
 from common.engine.settings import EngineConfig
 from common.errors import ConfigError
-from sgan.settings_sections import Body, Report, Run, Seeds, Semi, Solver, Stage0
+from common.method.settings import ChainConfig, MethodSettings, ReportConfig, require_share
+from common.models.backbones import BackboneConfig
 
-# The only published name; its training list is that of the augmented set.
-PUBLISHED_DATASETS: dict[str, DatasetName] = {"voc12_sgan": "vocaug"}
-
-SHORTCUTS = {
-    "--cfg_file": "--config",
-    "--max-steps": "--max_iter",
-    "--seed": "--run.seed",
-    "--device": "--run.device",
-    "--workers": "--num_worker",
-}
+# The folder of the published saliency maps, and what made them.
+PUBLISHED_SALIENCY, PUBLISHED_SOURCE = "sal_snet", "SNet (Xiao et al. 2018), as published"
 
 
 @dataclass
-class SganConfig:
-    """Train SGAN, make seeds with it, score them.
+class SemiConfig:
+    """Semi-supervised mode: true masks in place of initial seeds, and in the label maps.
 
-    Relative paths are seen from where the command runs: from this folder, as the README's commands are.
+    Args:
+        list: file (or name of a list of the dataset) with the ids whose masks may be used; empty for none.
+        share: take every ``1 / share``-th image of ``list``, or of the training list where ``list`` is empty; 0 takes all of
+            ``list``.
+    """
+
+    list: str = ""
+    share: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_share("semi.share", self.share)
+
+    @property
+    def description(self) -> str:
+        """``", 1/8 true masks"`` for results, or nothing in weakly supervised mode."""
+        share = f"1/{round(1 / self.share)} " if self.share else ""
+        of_list = f" of {Path(self.list).stem}" if self.list else ""
+        return f", {share}true masks{of_list}" if share or of_list else ""
+
+    @property
+    def suffix(self) -> str:
+        """The same for the names of outputs: ``_masks_1_8``."""
+        share = f"_1_{round(1 / self.share)}" if self.share else ""
+        listed = f"_{Path(self.list).stem}" if self.list else ""
+        return f"_masks{listed}{share}" if listed or share else ""
+
+
+@dataclass
+class ClassMapConfig:
+    """The maps of the trained network.
+
+    Args:
+        combine: add the maps of both branches; False takes the class maps alone.
+    """
+
+    combine: bool = True
+
+
+@dataclass
+class SeedRuleConfig:
+    """How maps become seeds.
+
+    Args:
+        rule: sec as published, or harmonic (the published code's uncalled harmonic mean of map and saliency).
+        cam_thresh: share of a class's maximum above which a position is a seed.
+        ignore_conflict: leave positions with several cues unlabelled.
+        at: feature, painting at feature size and enlarging by nearest neighbour as published, or image, painting at the
+            size of the image.
+        fill: what unlabelled pixels become: none leaves them, strongest gives them the tagged class whose map is
+            strongest relative to its maximum.
+        rectify: set negative map values to 0 first.
+        repaired_zoom: False for the published zeros in the last row or column of images with a side of 148, 282 or 295.
+        overruled: classes that give way to background wherever saliency is low; [all] for every class, where objects are
+            small and their cues would be painted over the background.
+    """
+
+    rule: Literal["sec", "harmonic"] = "sec"
+    cam_thresh: float = 0.25
+    ignore_conflict: bool = False
+    at: Literal["feature", "image"] = "feature"
+    fill: Literal["none", "strongest"] = "none"
+    rectify: bool = False
+    repaired_zoom: bool = True
+    overruled: list[str] = field(default_factory=lambda: ["boat", "train"])
+
+    def __post_init__(self) -> None:
+        require_share("cam_thresh", self.cam_thresh)
+
+
+@dataclass
+class Stage0Config(SeedRuleConfig):
+    """What SGAN starts from: a classifier, and initial seeds of its CAMs by the same rule.
+
+    Args:
+        config: plain CAM's configuration of the classifier; empty where another command trains it.
+        classifier: run folder of the classifier, for initial weights.
+        cams: folder of its CAMs; empty for the one in its run folder.
+    """
+
+    cam_thresh: float = 0.3
+    at: Literal["feature", "image"] = "image"
+    config: str = "config/stage0_voc12.yaml"
+    classifier: str = "../runs/sgan/stage0"
+    cams: str = ""
+
+
+@dataclass
+class SganChainConfig(ChainConfig):
+    """What reproduce makes.
+
+    Args:
+        dense: make dense label maps too (``config/dense.yml``), from which DeepLab-v2 learns in place of the seeds.
+        dsrg: configuration of DeepLab-v2 with DSRG's recipe, which learns from the seeds as in the paper; empty for none.
+    """
+
+    dense: bool = False
+    dsrg: str = ""
+
+
+@dataclass
+class SganSettings(MethodSettings):
+    """Train SGAN, make seeds with it, score them.
 
     Args:
         cfg_name: name of the run, in the paths of all outputs.
-        dataset_name: voc12_sgan (the augmented VOC 2012) or voc12, vocaug, coco14, folder, toy.
-        dataset_root: the dataset's folder.
-        train_list: list to train on and make seeds for; empty for the dataset's own.
-        sal_subdir: saliency maps of the mask: folder in <root>/sal or <root>, or a path; empty for the dataset's own.
-        sdnet_path: saliency maps of the background cue, as sal_subdir.
-        sal_thresh: saliency above which a cell takes part in the attention, and below which it is background.
-        seed_subdir: initial seeds: folder in <root>/ini_seed, or a path.
-        cue_file: tags, such as the published im_tags.pkl, in the dataset or as a path; empty for the dataset's own.
-        batch_size: images of a training step, over all processes.
-        num_worker: processes that load images.
-        resize: side in pixels to which images are resized.
-        use_sal: False makes every cell salient (plain self-attention).
+        save_model_path: folder of all trainings, in ``out``.
+        res_path: folder of all seeds, in ``out``.
+        test_cfg: name of the seeds, added to that of the run.
+        image_side: side in pixels to which images are resized.
         mean: without std subtracted in BGR order, 0..255; with std in RGB order, 0..1.
         std: RGB, 0..1; empty for the published configuration.
-        backbone: vgg16, or a body of common/models/backbones.py.
-        pretrain: initial weights of the body: a file, imagenet for torchvision's, or empty for random ones.
-        max_iter: training steps; selects the checkpoint afterwards.
-        display_step: steps between log lines.
-        lr: initial learning rate of the body's weights.
-        power: of the poly schedule.
-        weight_decay: of all weights; biases do not decay.
+        self_attention: False keeps gamma at zero, so that the network does without the context of other positions.
+        normaliser: how attention scores become weights.
+        seed_subdir: initial seeds: folder in <root>/ini_seed, or a path.
         seed_loss_ratio: weight of the seed loss.
-        save_model_path: folder of all trainings.
-        test_cfg: name of the seeds, added to cfg_name.
-        res_path: folder of all seeds.
-        cam_thresh: share of a class's maximum above which a cell is a seed.
-        ignore_conflict: leave cells with several cues unlabelled.
-        combine_seedseg: add the maps of both branches; False takes the class maps alone.
-        gt_path: read from published files and not used, as there.
-        step_size: read from published files and not used, as there.
-        new_size: read from published files and not used, as there.
-        num_classes: read from published files and not used, as there.
-        checkpoint: weights to make seeds with; empty for those of this configuration's training.
-        force: redo what is there.
-        body: the network's body.
-        solver: the optimiser.
-        run: how commands run.
+        use_sal: False makes every position salient (plain self-attention).
+        sal_thresh: saliency above which a position takes part in the attention, and below which it is background.
+        sdnet_path: saliency maps of the background cue: folder in <root>/sal or <root>, or a path; empty for the
+            dataset's own. data.saliency names those of the attention in the same way.
         semi: semi-supervised mode.
-        seeds: how maps become seeds.
-        stage0: initial seeds.
-        report: what results and pictures say.
+        cam: the maps of the trained network.
+        labels: how maps become seeds.
+        stage0: what SGAN starts from.
+        chain: what reproduce makes.
     """
 
+    out: str = "."
+    data: DataConfig = field(
+        default_factory=lambda: DataConfig(root="../data/VOCdevkit/VOC2012", saliency=PUBLISHED_SALIENCY)
+    )
+    backbone: BackboneConfig = field(
+        default_factory=lambda: BackboneConfig(name="vgg16", output_stride=8, weights="vgg_init.pth")
+    )
+    engine: EngineConfig = field(
+        default_factory=lambda: EngineConfig(
+            max_steps=8000, batch_size=15, last_batch="drop", seed=7, workers=8, save_every=2000, keep_last=4
+        )
+    )
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=0.001))
+    report: ReportConfig = field(default_factory=lambda: ReportConfig(method="SGAN"))
+    chain: SganChainConfig = field(default_factory=SganChainConfig)
     cfg_name: str = "sgan_vgg16_321x321_snet"
-    dataset_name: str = "voc12_sgan"
-    dataset_root: str = "../data/VOCdevkit/VOC2012"
-    train_list: str = ""
-    sal_subdir: str = "sal_snet"
-    sdnet_path: str = "sal_snet"
-    sal_thresh: float = 0.06
-    seed_subdir: str = "base_30_bg"
-    cue_file: str = ""
-    batch_size: int = 15
-    num_worker: int = 8
-    resize: int = 321
-    use_sal: bool = True
-    mean: list[float] = field(default_factory=lambda: [104.008, 116.669, 122.675])
-    std: list[float] | None = None
-    backbone: str = "vgg16"
-    pretrain: str = "vgg_init.pth"
-    max_iter: int = 8000
-    display_step: int = 50
-    lr: float = 0.001
-    power: float = 0.9
-    weight_decay: float = 5e-4
-    seed_loss_ratio: float = 0.15
     save_model_path: str = "model/"
-    test_cfg: str = "_seedcam_0.25"
     res_path: str = "result"
-    cam_thresh: float = 0.25
-    ignore_conflict: bool = False
-    combine_seedseg: bool = True
-    gt_path: Any = None
-    step_size: Any = None
-    new_size: Any = None
-    num_classes: Any = None
-    checkpoint: str = ""
-    force: bool = False
-    body: Body = field(default_factory=Body)
-    solver: Solver = field(default_factory=Solver)
-    run: Run = field(default_factory=Run)
-    semi: Semi = field(default_factory=Semi)
-    seeds: Seeds = field(default_factory=Seeds)
-    stage0: Stage0 = field(default_factory=Stage0)
-    report: Report = field(default_factory=Report)
+    test_cfg: str = "_seedcam_0.25"
+    image_side: int = 321
+    mean: list[float] = field(default_factory=lambda: [104.008, 116.669, 122.675])
+    std: list[float] = field(default_factory=list)
+    self_attention: bool = True
+    normaliser: Literal["masked_normalize", "masked_softmax", "softmax"] = "masked_normalize"
+    seed_subdir: str = "base_30_bg"
+    seed_loss_ratio: float = 0.15
+    use_sal: bool = True
+    sal_thresh: float = 0.06
+    sdnet_path: str = PUBLISHED_SALIENCY
+    semi: SemiConfig = field(default_factory=SemiConfig)
+    cam: ClassMapConfig = field(default_factory=ClassMapConfig)
+    labels: SeedRuleConfig = field(default_factory=SeedRuleConfig)
+    stage0: Stage0Config = field(default_factory=Stage0Config)
 
     def __post_init__(self) -> None:
         if not self.cfg_name or Path(self.cfg_name).name != self.cfg_name:
             raise ConfigError(f"cfg_name is {self.cfg_name!r}; give a name that can be a folder's, without slashes")
-        for name in ("sal_thresh", "cam_thresh"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; give a number between 0 and 1")
+        require_share("sal_thresh", self.sal_thresh)
         if len(self.mean) != 3 or (self.std and (len(self.std) != 3 or min(self.std) <= 0)):
             raise ConfigError("mean needs three numbers, and std none or three positive ones")
-        if self.resize < 17:
-            raise ConfigError(f"resize is {self.resize}; at least 17 pixels, or no cell would be inside the border")
-
-    @property
-    def data(self) -> DataConfig:
-        """The dataset as the common readers take it.
-
-        Raises:
-            ConfigError: an unknown dataset_name.
-        """
-        name = PUBLISHED_DATASETS.get(self.dataset_name, self.dataset_name)
-        if name not in DATASET_NAMES:
-            known = ", ".join((*PUBLISHED_DATASETS, *DATASET_NAMES))
-            raise ConfigError(f"dataset_name {self.dataset_name} is unknown; use one of {known}")
-        return DataConfig(dataset=name, root=self.dataset_root, train_list=self.train_list, tags=self.cue_file)
-
-    @property
-    def engine(self) -> EngineConfig:
-        return EngineConfig(
-            max_steps=self.max_iter,
-            stop_at=self.run.stop_at,
-            batch_size=self.batch_size,
-            last_batch="drop",
-            seed=self.run.seed,
-            device=self.run.device,
-            precision=self.run.precision,
-            channels_last=self.run.channels_last,
-            compile=self.run.compile,
-            clip_grad_norm=self.solver.clip_grad_norm,
-            workers=self.num_worker,
-            log_every=self.display_step,
-            save_every=self.run.save_every,
-            keep_last=self.run.keep_last,
-        )
+        if self.image_side < 17:
+            raise ConfigError(
+                f"image_side is {self.image_side}; at least 17 pixels, or no position would be inside the border"
+            )
+        if self.data.saliency == PUBLISHED_SALIENCY and not self.report.saliency_source:
+            self.report = dataclasses.replace(self.report, saliency_source=PUBLISHED_SOURCE)
 
     @property
     def name(self) -> str:
-        """``cfg_name``, and how many true masks are used."""
+        """Name of the run, and how many true masks it uses."""
         return self.cfg_name + self.semi.suffix
 
-    @property
-    def method(self) -> str:
-        """Row of the results table; it names true masks, which are more than tags."""
-        return self.report.method + self.semi.description
-
-    @property
-    def training_run(self) -> RunFolder:
-        return RunFolder(Path(self.save_model_path) / self.name)
-
-    @property
-    def final_weights(self) -> Path:
-        """The published form of the trained network: its tensors alone."""
-        return self.training_run.path / f"model_iter_{self.max_iter}.pth"
-
-    @property
-    def seed_folder(self) -> Path:
-        return Path(self.res_path) / f"{self.name}{self.test_cfg}"
+    def result(self, *suffixes: str) -> Path:
+        """``<out>/<res_path>/<name><suffixes>``: where maps, seeds, label maps and scores lie."""
+        return Path(self.out, self.res_path, "".join((self.name, *suffixes)))
 
 
-def parse_settings(argv: Sequence[str] | None, program: str) -> SganConfig:
-    """Settings from ``--cfg_file FILE`` (or ``-c FILE``) and flags.
-
-    Raises:
-        ConfigError: an unknown key, a wrong value, or a missing file.
-    """
-    return parse_config(SganConfig, argv, program=program, shortcuts=SHORTCUTS)
+# The only published dataset trains on the list of the augmented set. The last four are read by nothing, as in the published code.
+ALIASES: Aliases = {
+    "dataset_name": Renamed("data.dataset", lambda name: "vocaug" if name == "voc12_sgan" else name),
+    "dataset_root": "data.root",
+    "sal_subdir": "data.saliency",
+    "cue_file": "data.tags",
+    "batch_size": "engine.batch_size",
+    "num_worker": "engine.workers",
+    "resize": "image_side",
+    # A row, so that it may be left blank as in the published file.
+    "std": "std",
+    "backbone": "backbone.name",
+    "pretrain": "backbone.weights",
+    "max_iter": "engine.max_steps",
+    "display_step": "engine.log_every",
+    "lr": "optimizer.lr",
+    "power": "schedule.power",
+    "weight_decay": "optimizer.weight_decay",
+    "cam_thresh": "labels.cam_thresh",
+    "ignore_conflict": "labels.ignore_conflict",
+    "combine_seedseg": "cam.combine",
+    **dict.fromkeys(("gt_path", "step_size", "new_size", "num_classes")),
+}

@@ -47,7 +47,10 @@ class ListedImages(Dataset[Sample]):
         self.ids = list(ids)
         self.parts = frozenset(parts)
         self.mask_path = mask_path or layout.mask_path
-        self.tags: Mapping[str, np.ndarray] = layout.read_tags(self.ids) if "tags" in self.parts else {}
+        # A list may name an image several times.
+        self.tags: Mapping[str, np.ndarray] = (
+            layout.read_tags(list(dict.fromkeys(self.ids))) if "tags" in self.parts else {}
+        )
 
     def __len__(self) -> int:
         return len(self.ids)

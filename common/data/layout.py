@@ -14,7 +14,15 @@ import numpy.typing as npt
 from common.data.classes import read_class_names
 from common.data.images import IMAGE_SUFFIXES
 from common.data.lists import ListEntry, read_list
-from common.data.presets import CLASSES_FILE, IMAGE_SETS, PRESETS, SALIENCY_FOLDERS, DatasetName, Preset
+from common.data.presets import (
+    CLASSES_FILE,
+    IMAGE_SETS,
+    PRESETS,
+    SALIENCY_FOLDERS,
+    SALIENCY_SETS,
+    DatasetName,
+    Preset,
+)
 from common.data.tags import read_tags, select_tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
@@ -41,7 +49,7 @@ class DataConfig:
         val_list: validation list, as train_list.
         images: folder of the images.
         masks: folder of the label maps; set, it also replaces the label paths written in lists.
-        saliency: folder of the saliency maps.
+        saliency: folder of the saliency maps; a name is also looked for in the folder ``sal`` of ``root``.
         tags: tag file (.csv, .npy, .pkl, .txt) or folder of VOC XML annotations.
         classes: text file with one class name per line, without the background.
     """
@@ -188,7 +196,7 @@ def open_layout(config: DataConfig) -> DatasetLayout:
         classes=find_classes(root, preset, config.classes, tags),
         images=find_folder(root, config.images, "images", preset.images),
         masks=find_folder(root, config.masks, "masks", preset.masks),
-        saliency=find_folder(root, config.saliency, "saliency", SALIENCY_FOLDERS),
+        saliency=find_saliency(root, config.saliency),
         tags=tags,
         lists=find_lists(root, preset, {"train": config.train_list, "val": config.val_list}, config.dataset),
         paths_from_lists=frozenset(kind for kind in ("image", "label") if not overridden[kind]),
@@ -208,6 +216,12 @@ def find_folder(root: Path, value: str, setting: str, candidates: Sequence[str])
     if value:
         return find_setting(root, value, setting)
     return first_existing([root / candidate for candidate in candidates])
+
+
+def find_saliency(root: Path, value: str) -> Path:
+    """The folder of saliency maps; one that is set may be one of several in ``sal``, as SGAN keeps them."""
+    in_sal = root / SALIENCY_SETS / value
+    return in_sal if value and in_sal.is_dir() else find_folder(root, value, "saliency", SALIENCY_FOLDERS)
 
 
 def first_existing(candidates: Sequence[Path]) -> Path:

@@ -18,6 +18,8 @@ IMAGE_SETS = "ImageSets"
 
 # L2G: Sal; EPS and SMAF: SALImages; DRS: saliency_map; I2CRC: saliency_aug; your own folder: saliency.
 SALIENCY_FOLDERS = ("Sal", "SALImages", "saliency_map", "saliency_aug", "saliency")
+# SGAN: a folder with one folder per saliency network, of which the configuration names one.
+SALIENCY_SETS = "sal"
 
 
 @dataclass(frozen=True)

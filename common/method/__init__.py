@@ -11,9 +11,10 @@ kind of stage       the method says
 ==================  ==========================================================================================================
 ``Training``        network, step, data; where they differ optimiser, schedule, engine, what is folded, which training it continues
 ``Maps``            which training, how maps of one image are made, the paper's own file form beside the ``.npz``
-``Labels``          which maps, the rule ``(maps, saliency, image) -> label map``, its row, column and threshold
+``Labels``          which maps, the rule ``(maps, saliency, image) -> label map``, its row, column and threshold; which label maps the
+                    rule ``starts_from`` besides
 ``Score``           which labels
-``Saliency``        which training; 8-bit grey PNGs
+``Saliency``        which training, which may be on another dataset; 8-bit grey PNGs
 ``Segmentation``    which labels, whether it also predicts the training list for a second round
 ``Pictures``        panels besides image, saliency, maps, label maps and truth
 ==================  ==========================================================================================================
@@ -33,11 +34,12 @@ How the five papers are declared (``->``: starts from):
     ``round1`` Training whose data are images and fused maps, published beside · ``fuse1`` Maps -> round1 ... one pair per round (``--rounds``
     builds the list) · ``label`` Labels -> the last maps, CRF of the recipe ``smaf`` · ``score``. EPS alone is the method with no round.
 ``i2crc``
-    ``train`` Training · ``cam`` Maps · ``label`` Labels (``gen_gt``) · ``segment`` Segmentation -> label, ``predicts="train"`` ·
-    ``refine`` label stage -> the predictions of segment · ``segment2`` Segmentation -> refine. Each writes a folder of its own, so that
-    round 2 never overwrites round 1, and both are rows.
+    ``train`` Training · ``cam`` Maps · ``label`` Labels (``gen_gt``) · ``segment`` Segmentation -> label, with
+    ``predicts="train", refined=True`` · ``refine`` Labels -> cam, ``starts_from=(LABELS, SEGMENT)`` · ``segment2`` Segmentation -> refine.
+    Each writes a folder of its own, so that round 2 never overwrites round 1, and both are rows.
 ``sod_wsss``
-    ``sod`` Training with ``layout=`` a saliency dataset · ``saliency`` Saliency -> sod, for the images of ``data`` · ``train``
+    ``sod`` Training with ``layout=`` a saliency dataset · ``saliency`` Saliency -> sod, for the images of ``data``; what
+    looks at these maps has ``layout=SALIENCY.dataset`` · ``train``
     Training of the classifier · ``cam`` Maps · ``affinity`` Training -> labels of confident pixels · ``walk`` Maps -> affinity · ``label`` Labels
     -> walk · ``select`` Labels: the salient object selector on any label maps · ``segment`` with DeepLabv3+'s configuration.
 """

@@ -14,8 +14,7 @@ from typing import Any
 from common.commands import Command, Flag, command_help, overview, parse_command
 from common.errors import ConfigError
 from common.method.method import Method
-from common.method.registry import TOP
-from common.method.settings import with_chain_weights
+from common.method.settings import TOP, with_chain_weights
 from common.method.stage import Stage
 
 WEIGHTS = Flag(
@@ -28,6 +27,7 @@ REPRODUCE = (
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
 TRAIN = "train"
+CONFIG_FILES = (".yaml", ".yml")
 UNTIL = ("labels", "segmentation", "report")
 
 
@@ -108,11 +108,13 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
 def launch(method: Method, stages: Sequence[str], arguments: Sequence[str]) -> int:
     """Every stage in GPUS processes of this machine."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", os.environ["GPUS"]]
-    # The toolbox need not be installed.
-    path = os.pathsep.join(filter(None, [str(TOP), os.environ.get("PYTHONPATH")]))
+    paths = os.pathsep.join(filter(None, (str(TOP), os.environ.get("PYTHONPATH"))))
     for stage in stages:
-        command = [*torchrun, "-m", "common.method", method.name, stage, *arguments]
-        done = subprocess.run(command, check=False, env=os.environ | {"PYTHONPATH": path})
+        done = subprocess.run(
+            [*torchrun, "-m", "common.method", method.name, stage, *arguments],
+            env={**os.environ, "PYTHONPATH": paths},
+            check=False,
+        )
         if done.returncode:
             return done.returncode
     return 0
@@ -166,11 +168,14 @@ def wants_help(program: str, command: Command, arguments: Sequence[str]) -> bool
 
 
 def taken(arguments: list[str], flag: str) -> list[str]:
-    """Take a flag and the words that follow it out of the arguments; the words."""
+    """Take a flag and the words that follow it out of the arguments; the words. Flags and configurations are none."""
     if flag not in arguments:
         return []
     place = arguments.index(flag)
-    words = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :]))
+    following = arguments[place + 1 :]
+    words = list(
+        itertools.takewhile(lambda word: not word.startswith("-") and Path(word).suffix not in CONFIG_FILES, following)
+    )
     del arguments[place : place + 1 + len(words)]
     return words
 

@@ -18,13 +18,13 @@ from common.data.palette import write_label_map
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from common.files import read_json, write_json
+from common.files import read_json
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps
-from common.method.maps import Maps, Write
+from common.method.maps import GivenMaps, Maps, Write
 from common.method.score import label_matrix, record_score
 from common.method.stage import Stage, inside
-from common.metrics.selection import score_labels
-from common.metrics.sweep import CamSample, sweep_background_threshold
+from common.method.sweep import SWEEP_FILE, write_sweep
+from common.metrics.confusion import Matrix
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
 from common.report.record import Evaluated, describe_crf, list_name
@@ -86,7 +86,7 @@ class Labels(Stage):
         report_folder: settings -> where results and pictures go.
     """
 
-    maps: Maps
+    maps: Maps | GivenMaps
     starts_from: Sequence[LabelSource] = ()
     name: str = "label"
     rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
@@ -142,9 +142,11 @@ class Labels(Stage):
         return report.exit_status(self.name)
 
     def maker(self, settings: Any, layout: DatasetLayout) -> LabelMaker:
-        read = ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
         folders = [source.label_folder(settings) for source in self.starts_from]
-        return LabelMaker(layout, read, self.rule(settings, layout), self.needs(settings), folders)
+        return LabelMaker(layout, self.map_reader(settings), self.rule(settings, layout), self.needs(settings), folders)
+
+    def map_reader(self, settings: Any) -> ReadMaps:
+        return ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
 
     def label_folder(self, settings: Any) -> Path:
         """Where the label maps lie, for a rule that starts from them."""
@@ -166,7 +168,7 @@ class Labels(Stage):
             raise ConfigError("report.saliency_source is empty: say which network and data made the saliency maps")
 
     def sweep_file(self, settings: Any) -> Path:
-        return Path(settings.out) / "threshold_sweep.json"
+        return Path(settings.out) / SWEEP_FILE
 
     def chosen(self, settings: Any) -> Any:
         """The settings with the threshold that the sweep found best, where one was asked for.
@@ -184,24 +186,8 @@ class Labels(Stage):
 
     def sweep(self, settings: Any, layout: DatasetLayout) -> None:
         """Find the constant background score that is best against the masks of the list; writes ``sweep_file``."""
-        read = ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
-
-        def sample(image_id: str) -> CamSample:
-            return CamSample(read_label_map(layout.mask_path(image_id)), *read(image_id))
-
-        labels, names = score_labels(layout.classes, settings.report.score_classes)
-        ids = layout.ids(settings.split)
-        sweep = sweep_background_threshold(
-            sample, ids, self.thresholds, layout.n_classes + 1, labels=labels, names=names
-        )
-        miou = [100 * scores.mean_iou for scores in sweep.scores]
-        best = sweep.thresholds[sweep.best]
-        found = {"thresholds": sweep.thresholds, "miou": miou, "best": best, "n_images": sweep.n_images}
-        write_json(self.sweep_file(settings), found)
-        print(
-            f"background threshold {best:.2f}: {max(miou):.1f} mIoU, the best of {len(miou)} against the masks of "
-            f"{sweep.n_images} images"
-        )
+        read, classes = self.map_reader(settings), settings.report.score_classes
+        write_sweep(self.sweep_file(settings), layout, settings.split, read, self.thresholds, classes)
 
     def made(self, settings: Any) -> dict[str, Any]:
         """The record of the label maps that are there.
@@ -213,6 +199,8 @@ class Labels(Stage):
         if not file.exists():
             raise DataError(f"no label maps in {self.folder(settings)}; run the stage {self.name} first")
         record: dict[str, Any] = read_json(file)
+        if "result" not in record:
+            raise DataError(f"{file} is of another version of the toolbox; make the label maps again with --force")
         return record
 
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
@@ -227,10 +215,13 @@ class Labels(Stage):
             "crf": self.crf(settings),
         }
 
-    def score(self, settings: Any) -> Result:
+    def score(self, settings: Any, matrix: Matrix | None = None) -> Result:
         """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
 
         The record is about the label maps as they were made, whatever the settings are now.
+
+        Args:
+            matrix: of the label maps that are scored, where it is known already.
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
@@ -243,7 +234,7 @@ class Labels(Stage):
         for source in made.get("starts_from", {}).values():
             steps |= source.get("steps", {})
         return record_score(
-            label_matrix(layout, ids, self.folder(settings)),
+            label_matrix(layout, ids, self.folder(settings)) if matrix is None else matrix,
             layout,
             Evaluated(
                 *(settings.split, len(ids), report, origin["seed"], settings.report.score_classes),

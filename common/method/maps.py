@@ -56,7 +56,7 @@ class Maps(Stage):
 
     training: Training
     name: str = "cam"
-    checkpoint: Callable[[Any], str] = lambda settings: ""
+    checkpoint: Callable[[Any], str] = lambda settings: settings.checkpoint
     load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(images, settings.cam)
     compute: Callable[[Any, nn.Module, Device], Compute] = lambda settings, network, device: CamInference(
         network, settings.cam, device
@@ -122,10 +122,9 @@ class Maps(Stage):
         Raises:
             DataError: there are none.
         """
-        file = self.folder(settings) / STAGE_FILE
-        if not file.exists():
+        record = record_of(self.folder(settings))
+        if not record:
             raise DataError(f"no maps in {self.folder(settings)}; run the stage {self.name} first")
-        record: dict[str, Any] = read_json(file)
         return record
 
     def read(self, settings: Any, image_id: str) -> Cams:
@@ -138,6 +137,37 @@ class Maps(Stage):
         network, _ = self.training.last(settings).trained(settings, layout, self.checkpoint(settings))
         load = self.load(settings, ListedImages(layout, list(ids), self.parts))
         return self.compute(settings, network, device)([load(image_id) for image_id in ids])
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenMaps:
+    """Maps that another run has made, as a source of label maps.
+
+    Attributes:
+        folder: settings -> where they are.
+        suffix: ending of their files.
+    """
+
+    folder: Callable[[Any], Path]
+    suffix: str = ".npz"
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of the maps; their folder where nothing else is known.
+
+        Raises:
+            DataError: there is no such folder.
+        """
+        folder = self.folder(settings)
+        if not folder.is_dir():
+            raise DataError(f"no maps in {folder}; make them, or correct the setting that names their folder")
+        return record_of(folder) or {"folder": str(folder)}
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    """What the files of a folder were made with; empty where nobody has said."""
+    file = folder / STAGE_FILE
+    record: dict[str, Any] = read_json(file) if file.exists() else {}
+    return record
 
 
 def ids_by_size(layout: DatasetLayout, ids: list[str]) -> list[str]:

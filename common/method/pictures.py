@@ -16,8 +16,8 @@ from common.data.layout import DatasetLayout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample
 from common.data.showing import most_classes
-from common.method.label_maker import ReadMaps
 from common.method.labels import Labels
+from common.method.maps import Maps
 from common.method.stage import Stage
 from common.report.examples import write_class_names, write_example
 from common.report.html import Example, Panel
@@ -88,9 +88,9 @@ class Pictures(Stage):
 
     def cams(self, settings: Any, layout: DatasetLayout, ids: Sequence[str], split: str) -> list[Cams]:
         maps = self.labels.maps
-        if split != settings.split:
+        if split != settings.split and isinstance(maps, Maps):
             return maps.of_images(settings, layout, ids)
-        read = ReadMaps(maps.folder(settings), maps.suffix, self.labels.values)
+        read = self.labels.map_reader(settings)
         return [read(image_id) for image_id in ids]
 
     def all_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
@@ -106,7 +106,7 @@ class Pictures(Stage):
             yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
         for kind in self.kinds(settings):
             chosen = self.labels.chosen(kind)
-            maker = self.labels.maker(chosen, layout)
+            maker = self.labels.maker(chosen, self.labels.layout(chosen))
             label_map = maker.rule(maker.evidence(sample["id"], pictured.cams))
             row, column = self.labels.row(chosen), self.labels.column(chosen)
             yield Panel(f"{column}: {row}", colour_label_map(label_map))

@@ -18,8 +18,10 @@ from typing import Any
 import torch
 
 from common.errors import ToolboxError
+from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.registry import PLAIN_CAM
-from common.method.segmentation import call, shared_flags
+from common.method.segmentation import shared_flags
+from common.method.settings import TOP, find_config
 
 LOG = "segmentation.log"
 COMMAND = "common.method"
@@ -46,7 +48,10 @@ class ReferenceRows:
         print(f"the reference rows' DeepLab-v2 trainings run meanwhile: {log}", flush=True)
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", COMMAND, *self.arguments], stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, "-m", COMMAND, *self.arguments],
+                cwd=TOP,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         return self
 
@@ -80,4 +85,6 @@ def leave_on_signal(number: int, frame: FrameType | None) -> None:
 def flags_of_reference(settings: Any) -> Sequence[str]:
     """The flags of plain CAM's chain: the method's dataset, seed, device, workers and weights."""
     chain = settings.chain
-    return ["-c", chain.reference, "--out", chain.reference_out, *shared_flags(settings)]
+    config, out = in_repository(find_config(chain.reference)), in_repository(chain.reference_out)
+    weights = in_repository_if_file(chain.weights)
+    return ["-c", config, "--out", out, *shared_flags(settings), *(["--weights", weights] if weights else [])]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from pathlib import Path
 
 from common.errors import ConfigError
 from common.method.method import Method
+from common.method.settings import TOP
 
-TOP = Path(__file__).resolve().parents[2]
 # Plain CAM is a method like the others; it lies here since every method is compared with it.
 PLAIN_CAM = "plain_cam"
 

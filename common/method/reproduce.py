@@ -10,11 +10,12 @@ from typing import Any
 
 from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError
+from common.method.calls import StageError
 from common.method.labels import Labels, Score
 from common.method.method import LabelSet, Method
 from common.method.reference import ReferenceRows
 from common.method.report import REPORT, report_of, write_chain_report
-from common.method.segmentation import Job, Segmentation, StageError, job_of_labels, job_of_masks
+from common.method.segmentation import Job, Segmentation, job_of_labels, job_of_masks
 from common.method.settings import with_values
 from common.method.stage import Stage
 
@@ -69,7 +70,7 @@ def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:
 
 
 def run_stage(method: Method, stage: Stage, settings: Any) -> None:
-    """One stage; the labels that go on to DeepLab-v2 once for every set of label maps."""
+    """One stage, with its score where it has one; the labels that go on to DeepLab-v2 once for every set of label maps."""
     kinds = [settings]
     if isinstance(stage, Labels) and stage is method.labels:
         kinds = [with_values(settings, one.values) for one in method.label_sets(settings) if not one.masks]
@@ -78,7 +79,7 @@ def run_stage(method: Method, stage: Stage, settings: Any) -> None:
         status = stage.run(kind)
         if status:
             raise StageError(f"images of the stage {stage.name} failed; mend what it says, then run the chain again")
-        if isinstance(stage, Labels):
+        if isinstance(stage, Labels) and any(one.labels is stage for one in method.of_kind(Score)):
             print(stage.score(kind).line())
 
 

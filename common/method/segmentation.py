@@ -6,9 +6,6 @@ The segmentation trainer stands beside the methods and is not imported from here
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import shlex
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +13,16 @@ from typing import Any
 
 from common.config_files import read_yaml
 from common.engine.inference import STAGE_FILE
-from common.errors import ConfigError, DataError, ToolboxError
+from common.errors import ConfigError, DataError
 from common.files import read_json
+from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.labels import Labels
+from common.method.settings import find_config
 from common.method.stage import Stage
 
 SEGMENTER = "deeplabv2.main"
 CEILING = "fully supervised"
 DEFAULT_NAME = "segment"
-
-
-class StageError(ToolboxError):
-    """Images of a stage failed."""
-
-    exit_status = 1
 
 
 @dataclass(frozen=True)
@@ -56,9 +49,10 @@ class Job:
 
     def arguments(self) -> list[str]:
         """Flags of the trainer's commands."""
-        arguments = ["-c", self.config, "--out", str(self.out), "--experiment", self.experiment]
+        config, out = in_repository(find_config(self.config)), in_repository(self.out)
+        arguments = ["-c", config, "--out", out, "--experiment", self.experiment]
         arguments += ["--report.method", self.row, "--report.saliency_source", self.saliency_source]
-        arguments += ["--label-dir", str(self.label_folder)] if self.label_folder else []
+        arguments += ["--label-dir", in_repository(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]
 
     def run(self) -> None:
@@ -71,30 +65,21 @@ class Job:
         return sorted((self.out / kind / self.experiment).glob("*/*"))
 
 
-def call(module: str, arguments: Sequence[str]) -> None:
-    """Run what ``python -m module arguments`` would run, in this process: a start of its own would cost it seconds.
-
-    Raises:
-        StageError: some of its images failed; it has named them.
-        ToolboxError, SystemExit: as the command raises them (a stop signal ends it with a checkpoint).
-    """
-    shown = shlex.join(["python", "-m", module, *arguments])
-    print(f"\n$ {shown}", flush=True)
-    started = time.perf_counter()
-    status = importlib.import_module(module).main(list(arguments))
-    if status:
-        raise StageError(
-            f"the stage `{shown}` ended with status {status}; mend what it says, then run the chain again: it continues"
-        )
-    print(f"({time.perf_counter() - started:.0f} s)", flush=True)
-
-
 def shared_flags(settings: Any) -> list[str]:
-    """Seed, device, workers, dataset and initial weights as the trainer's flags."""
-    engine, chain = settings.engine, settings.chain
-    flags = ["--seed", str(engine.seed), "--device", engine.device, "--workers", str(engine.workers)]
-    flags += ["--root", settings.data.root]
-    return [*flags, "--weights", chain.weights] if chain.weights else flags
+    """Seed, device, workers and dataset as flags of another program."""
+    return ["--seed", str(settings.engine.seed), *common_flags(settings)]
+
+
+def common_flags(settings: Any) -> list[str]:
+    """Those of :func:`shared_flags` for a training that runs of several seeds share."""
+    engine = settings.engine
+    return ["--device", engine.device, "--workers", str(engine.workers), "--root", in_repository(settings.data.root)]
+
+
+def trainer_flags(settings: Any) -> list[str]:
+    """The shared flags and the chain's initial weights as the trainer takes them."""
+    weights = in_repository_if_file(settings.chain.weights)
+    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
 
 
 def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str = "") -> Job:
@@ -104,12 +89,12 @@ def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str =
     row = labels.row(chosen) + suffix
     config = config or settings.chain.segmentation
     name = folder.name if not suffix else f"{folder.name}_{Path(config).stem}"
-    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, shared_flags(settings))
+    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, trainer_flags(settings))
 
 
 def job_of_masks(settings: Any) -> Job:
     """The training on the dataset's own masks: the ceiling."""
-    flags = shared_flags(settings)
+    flags = trainer_flags(settings)
     out = Path(settings.out) / "deeplabv2"
     return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, "none", flags)
 

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from common.data.layout import DataConfig
@@ -16,6 +17,8 @@ from common.errors import ConfigError
 from common.models.backbones import BackboneConfig
 
 S = TypeVar("S")
+# The folder that holds ``common`` and the methods.
+TOP = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -66,6 +69,7 @@ class MethodSettings:
         out: folder of the run and of all that is made from it.
         force: redo what is there.
         split: list of the training images (train or val).
+        checkpoint: a trained network to make maps with, in place of the one that these settings train.
         data: the dataset.
         backbone: feature extractor of the network.
         engine: how the training runs.
@@ -78,6 +82,7 @@ class MethodSettings:
     out: str = "runs/method"
     force: bool = False
     split: Literal["train", "val"] = "train"
+    checkpoint: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
@@ -115,6 +120,12 @@ def _checked(section: S) -> S:
     return type(section)(**values)
 
 
+def require_share(name: str, value: float) -> None:
+    """Raise :class:`ConfigError` unless a setting is a number between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} is {value}; give a number between 0 and 1")
+
+
 def without_initial_weights(settings: S) -> S:
     """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
     return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings
@@ -126,3 +137,17 @@ def with_chain_weights(settings: S) -> S:
     if not values.chain.weights or values.backbone.weights not in ("", "imagenet"):
         return settings
     return with_values(settings, {"backbone.weights": values.chain.weights})
+
+
+def find_config(name: str) -> Path:
+    """A configuration that another one names: where it says, or inside the toolbox.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = next((path for path in (Path(name), TOP / name) if path.is_file()), None)
+    if found is None:
+        raise ConfigError(
+            f"there is no configuration {name}, neither here nor in the toolbox; correct the section chain"
+        )
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ def head_and_backbone_optimizer(settings: Any, network: nn.Module) -> torch.opti
 
 def schedule_of_settings(settings: Any, engine: EngineConfig) -> Schedule:
     return build_schedule(settings.schedule, engine.max_steps)
+
+
+def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
+    engine, data = settings.engine, settings.data.dataset
+    return f"Train on {device}: {n_samples} samples of {data}, {engine.max_steps} steps of {engine.batch_size}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Training(Stage):
     after: Training | None = None
     published: Published | None = None
     initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
-    summary: Callable[[Any, int, torch.device], str] = field(default=lambda settings, n_samples, device: "")
+    summary: Callable[[Any, int, torch.device], str] = summary_of_training
 
     def run(self, settings: Any) -> int:
         """Train to the end of the settings' steps.
@@ -221,12 +226,12 @@ class Training(Stage):
         """Where the network of ``path`` comes from: what outputs depend on, and what their scores have to say.
 
         Args:
-            given: the file is not of this training.
+            given: the file is not of this training, as is one in the place of its published form that stands there alone.
 
         Raises:
             ConfigError: the training had other settings than these.
         """
-        if given:
+        if given or not self.run_folder(settings).config.is_file():
             known = {"seed": 0, "steps": {"given network": 0}, "initial_weights": f"released {path.name}"}
         else:
             trained = self.require_trained_with(settings)

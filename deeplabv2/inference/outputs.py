@@ -1,15 +1,19 @@
-"""Folders of an inference stage that writes several files for an image."""
+"""What test and predict leave on disk: folders with several files for an image, and logits in the published form."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from common.data.images import image_size
 from common.engine.inference import STAGE_FILE, OutputFolder
 from common.errors import DataError
-from common.files import read_json, write_json
+from common.files import atomic_write, read_json, write_json
+from deeplabv2.inference.predictor import Prediction
 
 ORIGIN_FILE = "origin.json"
 
@@ -54,3 +58,41 @@ def read_mapping(path: Path) -> dict[str, Any] | None:
     if not isinstance(values, dict):
         raise DataError(f"{path} does not hold settings; delete the folder it is in and make it again")
     return values
+
+
+def write_logits(path: Path, logits: np.ndarray) -> None:
+    """``logit/<id>.npy``: float32, C x h x w at the network's resolution, no softmax."""
+    values = np.ascontiguousarray(logits, np.float32)
+    atomic_write(path, lambda file: np.save(file, values))
+
+
+def read_logits(path: Path, n_labels: int) -> np.ndarray:
+    """Read one file.
+
+    Raises:
+        DataError: it is damaged, or holds something else than the logits of ``n_labels`` labels.
+    """
+    try:
+        logits = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"cannot read the logits {path}: {error}. Delete it and run test --save-logits again."
+        ) from error
+    if not isinstance(logits, np.ndarray) or logits.ndim != 3 or logits.shape[0] != n_labels:
+        shape = getattr(logits, "shape", "several arrays")
+        raise DataError(f"{path} holds {shape}; logits of this configuration are {n_labels} x height x width")
+    return logits.astype(np.float32, copy=False)
+
+
+class ReadPredictions:
+    """``id -> Prediction`` from the files of ``test --save-logits``; tags as for NetworkInput."""
+
+    def __init__(
+        self, path_of: Callable[[str], Path], folder: Path, n_labels: int, tags: Mapping[str, np.ndarray]
+    ) -> None:
+        self.path_of, self.folder, self.n_labels, self.tags = path_of, folder, n_labels, tags
+
+    def __call__(self, image_id: str) -> Prediction:
+        path = self.path_of(image_id)
+        logits = read_logits(self.folder / f"{image_id}.npy", self.n_labels)
+        return Prediction(path, image_size(path), [logits], tags=self.tags.get(image_id))

@@ -1,25 +1,27 @@
-"""Logits of whole images: at several scales and mirrored where asked for, images of one size in one pass."""
+"""A trained network on whole images, in the steps that run in different processes: load, network, probabilities, label map."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from common.data.images import read_image
 from common.data.sampling import Sample
-from common.engine.inference import same_size_groups
-from common.engine.precision import autocast
-from common.errors import NonFiniteError
+from common.errors import DataError, NonFiniteError
 from common.models.fold import fold_batchnorm
-from deeplabv2.inference.inference_settings import InferenceSettings
-from deeplabv2.inference.label_maps import largest_label
-from deeplabv2.networks.build import load_network
-from deeplabv2.networks.msc import enlarge, resize_by
-from deeplabv2.settings import DeepLabConfig
+from deeplabv2.samples import InputConvention
+
+Floats = npt.NDArray[np.float32]
+# What the scores of an image's own labels gain where its tags are given: more than a probability can be.
+TAG_BONUS = 1.0
 
 
 class Prediction(NamedTuple):
@@ -28,72 +30,139 @@ class Prediction(NamedTuple):
     Attributes:
         image: the image's file.
         size: height and width of the image in pixels.
-        logits: float32, C x h x w, at the network's resolution.
+        logits: float32, C x h x w, at the network's resolution: of every input that the form makes.
         label_map: uint8, H x W at image size, or None where nobody asked for it.
+        tags: 0/1, C - 1, of the image's classes where only these are allowed, else None.
     """
 
     image: Path
     size: tuple[int, int]
-    logits: np.ndarray
+    logits: list[np.ndarray]
     label_map: np.ndarray | None = None
+    tags: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Form(ABC):
+    """How a network is applied to an image. Small and picklable: it travels to the processes that finish predictions.
+
+    Attributes:
+        precision: fp32, bf16 or fp16.
+        scales: factors of the image that the network sees; none where its inputs have sizes of their own.
+    """
+
+    precision: str
+    scales: tuple[float, ...] = ()
+    # Whether BatchNorm is computed inside the convolutions before it.
+    folds_batchnorm: ClassVar[bool] = True
+
+    @abstractmethod
+    def record(self) -> dict[str, Any]:
+        """Everything that logits depend on besides the checkpoint, as plain values for ``stage.json``."""
+
+    @abstractmethod
+    def shown(self, image: np.ndarray) -> np.ndarray:
+        """The image, uint8 RGB H x W x 3, at the size at which the network sees it where that keeps its aspect ratio."""
+
+    @abstractmethod
+    def inputs(self, shown: np.ndarray, convention: InputConvention) -> list[Tensor]:
+        """Network inputs, float32 3 x h x w, of an image as :meth:`shown` gives it."""
+
+    @abstractmethod
+    def predict(
+        self, network: nn.Module, device: torch.device, samples: Sequence[Sample], label_maps: bool
+    ) -> list[Prediction]:
+        """Predictions of samples of :class:`NetworkInput`, on ``device``; with label maps where these are asked for and cheap."""
+
+    @abstractmethod
+    def probabilities(self, logits: Sequence[np.ndarray], size: tuple[int, int]) -> Floats:
+        """C x H x W in 0..1 at ``size``, from the logits of a prediction."""
+
+
+class NetworkInput:
+    """``id -> sample``; runs in worker processes.
+
+    A sample holds ``id``, ``path`` (the image's file), ``inputs`` (float32, 3 x h x w), ``size`` (height and width of the file)
+    and ``tags`` (or None).
+
+    Args:
+        path_of: ``id -> file``.
+        pyramid: scales that the network adds by itself.
+        tags: id -> 0/1 of the classes, where only these are allowed.
+    """
+
+    def __init__(
+        self,
+        path_of: Callable[[str], Path],
+        convention: InputConvention,
+        form: Form,
+        pyramid: Sequence[float] = (),
+        tags: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        self.path_of, self.convention, self.form, self.pyramid, self.tags = (
+            path_of,
+            convention,
+            form,
+            pyramid,
+            tags or {},
+        )
+
+    def __call__(self, image_id: str) -> Sample:
+        path = self.path_of(image_id)
+        image = read_image(path)
+        shown = self.form.shown(image)
+        self.require_pixels(path, shown)
+        inputs = self.form.inputs(shown, self.convention)
+        size = image.shape[:2]
+        return {"id": image_id, "path": path, "inputs": inputs, "size": size, "tags": self.tags.get(image_id)}
+
+    def require_pixels(self, path: Path, shown: np.ndarray) -> None:
+        """Raise :class:`DataError` where a scale would leave nothing of the image."""
+        side = min(shown.shape[:2])
+        for scale in self.form.scales:
+            for factor in (1.0, *self.pyramid):
+                if int(int(side * scale) * factor) < 1:
+                    raise DataError(
+                        f"{path} is {shown.shape[1]}x{shown.shape[0]} pixels: nothing of it is left at scale {scale * factor:g}"
+                    )
 
 
 class Predictor:
     """``[sample of NetworkInput] -> [Prediction]``.
 
     Args:
-        network: images -> logits, in eval mode, on ``device``.
+        network: images -> logits, in eval mode.
         label_maps: also make the label maps, on ``device``.
     """
 
-    def __init__(
-        self, network: nn.Module, settings: InferenceSettings, device: torch.device, label_maps: bool = False
-    ) -> None:
-        self.network, self.settings, self.device, self.label_maps = network, settings, device, label_maps
-
-    def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
-        return same_size_groups(samples, self.same_size)
+    def __init__(self, form: Form, network: nn.Module, device: torch.device, label_maps: bool = False) -> None:
+        self.form, self.device, self.label_maps = form, device, label_maps
+        self.network = (fold_batchnorm(network) if form.folds_batchnorm else network).to(device)
 
     @torch.inference_mode()
-    def same_size(self, samples: list[Sample]) -> list[Prediction]:
-        logits = self.logits(torch.stack([sample["image"] for sample in samples]).to(self.device))
-        if not torch.isfinite(logits).all():
-            names = ", ".join(sample["id"] for sample in samples)
-            raise NonFiniteError(
-                f"the network gives NaN or infinite logits for {names}; its training went wrong, or RUN.PRECISION "
-                f"{self.settings.precision} is too small for it: try fp32"
-            )
-        label_maps = [None] * len(samples)
-        if self.label_maps:
-            label_maps = list(largest_label(logits, samples[0]["size"]).cpu().numpy())
-        return [
-            Prediction(sample["path"], sample["size"], one, label_map)
-            for sample, one, label_map in zip(samples, logits.cpu().numpy(), label_maps, strict=True)
+    def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
+        predictions = self.form.predict(self.network, self.device, samples, self.label_maps)
+        wrong = [
+            sample["id"]
+            for sample, prediction in zip(samples, predictions, strict=True)
+            if not all(np.isfinite(logits).all() for logits in prediction.logits)
         ]
-
-    def logits(self, images: Tensor) -> Tensor:
-        """The mean over scales and mirror images, float32 N x C x h x w at the resolution of the largest scale."""
-        maps = [self.at_scale(images, scale) for scale in self.settings.scales]
-        finest = max(maps, key=lambda one: one.shape[2] * one.shape[3])
-        size = finest.shape[2:]
-        return torch.stack([one if one.shape[2:] == size else enlarge(one, size) for one in maps]).mean(0)
-
-    def at_scale(self, images: Tensor, scale: float) -> Tensor:
-        scaled = images if scale == 1 else resize_by(images, scale)
-        with autocast(self.settings.precision, self.device):
-            logits: Tensor = self.network(scaled).float()
-            if self.settings.flip:
-                logits = (logits + self.network(scaled.flip(3)).float().flip(3)) / 2
-        return logits
+        if wrong:
+            raise NonFiniteError(
+                f"the network gives NaN or infinite logits for {', '.join(wrong)}; its training went wrong, or "
+                f"engine.precision {self.form.precision} is too small for it: try fp32"
+            )
+        return predictions
 
 
-def open_predictor(
-    config: DeepLabConfig, checkpoint: Path, settings: InferenceSettings, device: torch.device, label_maps: bool = False
-) -> Predictor:
-    """The network of ``checkpoint``, ready to predict.
+def largest_label(scores: Floats, tags: np.ndarray | None = None) -> npt.NDArray[np.uint8]:
+    """The label with the highest score, uint8 H x W.
 
-    Raises:
-        CheckpointError: see :func:`deeplabv2.networks.build.load_network`.
+    Args:
+        scores: probabilities C x H x W.
+        tags: 0/1, C - 1, of the image: then the labels are background and these alone.
     """
-    network = fold_batchnorm(load_network(config, checkpoint))
-    return Predictor(network.to(device), settings, device, label_maps)
+    if tags is not None:
+        bonus = TAG_BONUS * np.concatenate([[1], tags]).astype(np.float32)
+        scores = scores + bonus[:, None, None]
+    return scores.argmax(0).astype(np.uint8)

@@ -87,7 +87,7 @@ def stem() -> nn.Sequential:
 def residual_layer(in_channels: int, layer: Layer, n_blocks: int) -> nn.Sequential:
     """Blocks ``block1``, ``block2``, ...; the first has the stride and the projection."""
     first = CaffeBottleneck(in_channels, layer.channels, layer.stride, layer.dilation, projects=True)
-    blocks = OrderedDict(block1=first)
+    blocks: OrderedDict[str, nn.Module] = OrderedDict(block1=first)
     for number in range(2, n_blocks + 1):
         blocks[f"block{number}"] = CaffeBottleneck(layer.channels, layer.channels, 1, layer.dilation, projects=False)
     return nn.Sequential(blocks)

@@ -1,15 +1,89 @@
-"""The networks of deeplab-pytorch and L2G, with their tensor names: a body, then a head (deeplabv2 spec, section 2)."""
+"""The networks of deeplab-pytorch, L2G and I2CRC for one scale: a backbone, then a head (deeplabv2 spec, section 2).
+
+DeepLab-v2 sums parallel atrous convolutions (ASPP; Chen et al., 2016, section 3.2); DeepLab-v1 has one branch with a large
+field of view and two hidden layers (LargeFOV); DeepLab-v2 on VGG-16 sums four such branches. Tensor names are the published ones.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TypeVar, cast
 
 from torch import Tensor, nn
 
 from common.models.base import BATCH_NORMS, Backbone, freeze_batchnorm_statistics
-from deeplabv2.networks import caffe_resnet, vgg
-from deeplabv2.networks.caffe_resnet import caffe_resnet as resnet_body
-from deeplabv2.networks.heads import atrous_pyramid, hidden_atrous_pyramid, large_fov
+from common.models.resnet import Bottleneck, ResNet
+
+HIDDEN_CHANNELS = 1024
+LARGE_FOV_RATE = 12
+VGG_CHANNELS = 512
+
+Head = TypeVar("Head", bound=nn.Module)
+
+
+class SummedBranches(nn.Module):
+    """Parallel branches ``c0``, ``c1``, ... on the same features; their outputs are summed."""
+
+    def __init__(self, branches: Sequence[nn.Module]) -> None:
+        super().__init__()
+        for number, branch in enumerate(branches):
+            self.add_module(f"c{number}", branch)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features N x C x h x w -> logits N x n_labels x h x w."""
+        return add_up([branch(features) for branch in self.children()])
+
+
+def add_up(outputs: Sequence[Tensor]) -> Tensor:
+    """Sum of tensors of one shape, from the first to the last."""
+    total = outputs[0]
+    for output in outputs[1:]:
+        total = total + output
+    return total
+
+
+def atrous_convolution(in_channels: int, out_channels: int, rate: int) -> nn.Conv2d:
+    """3x3 convolution with bias that keeps the size."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=rate, dilation=rate)
+
+
+def atrous_pyramid(in_channels: int, n_labels: int, rates: Sequence[int]) -> SummedBranches:
+    """ASPP-L without hidden layers: one 3x3 convolution per rate."""
+    return initialised(SummedBranches([atrous_convolution(in_channels, n_labels, rate) for rate in rates]))
+
+
+def hidden_atrous_pyramid(in_channels: int, n_labels: int, rates: Sequence[int]) -> SummedBranches:
+    """ASPP of the VGG-16 network: per rate a branch with two hidden layers."""
+    branches = [nn.Sequential(*hidden_branch(in_channels, n_labels, rate, nn.Dropout)) for rate in rates]
+    return initialised(SummedBranches(branches))
+
+
+def large_fov(in_channels: int, n_labels: int) -> nn.Sequential:
+    """LargeFOV: one branch of rate 12; dropout takes whole channels."""
+    names = ("conv6", "relu6", "drop6", "conv7", "relu7", "drop7", "conv8")
+    layers = hidden_branch(in_channels, n_labels, LARGE_FOV_RATE, nn.Dropout2d)
+    return initialised(nn.Sequential(OrderedDict(zip(names, layers, strict=True))))
+
+
+def hidden_branch(
+    in_channels: int, n_labels: int, rate: int, dropout: type[nn.Dropout] | type[nn.Dropout2d]
+) -> list[nn.Module]:
+    """Atrous 3x3, 1x1, 1x1 with ReLU and dropout 0.5 between them."""
+    hidden = HIDDEN_CHANNELS
+    layers: list[nn.Module] = [atrous_convolution(in_channels, hidden, rate), nn.ReLU(inplace=True), dropout(0.5)]
+    layers += [nn.Conv2d(hidden, hidden, 1), nn.ReLU(inplace=True), dropout(0.5)]
+    return [*layers, nn.Conv2d(hidden, n_labels, 1)]
+
+
+def initialised(head: Head) -> Head:
+    """Convolution weights N(0, 0.01), biases 0 (Caffe's initial values of a new head)."""
+    for layer in head.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=0.01)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return head
 
 
 class DeepLab(nn.Sequential):
@@ -33,42 +107,74 @@ class DeepLab(nn.Sequential):
         return self
 
 
-def deeplabv2_resnet(n_labels: int, n_blocks: Sequence[int], rates: Sequence[int]) -> DeepLab:
-    """DeepLab-v2 on the Caffe ResNet."""
-    return DeepLab(**resnet_body(n_blocks), aspp=atrous_pyramid(caffe_resnet.OUT_CHANNELS, n_labels, rates))
+class BackboneAndHead(nn.Module):
+    """DeepLab-v2 on any backbone of :mod:`common.models`, so that torchvision's and timm's ImageNet weights fit.
 
-
-def deeplabv1_resnet(n_labels: int, n_blocks: Sequence[int]) -> DeepLab:
-    """The container of the COCO weights: a 1x1 classifier on the Caffe ResNet."""
-    return DeepLab(**resnet_body(n_blocks), fc=nn.Conv2d(caffe_resnet.OUT_CHANNELS, n_labels, 1))
-
-
-def deeplabv1_resnet_fov(n_labels: int, n_blocks: Sequence[int]) -> DeepLab:
-    """L2G's DeepLab-v1: LargeFOV on the Caffe ResNet."""
-    return DeepLab(**resnet_body(n_blocks), fov=large_fov(caffe_resnet.OUT_CHANNELS, n_labels))
-
-
-def deeplabv2_vgg16(n_labels: int, rates: Sequence[int]) -> DeepLab:
-    """L2G's DeepLab-v2 on VGG-16."""
-    return DeepLab(**vgg.deeplab_vgg16(), aspp=hidden_atrous_pyramid(vgg.OUT_CHANNELS, n_labels, rates))
-
-
-def deeplabv1_vgg16(n_labels: int) -> DeepLab:
-    """L2G's DeepLab-v1 on VGG-16."""
-    return DeepLab(**vgg.deeplab_vgg16(), aspp=large_fov(vgg.OUT_CHANNELS, n_labels))
-
-
-class BodyAndHead(nn.Module):
-    """DeepLab-v2 on any body of :mod:`common.models`, so that torchvision's and timm's ImageNet weights fit.
-
-    Images N x 3 x H x W -> logits N x n_labels x h x w at the body's output stride.
+    Images N x 3 x H x W -> logits N x n_labels x h x w at the backbone's output stride.
     """
 
-    def __init__(self, body: Backbone, n_labels: int, rates: Sequence[int]) -> None:
+    def __init__(self, backbone: Backbone, n_labels: int, rates: Sequence[int]) -> None:
         super().__init__()
-        self.body = body
-        self.aspp = atrous_pyramid(body.out_channels, n_labels, rates)
+        # Checkpoints call it so.
+        self.body = backbone
+        self.aspp = atrous_pyramid(backbone.out_channels, n_labels, rates)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.aspp(self.body(images))
         return logits
+
+
+def conv_relu(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation)
+    return nn.Sequential(convolution, nn.ReLU(inplace=True))
+
+
+def pool(stride: int) -> nn.MaxPool2d:
+    return nn.MaxPool2d(3, stride, padding=1)
+
+
+def vgg16_layers() -> OrderedDict[str, nn.Module]:
+    """L2G's VGG-16 by the names of its two parts, 512 channels at output stride 8 (section 2.3).
+
+    The last three convolutions are dilated, pools are 3x3; indices in the tensor names count the pools too.
+    """
+    layer1 = [
+        *(conv_relu(3, 64), conv_relu(64, 64), pool(2)),
+        *(conv_relu(64, 128), conv_relu(128, 128), pool(2)),
+        *(conv_relu(128, 256), conv_relu(256, 256), conv_relu(256, 256), pool(2)),
+        *(conv_relu(256, 512), conv_relu(512, 512), conv_relu(512, 512), pool(1)),
+    ]
+    layer2 = [*(conv_relu(512, 512, dilation=2) for _ in range(3)), pool(1)]
+    return OrderedDict(layer1=nn.Sequential(*layer1), layer2=nn.Sequential(*layer2))
+
+
+class I2CRCNetwork(nn.Module):
+    """Torchvision's ResNet-101 at output stride 8 and a sum of atrous convolutions; BatchNorm is trained.
+
+    Images N x 3 x H x W -> logits N x n_labels x h x w.
+    """
+
+    def __init__(self, n_labels: int, rates: Sequence[int]) -> None:
+        super().__init__()
+        self.features = ResNet(101, output_stride=8)
+        # Unlike torchvision, the first block of the last layer keeps the dilation of the undilated network.
+        first = cast(Bottleneck, self.features.layer4[0]).conv2
+        first.dilation = first.padding = (1, 1)
+        self.classifier = Classifier(self.features.out_channels, n_labels, rates)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.features(images))
+        return logits
+
+
+class Classifier(nn.Module):
+    """The sum of ``conv2d_list``; unlike the other heads its biases keep PyTorch's random initial values."""
+
+    def __init__(self, in_channels: int, n_labels: int, rates: Sequence[int]) -> None:
+        super().__init__()
+        self.conv2d_list = nn.ModuleList(atrous_convolution(in_channels, n_labels, rate) for rate in rates)
+        for convolution in self.conv2d_list:
+            nn.init.normal_(cast(nn.Conv2d, convolution).weight, std=0.01)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return add_up([convolution(features) for convolution in self.conv2d_list])

@@ -1,30 +1,105 @@
-"""The networks by name: how each is built, what its head is called and which input it takes."""
+"""The networks by name: how each is built, what its head is called, which input it takes, how its parts learn."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import nn
 
+from common.engine.optimizer import GroupRule, backbone_and_head_rules
 from common.errors import ConfigError
 from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
-from common.models.weights import load_weights
+from common.models.weights import LoadReport, load_weights
+from deeplabv2.networks.caffe_resnet import OUT_CHANNELS, caffe_resnet
 from deeplabv2.networks.deeplab import (
-    BodyAndHead,
-    deeplabv1_resnet,
-    deeplabv1_resnet_fov,
-    deeplabv1_vgg16,
-    deeplabv2_resnet,
-    deeplabv2_vgg16,
+    VGG_CHANNELS,
+    BackboneAndHead,
+    DeepLab,
+    I2CRCNetwork,
+    atrous_pyramid,
+    hidden_atrous_pyramid,
+    large_fov,
+    vgg16_layers,
 )
-from deeplabv2.networks.i2crc import I2CRCNetwork
-from deeplabv2.sections_training import Model, default_body
+from deeplabv2.networks.dsrg import DeepLabVGG16, DSRGNetwork
+from deeplabv2.networks.initial_weights import load_published, load_vgg16
+from deeplabv2.networks.msc import ResizeConvention
 
 RATES = (6, 12, 18, 24)
 SMALL_RATES = (3, 6, 9, 12)
+
+
+def default_backbone() -> BackboneConfig:
+    return BackboneConfig(name="resnet101", output_stride=8, freeze_batchnorm=True)
+
+
+@dataclass
+class NetworkConfig:
+    """The network.
+
+    Args:
+        name: one of the networks of deeplabv2/networks/registry.py; also a part of output paths. Most take BGR images minus
+            image.mean; DeepLabV2_MSC is built on the backbone and takes RGB images as ImageNet weights do. I2CRC_ResNet101_MSC
+            is what I2CRC calls DeepLabV2_ResNet101_MSC. DSRG_VGG16 and DSRG (on the backbone) are SGAN's.
+        n_labels: number of labels, background included.
+        backbone: feature extractor of DeepLabV2_MSC and DSRG and its initial weights; of I2CRC_ResNet101_MSC the weights alone.
+        blocks: blocks of the four layers of a published ResNet.
+        rates: dilations of the head's branches; empty for the network's own, which networks with one branch keep.
+        width: factor on all hidden channels of DSRG_VGG16.
+        weights: checkpoint to start from; its backbone has to fit, its head is used if it fits. Of DSRG_VGG16 also "imagenet"
+            for torchvision's VGG16 (downloaded once), a .caffemodel (vgg16_20M_mc.caffemodel as published), tensors with the
+            published names (conv1_1.weight), or a VGG16 of torchvision or this toolbox (features.0.weight).
+        force_weights: take what fits of weights whose backbone does not fit as a whole.
+        pyramid: scales of the multi-scale pyramid besides 1; empty for a single scale.
+        pyramid_resize: how the pyramid reduces images: current, or recomputed as PyTorch did before 1.6.
+        freeze_head: the head keeps its initial weights, as in the published code of L2G's DeepLabV1_ResNet101_MSC.
+        fold_batchnorm: compute frozen BatchNorm layers inside the convolutions before them while training: the same function
+            in less time and memory.
+    """
+
+    name: str = "DeepLabV2_ResNet101_MSC"
+    n_labels: int = 21
+    backbone: BackboneConfig = field(default_factory=default_backbone)
+    blocks: list[int] = field(default_factory=lambda: [3, 4, 23, 3])
+    rates: list[int] = field(default_factory=list)
+    width: float = 1.0
+    weights: str = ""
+    force_weights: bool = False
+    pyramid: list[float] = field(default_factory=lambda: [0.5, 0.75])
+    pyramid_resize: ResizeConvention = "current"
+    freeze_head: bool = False
+    fold_batchnorm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rates and min(self.rates) < 1:
+            raise ConfigError(f"network.rates is {self.rates}; give dilations of at least 1, the published are {RATES}")
+
+    @property
+    def all_rates(self) -> Sequence[int]:
+        return self.rates or RATES
+
+
+def head_rules(head: str, multiplier: float) -> list[GroupRule]:
+    """Backbone 1x, head weights 10x, head biases 20x without decay (deeplabv2 spec, section 5)."""
+    return backbone_and_head_rules(head.removesuffix("."), multiplier)
+
+
+def one_group(head: str, multiplier: float) -> list[GroupRule]:
+    """I2CRC: everything learns alike."""
+    return [GroupRule("all", "")]
+
+
+def caffe_rules(head: str, multiplier: float) -> list[GroupRule]:
+    """Weights 1x, biases 2x without decay; of the last layers ten times that (sgan spec, section 5.2)."""
+    return [
+        GroupRule("head_bias", r"(^|\.)fc8_\d+\.bias$", 2 * multiplier, decays=False),
+        GroupRule("head", r"(^|\.)fc8_\d+\.weight$", multiplier),
+        GroupRule("bias", r"\.bias$", 2.0, decays=False),
+        GroupRule("body", ""),
+    ]
 
 
 @dataclass(frozen=True)
@@ -32,83 +107,99 @@ class NetworkKind:
     """What there is to know about a network besides its modules.
 
     Attributes:
-        build: (settings, number of labels) -> network for one scale. Weights are random, or those that BODY names.
-        head: name of its head; the head's weights learn faster than the body, and may be missing from an INIT_MODEL.
+        build: settings -> network for one scale. Weights are random, or those of the backbone.
+        head: beginning of the names of its head, which may be missing from initial weights.
+        rules: (head, its rate relative to the backbone) -> groups of parameters.
         input: ``caffe`` (BGR minus mean) or ``imagenet`` (RGB, normalised).
-        groups: ``head`` gives the head its own learning rates; ``one`` puts all parameters in one group.
+        backbone: what of the setting it reads: all of it, its weights, or nothing.
+        load: (network for one scale, head, weights, force) -> what was loaded; starts it from ``weights``.
         trains: False for a mere container of weights, which has no pyramid either.
     """
 
-    build: Callable[[Model, int], nn.Module]
+    build: Callable[[NetworkConfig], nn.Module]
     head: str
+    rules: Callable[[str, float], list[GroupRule]] = head_rules
     input: Literal["caffe", "imagenet"] = "caffe"
-    groups: Literal["head", "one"] = "head"
+    backbone: Literal["all", "weights", "nothing"] = "nothing"
+    load: Callable[[nn.Module, str, str, bool], LoadReport] = load_published
     trains: bool = True
 
 
-def rates(model: Model) -> Sequence[int]:
-    return model.ATROUS_RATES or RATES
-
-
-def deeplabv2s_resnet(model: Model, n_labels: int) -> nn.Module:
-    """DeepLab-v2 with small rates, which are what the name says."""
-    if tuple(rates(model)) not in (RATES, SMALL_RATES):
+def caffe_deeplab(config: NetworkConfig, rates: Sequence[int] | None = None) -> nn.Module:
+    """DeepLab-v2 on the Caffe ResNet, with ``rates`` where the name says which."""
+    if rates and tuple(config.all_rates) not in (RATES, tuple(rates)):
         raise ConfigError(
-            f"{model.NAME} has the rates {SMALL_RATES}; leave MODEL.ATROUS_RATES out or choose DeepLabV2_ResNet101_MSC"
+            f"{config.name} has the rates {rates}; leave network.rates out or choose DeepLabV2_ResNet101_MSC"
         )
-    return deeplabv2_resnet(n_labels, model.N_BLOCKS, SMALL_RATES)
+    aspp = atrous_pyramid(OUT_CHANNELS, config.n_labels, rates or config.all_rates)
+    return DeepLab(**caffe_resnet(config.blocks), aspp=aspp)
 
 
-def i2crc(model: Model, n_labels: int) -> nn.Module:
-    """I2CRC's network, its body from ImageNet weights where BODY.weights names them."""
-    network = I2CRCNetwork(n_labels, rates(model))
-    body = dataclasses.replace(model.BODY, name="resnet101", width=1.0)
-    if body.weights:
-        state, source = backbone_weights(body)
+def deeplabv1(config: NetworkConfig) -> nn.Module:
+    """The container of the COCO weights: a 1x1 classifier on the Caffe ResNet."""
+    return DeepLab(**caffe_resnet(config.blocks), fc=nn.Conv2d(OUT_CHANNELS, config.n_labels, 1))
+
+
+def deeplabv1_fov(config: NetworkConfig) -> nn.Module:
+    """L2G's DeepLab-v1: LargeFOV on the Caffe ResNet."""
+    return DeepLab(**caffe_resnet(config.blocks), fov=large_fov(OUT_CHANNELS, config.n_labels))
+
+
+def deeplabv2_vgg16(config: NetworkConfig) -> nn.Module:
+    """L2G's DeepLab-v2 on VGG-16."""
+    return DeepLab(**vgg16_layers(), aspp=hidden_atrous_pyramid(VGG_CHANNELS, config.n_labels, config.all_rates))
+
+
+def deeplabv1_vgg16(config: NetworkConfig) -> nn.Module:
+    """L2G's DeepLab-v1 on VGG-16."""
+    return DeepLab(**vgg16_layers(), aspp=large_fov(VGG_CHANNELS, config.n_labels))
+
+
+def i2crc(config: NetworkConfig) -> nn.Module:
+    """I2CRC's network, its backbone from ImageNet weights where network.backbone.weights names them."""
+    network = I2CRCNetwork(config.n_labels, config.all_rates)
+    backbone = dataclasses.replace(config.backbone, name="resnet101", width=1.0)
+    if backbone.weights:
+        state, source = backbone_weights(backbone)
         load_weights(network.features, state, source=source)
     return network
 
 
-PRESETS = {"i2crc": NetworkKind(i2crc, head="classifier", groups="one")}
+def vgg16_of_dsrg(config: NetworkConfig) -> nn.Module:
+    return DeepLabVGG16(config.n_labels, config.all_rates, config.width)
+
+
+def on_backbone(network: Callable[..., nn.Module]) -> Callable[[NetworkConfig], nn.Module]:
+    return lambda config: network(build_backbone(config.backbone), config.n_labels, config.all_rates)
+
+
 NETWORKS = {
-    "DeepLabV2_ResNet101_MSC": NetworkKind(
-        lambda model, n_labels: deeplabv2_resnet(n_labels, model.N_BLOCKS, rates(model)), head="aspp"
-    ),
-    "DeepLabV2S_ResNet101_MSC": NetworkKind(deeplabv2s_resnet, head="aspp"),
-    "DeepLabV1_ResNet101": NetworkKind(
-        lambda model, n_labels: deeplabv1_resnet(n_labels, model.N_BLOCKS), head="fc", trains=False
-    ),
-    "DeepLabV1_ResNet101_MSC": NetworkKind(
-        lambda model, n_labels: deeplabv1_resnet_fov(n_labels, model.N_BLOCKS), head="fov"
-    ),
-    "DeepLabV2_VGG16_MSC": NetworkKind(lambda model, n_labels: deeplabv2_vgg16(n_labels, rates(model)), head="aspp"),
-    "DeepLabV1_VGG16_MSC": NetworkKind(lambda model, n_labels: deeplabv1_vgg16(n_labels), head="aspp"),
-    "DeepLabV2_MSC": NetworkKind(
-        lambda model, n_labels: BodyAndHead(build_backbone(model.BODY), n_labels, rates(model)),
-        head="aspp",
-        input="imagenet",
-    ),
+    "DeepLabV2_ResNet101_MSC": NetworkKind(caffe_deeplab, "aspp."),
+    "DeepLabV2S_ResNet101_MSC": NetworkKind(lambda config: caffe_deeplab(config, SMALL_RATES), "aspp."),
+    "DeepLabV1_ResNet101": NetworkKind(deeplabv1, "fc.", trains=False),
+    "DeepLabV1_ResNet101_MSC": NetworkKind(deeplabv1_fov, "fov."),
+    "DeepLabV2_VGG16_MSC": NetworkKind(deeplabv2_vgg16, "aspp."),
+    "DeepLabV1_VGG16_MSC": NetworkKind(deeplabv1_vgg16, "aspp."),
+    "I2CRC_ResNet101_MSC": NetworkKind(i2crc, "classifier.", one_group, backbone="weights"),
+    "DeepLabV2_MSC": NetworkKind(on_backbone(BackboneAndHead), "aspp.", input="imagenet", backbone="all"),
+    "DSRG_VGG16": NetworkKind(vgg16_of_dsrg, "fc8_", caffe_rules, load=load_vgg16),
+    "DSRG": NetworkKind(on_backbone(DSRGNetwork), "fc8_", caffe_rules, backbone="all"),
 }
 
 
-def network_kind(model: Model) -> NetworkKind:
-    """The network that NAME and PRESET choose.
+def network_kind(config: NetworkConfig) -> NetworkKind:
+    """The network of the name.
 
     Raises:
         ConfigError: there is no such network, or other settings contradict the choice.
     """
-    if model.NAME not in NETWORKS:
-        raise ConfigError(f"there is no network {model.NAME!r}; MODEL.NAME is one of {', '.join(NETWORKS)}")
-    if model.PRESET and model.NAME != "DeepLabV2_ResNet101_MSC":
-        raise ConfigError(f"MODEL.PRESET {model.PRESET} goes with NAME DeepLabV2_ResNet101_MSC, not with {model.NAME}")
-    if model.NAME != "DeepLabV2_MSC" and without_weights(model, model.PRESET) != default_body():
+    if config.name not in NETWORKS:
+        raise ConfigError(f"there is no network {config.name!r}; network.name is one of {', '.join(NETWORKS)}")
+    kind = NETWORKS[config.name]
+    backbone = dataclasses.replace(config.backbone, weights="") if kind.backbone == "weights" else config.backbone
+    if kind.backbone != "all" and backbone != default_backbone():
         raise ConfigError(
-            f"MODEL.BODY is the body of DeepLabV2_MSC; {model.PRESET or model.NAME} has its own: leave BODY out "
-            "(published weights are an INIT_MODEL)"
+            f"network.backbone is the backbone of DeepLabV2_MSC and DSRG; {config.name} has its own: leave it out "
+            "(published weights are network.weights)"
         )
-    return PRESETS[model.PRESET] if model.PRESET else NETWORKS[model.NAME]
-
-
-def without_weights(model: Model, preset: str) -> BackboneConfig:
-    """BODY as :func:`network_kind` compares it: a preset reads its weights."""
-    return dataclasses.replace(model.BODY, weights="") if preset else model.BODY
+    return kind

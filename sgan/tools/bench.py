@@ -1,22 +1,13 @@
-"""``python tools/bench.py``: step time and peak memory against the published dense form."""
-
-from __future__ import annotations
+"""``python tools/bench.py --cfg_file CONFIG [flags]``: step time and peak memory against the published dense form."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-# Run as a file, this finds the toolbox without an installation.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from common.errors import run_command
-from sgan.bench import bench
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    bench(argv)
-    return 0
-
+from common.method.command import entry
+from sgan.method import METHOD
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(entry(METHOD, "bench"))

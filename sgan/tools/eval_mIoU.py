@@ -1,22 +1,13 @@
 """``python tools/eval_mIoU.py --res_path FOLDER --num_classes 22``: score seeds (22) or segmentations (21)."""
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-# Run as a file, this finds the toolbox without an installation.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from common.commands import run_commands
 from common.errors import run_command
-from sgan.evaluation.evaluate import evaluate, parse
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    evaluate(*parse(argv))
-    return 0
-
+from sgan.evaluation import EVALUATE
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(lambda: run_commands("tools/eval_mIoU.py", {"score": EVALUATE}, ["score", *sys.argv[1:]]))

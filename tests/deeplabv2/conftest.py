@@ -17,9 +17,9 @@ def toy(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def settings(toy, pytestconfig):
-    """Flags of every command; without EXP.OUTPUT_DIR, which is each test's own."""
+    """Flags of every command; without --out, which is each test's own."""
     config = pytestconfig.rootpath / "deeplabv2" / "configs" / "toy.yaml"
-    small = ["--SOLVER.ITER_MAX", "2", "--SOLVER.BATCH_SIZE.TRAIN", "4", "--workers", "0", "--device", "cpu"]
+    small = ["--max-steps", "2", "--engine.batch_size", "4", "--workers", "0", "--device", "cpu"]
     return ["-c", str(config), "--root", str(toy), *small]
 
 
@@ -27,7 +27,7 @@ def settings(toy, pytestconfig):
 def checkpoint(settings, tmp_path_factory):
     """The last checkpoint of a training, in the published form."""
     out = tmp_path_factory.mktemp("training")
-    assert main(["train", *settings, "--EXP.OUTPUT_DIR", str(out)]) == 0
+    assert main(["train", *settings, "--out", str(out)]) == 0
     (path,) = out.rglob("checkpoint_final.pth")
     return path
 
@@ -35,7 +35,7 @@ def checkpoint(settings, tmp_path_factory):
 @pytest.fixture
 def arguments(settings, checkpoint, tmp_path):
     """Flags of ``test`` and ``crf`` that write to ``tmp_path / "out"``."""
-    return [*settings, "--EXP.OUTPUT_DIR", str(tmp_path / "out"), "-m", str(checkpoint)]
+    return [*settings, "--out", str(tmp_path / "out"), "-m", str(checkpoint)]
 
 
 @pytest.fixture
@@ -48,3 +48,21 @@ def features(tmp_path):
 def scores(tmp_path):
     """Where ``arguments`` puts scores."""
     return Path(tmp_path, "out", "scores", "toy", "deeplabv2_msc", "val")
+
+
+@pytest.fixture(scope="session")
+def seed_settings(toy, pytestconfig):
+    """Flags of every command of a training on seeds, without --out; the dataset's own masks are the seeds."""
+    config = pytestconfig.rootpath / "deeplabv2" / "configs" / "toy_dsrg.yaml"
+    small = ["--max-steps", "2", "--engine.batch_size", "2", "--engine.log_every", "1", "--workers", "0", "-j", "1"]
+    small += ["--image.warp_size", "41", "--image.crop_size", "33", "--test.squares", "[24,33,41]", "--device", "cpu"]
+    return ["-c", str(config), "--root", str(toy), "--label-dir", str(toy / "SegmentationClass"), *small]
+
+
+@pytest.fixture(scope="session")
+def seed_checkpoint(seed_settings, tmp_path_factory):
+    """The last checkpoint of a training on seeds; not to be changed."""
+    out = tmp_path_factory.mktemp("seeds")
+    assert main(["train", *seed_settings, "--out", str(out)]) == 0
+    (path,) = out.rglob("checkpoint_final.pth")
+    return path

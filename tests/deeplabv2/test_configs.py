@@ -5,16 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.commands import parse_command
+from common.crf.presets import PRESETS
+from common.engine.schedules import build_schedule
 from common.errors import ConfigError
-from deeplabv2.command_line import parse_command
-from deeplabv2.losses import loss_terms
 from deeplabv2.main import COMMANDS
 from deeplabv2.networks.registry import network_kind
-from deeplabv2.train import require_trainable
+from deeplabv2.train import build_step, require_trainable
 
 FOLDER = Path(__file__).parents[2] / "deeplabv2" / "configs"
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-OWN = {"toy", "voc_animals"}
+OWN = {"toy", "voc_animals", "toy_dsrg", "voc_animals_dsrg"}
+SGAN = {"sgan_voc12", "sgan_voc12_retrain"}
 # The published recipes (deeplabv2 spec, section 5.1): labels, scales, crop, batch x passes, steps, rate, CRF widths.
 FIVE, SEVEN = 5, 7
 TABLE = {
@@ -39,46 +41,75 @@ TABLE = {
 
 
 def parsed(name):
-    return parse_command("main.py", COMMANDS["train"], ["-c", str(FOLDER / f"{name}.yaml")])
+    return parse_command("main.py", COMMANDS["train"], [str(FOLDER / f"{name}.yaml")])
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_recipe_parses_and_its_network_and_loss_are_known(name):
     config = parsed(name)
-    assert network_kind(config.MODEL).head
-    labels, tags = torch.zeros(1, 2, 2, dtype=torch.int64), torch.ones(1, config.DATASET.N_CLASSES - 1)
-    assert loss_terms(torch.zeros(1, config.DATASET.N_CLASSES, 2, 2), labels, config.SOLVER, 255, tags)
+    assert network_kind(config.network).head
+    side = config.image.crop_size
+    batch = {"image": torch.zeros(1, 3, side, side), "mask": torch.zeros(1, side, side, dtype=torch.int64)}
+    batch["tags"] = torch.ones(1, config.network.n_labels - 1)
+    logits = torch.zeros(1, config.network.n_labels, -(-side // 8), -(-side // 8))
+    assert build_step(config, None)(lambda images: [logits], batch)
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - OWN))
 def test_a_recipe_opens_with_its_command_its_number_and_its_time(name):
     head = [line for line in (FOLDER / f"{name}.yaml").read_text().splitlines() if line.startswith("#")]
     text = "\n".join(head)
-    assert f"deeplabv2/configs/{name}.yaml" in head[1]
+    assert f"deeplabv2/configs/{name}.yaml" in head[1] or name in SGAN
     assert "# Published: " in text and "# Time: " in text and "# Weights: " in text
+
+
+@pytest.mark.parametrize("name", sorted({*SGAN, *OWN} - {"toy", "voc_animals"}))
+def test_a_recipe_for_seeds_opens_with_its_script_and_what_was_measured_here(name):
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert "bash sgan/segmentation/run.sh" in text and "Time: " in text and "Here: " in text
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_a_recipe_has_the_published_settings(name):
     config = parsed(name)
-    solver, crf = config.SOLVER, config.CRF
+    engine, optimizer, crf = config.engine, config.optimizer, config.crf
     assert (
-        config.DATASET.N_CLASSES,
-        len(config.DATASET.SCALES),
-        config.IMAGE.SIZE.TRAIN,
-        solver.BATCH_SIZE.TRAIN,
-        solver.ITER_SIZE,
-        solver.ITER_MAX,
-        solver.LR,
-        (crf.POS_XY_STD, crf.BI_XY_STD, crf.BI_RGB_STD),
+        config.network.n_labels,
+        len(config.image.scales),
+        config.image.crop_size,
+        engine.batch_size,
+        engine.accumulate,
+        engine.max_steps,
+        optimizer.lr,
+        (crf.gaussian_sxy, crf.bilateral_sxy, crf.bilateral_srgb),
     ) == TABLE[name]
-    assert (solver.MOMENTUM, solver.WEIGHT_DECAY, solver.LR_DECAY) == (0.9, 5e-4, 10)
-    assert (0.85 if name == "l2g_coco_vgg_dplv2" else 0.9) == solver.POLY_POWER
+    assert (optimizer.momentum, optimizer.weight_decay, config.schedule.every) == (0.9, 5e-4, 10)
+    assert (0.85 if name == "l2g_coco_vgg_dplv2" else 0.9) == config.schedule.power
+
+
+def test_sgan_s_first_training_is_the_published_one():
+    config = parsed("sgan_voc12")
+    rate = build_schedule(config.schedule, config.engine.max_steps)
+    rates = [round(0.001 * rate(step), 7) for step in (0, 1999, 2000, 4000, 7999)]
+    assert rates == [1e-3, 1e-3, 3.3e-4, 1.089e-4, 3.59e-5]
+    assert (config.engine.max_steps, config.engine.batch_size, config.optimizer.lr) == (8000, 15, 0.001)
+    assert (config.optimizer.momentum, config.optimizer.weight_decay, config.optimizer.name) == (0.9, 5e-4, "sgd")
+    assert (config.image.warp_size, config.image.crop_size, config.image.distort_colours) == (353, 321, True)
+    loss, crf = config.loss, config.crf
+    assert (loss.name, loss.seed, loss.constrain, loss.grow) == ("dsrg", "balanced", True, False)
+    assert config.test.squares == [288, 385, 481] and config.network.name == "DSRG_VGG16"
+    assert crf.settings == PRESETS["sec"] and crf.image == "rgb"
+
+
+def test_sgan_s_second_training_is_the_published_one():
+    config = parsed("sgan_voc12_retrain")
+    assert (config.engine.max_steps, config.engine.batch_size, config.schedule.name) == (20000, 10, "poly")
+    assert config.loss.name == "retrain"
 
 
 def test_every_published_recipe_is_there_and_no_two_write_to_one_folder():
-    assert set(TABLE) | {"coco"} | OWN == set(FILES)
-    folders = [parsed(name).training_run.path for name in FILES]
+    assert set(TABLE) | {"coco"} | OWN | SGAN == set(FILES)
+    folders = [parsed(name).training_folder for name in FILES]
     assert len(set(folders)) == len(folders)
 
 

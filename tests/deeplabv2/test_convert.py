@@ -11,7 +11,7 @@ from common.errors import CheckpointError
 from common.models.caffemodel import read_caffemodel
 from deeplabv2.convert import CONVERSIONS, convert_layers, main, module_name
 from deeplabv2.networks.build import bare_network
-from deeplabv2.sections_training import Model
+from deeplabv2.networks.registry import NetworkConfig
 from tests.common.models.caffe_files import field, layer, varint
 
 NAMES = json.loads(
@@ -65,7 +65,7 @@ def written(network, names, numbers, prefix="", **changed):
 
 @pytest.fixture
 def small_network():
-    return bare_network(Model(N_BLOCKS=[1, 1, 1, 1]), 3)
+    return bare_network(NetworkConfig(n_labels=3, blocks=[1, 1, 1, 1]))
 
 
 def test_every_caffe_layer_gets_its_published_name():
@@ -90,10 +90,10 @@ def test_every_number_lands_in_its_tensor(small_network, tmp_path):
 
 
 def test_the_command_writes_a_checkpoint_of_the_published_form(tmp_path, monkeypatch, capsys):
-    small = Model(NAME="DeepLabV1_ResNet101", N_BLOCKS=[1, 1, 1, 1])
-    monkeypatch.setattr("deeplabv2.convert.bare_network", lambda model, n_labels: bare_network(small, n_labels))
+    small = NetworkConfig("DeepLabV1_ResNet101", 91, blocks=[1, 1, 1, 1])
+    monkeypatch.setattr("deeplabv2.convert.bare_network", lambda config: bare_network(small))
     numbers = Numbers()
-    network = bare_network(small, 91)
+    network = bare_network(small)
     names = {caffe: ours.removeprefix("base.") for caffe, ours in NAMES.items()}
     source = tmp_path / CONVERSIONS["coco"].folder / "init.caffemodel"
     source.parent.mkdir(parents=True)

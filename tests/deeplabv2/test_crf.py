@@ -23,7 +23,7 @@ def test_label_maps_from_the_network_equal_those_from_the_files_of_test(argument
     streamed = label_maps(features / "crf")
     assert len(streamed) == 4
     assert not (features / "logit").exists()
-    other = [*arguments, "--EXP.OUTPUT_DIR", str(tmp_path / "files")]
+    other = [*arguments, "--out", str(tmp_path / "files")]
     main(["test", *other, "--save-logits"])
     capsys.readouterr()
     assert main(["crf", *other]) == 0
@@ -81,7 +81,7 @@ def test_logits_of_another_program_are_used_where_there_is_no_checkpoint(setting
         logits = np.zeros((7, 12, 12), np.float32)
         logits[number] = 20
         np.save(features / "logit" / f"val_000{number}.npy", logits)
-    assert main(["crf", *settings, "--EXP.OUTPUT_DIR", str(tmp_path / "out")]) == 0
+    assert main(["crf", *settings, "--out", str(tmp_path / "out")]) == 0
     found = [set(np.unique(read_label_map(features / "crf" / f"val_000{number}.png"))) for number in range(4)]
     assert found == [{0}, {1}, {2}, {3}]
 
@@ -103,8 +103,8 @@ def test_damaged_logits_are_named_the_others_are_refined_and_the_status_is_1(arg
 def test_the_original_image_is_the_default_and_the_published_one_an_option(arguments, features, scores):
     main(["crf", *arguments])
     with pytest.raises(ConfigError, match="image: original -> mean_subtracted"):
-        main(["crf", *arguments, "--CRF.IMAGE", "mean_subtracted"])
-    assert main(["crf", *arguments, "--CRF.IMAGE", "mean_subtracted", "--force"]) == 0
+        main(["crf", *arguments, "--crf.image", "mean_subtracted"])
+    assert main(["crf", *arguments, "--crf.image", "mean_subtracted", "--force"]) == 0
     results = [result for result in read_results(scores / "results.json") if result.stage == "DeepLab-v2 + CRF"]
     assert {result.method for result in results} == {"all background", "fully supervised"}
     assert all(result.crf.startswith("deeplab: position 1/3") for result in results)
@@ -120,4 +120,4 @@ def test_a_label_map_that_nobody_recorded_is_not_overwritten(arguments, toy, fea
 
 def test_neither_logits_nor_a_checkpoint_says_what_to_do(settings, tmp_path):
     with pytest.raises(DataError, match="train first, run test first, or give a checkpoint with -m"):
-        main(["crf", *settings, "--EXP.OUTPUT_DIR", str(tmp_path)])
+        main(["crf", *settings, "--out", str(tmp_path)])

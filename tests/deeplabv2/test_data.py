@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from deeplabv2.data import TrainingCollate, demo_item, training_transform
-from deeplabv2.inputs import caffe_input, imagenet_input
+from deeplabv2.dataset import TrainingCollate
+from deeplabv2.samples import caffe_input, demo_image, imagenet_input, scaled_crop
 
 MEAN_BGR = (104.008, 116.669, 122.675)
 
@@ -19,7 +19,7 @@ def sample():
 
 @pytest.mark.parametrize("convention", [caffe_input(MEAN_BGR), imagenet_input()], ids=["caffe", "imagenet"])
 def test_a_training_item_has_the_crops_size_and_ignored_padding_where_the_image_is_0(sample, convention):
-    transform = training_transform(convention, [0.5], 48)
+    transform = scaled_crop(convention, [0.5], 48)
     item = transform(sample, random.Random(0))
     assert item["image"].shape == (3, 48, 48)
     assert item["mask"].shape == (48, 48)
@@ -29,7 +29,7 @@ def test_a_training_item_has_the_crops_size_and_ignored_padding_where_the_image_
 
 
 def test_the_image_is_resized_as_float_for_caffe_networks(sample):
-    values = training_transform(caffe_input(MEAN_BGR), [1.5], 32)(sample, random.Random(0))["image"]
+    values = scaled_crop(caffe_input(MEAN_BGR), [1.5], 32)(sample, random.Random(0))["image"]
     grey_levels = values + torch.tensor(MEAN_BGR)[:, None, None]
     assert ((grey_levels - grey_levels.round()).abs() > 0.05).any()
 
@@ -37,7 +37,7 @@ def test_the_image_is_resized_as_float_for_caffe_networks(sample):
 @pytest.mark.parametrize(("size", "longer"), [((97, 50), 50), ((161, 50), 50), ((50, 97), 50), ((333, 500), 321)])
 def test_the_base_size_is_met_exactly(size, longer):
     sample = {"image": np.zeros((*size, 3), np.uint8), "mask": np.zeros(size, np.uint8)}
-    item = training_transform(imagenet_input(), [1.0], 1, base_size=longer)
+    item = scaled_crop(imagenet_input(), [1.0], 1, base_size=longer)
     seen = []
 
     class Recorder(random.Random):
@@ -54,8 +54,7 @@ def test_the_base_size_is_met_exactly(size, longer):
     ("size", "resized"), [((30, 45), (342, 513)), ((500, 375), (513, 385)), ((333, 500), (342, 513))]
 )
 def test_the_demo_brings_the_longer_side_to_its_size(size, resized):
-    tensor, image = demo_item(np.zeros((*size, 3), np.uint8), caffe_input(MEAN_BGR))
-    assert tensor.shape[1:] == image.shape[:2] == resized
+    assert demo_image(np.zeros((*size, 3), np.uint8)).shape[:2] == resized
 
 
 def test_a_batch_without_a_label_is_named(capsys):

@@ -6,8 +6,7 @@ import pytest
 
 from common.data.images import read_image
 from common.errors import CheckpointError, ConfigError, DataError
-from deeplabv2.demo import label_shares, main, panels
-from deeplabv2.inference.one_image import Segmented
+from deeplabv2.demo import Segmented, label_shares, main, panels
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ def arguments(settings, checkpoint, toy):
 @pytest.mark.parametrize("flags", [[], ["--crf"]])
 def test_single_writes_a_picture_and_says_what_it_found(arguments, tmp_path, capsys, flags):
     out = tmp_path / "pictures" / "demo.png"
-    assert main(["single", *arguments, *flags, "--out", str(out), "--IMAGE.SIZE.TEST", "48"]) == 0
+    assert main(["single", *arguments, *flags, "--out", str(out), "--image.test_size", "48"]) == 0
     height, width = read_image(out).shape[:2]
     assert height >= 48 and width >= 3 * 48
     printed = capsys.readouterr().out
@@ -56,7 +55,7 @@ def test_there_is_a_panel_for_every_label_found():
 def test_what_is_missing_is_named(arguments, monkeypatch, flags, error, message):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr("deeplabv2.window.sys.platform", "linux")
+    monkeypatch.setattr("deeplabv2.demo.sys.platform", "linux")
     with pytest.raises(error, match=message):
         main(["single", *arguments, *flags])
 
@@ -97,7 +96,7 @@ def screen(monkeypatch):
 
 def live_arguments(arguments):
     place = arguments.index("-i")
-    return arguments[:place] + arguments[place + 2 :] + ["--IMAGE.SIZE.TEST", "48"]
+    return arguments[:place] + arguments[place + 2 :] + ["--image.test_size", "48"]
 
 
 def test_live_shows_frames_until_q_is_pressed(arguments, screen, monkeypatch):

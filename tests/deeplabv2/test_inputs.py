@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from common.data.transforms import ToTensors
-from deeplabv2.inputs import InputTensors, caffe_input, imagenet_input
+from deeplabv2.samples import InputTensors, caffe_input, imagenet_input
 
 MEAN_BGR = (104.008, 116.669, 122.675)
 

@@ -8,12 +8,12 @@ from deeplabv2.losses import (
     balanced_cross_entropy,
     cross_entropy,
     focal_loss,
+    map_loss,
     nearest_positions,
     pyramid_losses,
     resize_labels,
     self_training_labels,
 )
-from deeplabv2.sections_training import Solver
 
 LOSSES = ["ce", "balanced_ce", "focal", "self_training"]
 
@@ -38,7 +38,7 @@ def tags():
 
 @pytest.mark.parametrize("loss", LOSSES[:3])
 def test_a_batch_without_a_label_has_loss_0_and_gradient_0(logits, loss):
-    total = value(pyramid_losses([logits], labels_of(255), Solver(LOSS=loss, FOCAL_GAMMA=2)))
+    total = value(pyramid_losses([logits], labels_of(255), map_loss(loss, focal_gamma=2)))
     (gradient,) = torch.autograd.grad(total, logits)
     assert total.item() == 0
     assert torch.equal(gradient, torch.zeros_like(logits))
@@ -46,8 +46,8 @@ def test_a_batch_without_a_label_has_loss_0_and_gradient_0(logits, loss):
 
 @pytest.mark.parametrize("number", [0, 2])
 def test_the_balanced_loss_drops_the_side_that_is_empty(logits, number):
-    losses = pyramid_losses([logits], labels_of(number), Solver(LOSS="balanced_ce"))
-    plain = pyramid_losses([logits], labels_of(number), Solver())
+    losses = pyramid_losses([logits], labels_of(number), map_loss("balanced_ce"))
+    plain = pyramid_losses([logits], labels_of(number), map_loss("ce"))
     assert value(losses).item() == pytest.approx(0.5 * value(plain).item())
     assert torch.isfinite(torch.autograd.grad(value(losses), logits)[0]).all()
 
@@ -91,19 +91,19 @@ def test_the_networks_own_labels_are_classes_of_the_image_even_where_these_are_n
 
 
 def test_the_self_training_loss_adds_the_networks_own_labels(logits):
-    losses = pyramid_losses([logits], labels_of(255), Solver(LOSS="self_training"), tags=tags())
+    losses = pyramid_losses([logits], labels_of(255), map_loss("self_training"), tags=tags())
     assert list(losses) == ["map0", "map0_own"]
     assert float(losses["map0"].count) == 0
     assert float(losses["map0_own"].count) == 60
     with pytest.raises(ConfigError, match="tags"):
-        pyramid_losses([logits], labels_of(0), Solver(LOSS="self_training"))
+        pyramid_losses([logits], labels_of(0), map_loss("self_training"))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_works_on_every_map_at_either_size(logits, loss):
     maps = [logits, logits[:, :, :3, :3]]
-    for size, pixels in (("map", [60, 18]), ("image", [240, 240])):
-        losses = pyramid_losses(maps, labels_of(1), Solver(LOSS=loss), loss_size=size, tags=tags())
+    for at_image_size, pixels in ((False, [60, 18]), (True, [240, 240])):
+        losses = pyramid_losses(maps, labels_of(1), map_loss(loss), at_image_size, tags())
         for number, count in enumerate(pixels):
             counts = [float(term.count) for name, term in losses.items() if name.startswith(f"map{number}")]
             assert max(counts) == count

@@ -16,7 +16,7 @@ from deeplabv2.main import main
 @pytest.fixture(scope="module")
 def chain(settings, checkpoint):
     """Flags with which a training has been done."""
-    return [*settings, "--EXP.OUTPUT_DIR", str(checkpoint.parents[4])]
+    return [*settings, "--out", str(checkpoint.parents[4])]
 
 
 def test_training_writes_the_plain_state_dictionary(checkpoint):
@@ -83,25 +83,25 @@ def test_an_unreadable_image_is_named_the_others_are_done_and_the_status_is_1(
 @pytest.mark.parametrize(
     ("command", "extra", "error", "message"),
     [
-        ("train", ["--label-dir", "no/such/folder", "--EXP.ID", "new"], DataError, "no/such/folder"),
-        ("train", ["--DATASET.N_CLASSES", "21"], ConfigError, "N_CLASSES is 21"),
-        ("test", ["--DATASET.N_CLASSES", "21"], ConfigError, "N_CLASSES is 21"),
-        ("train", ["--SOLVER.LRR", "1"], ConfigError, "Did you mean"),
+        ("train", ["--label-dir", "no/such/folder", "--experiment", "new"], DataError, "no/such/folder"),
+        ("train", ["--network.n_labels", "21"], ConfigError, "n_labels is 21"),
+        ("test", ["--network.n_labels", "21"], ConfigError, "n_labels is 21"),
+        ("train", ["--optimizer.lrr", "1"], ConfigError, "Did you mean"),
         ("train", ["--root", "no/such/data"], DataError, "no/such/data"),
         ("test", ["-m", "no/such.pth"], CheckpointError, "no/such.pth"),
         ("test", [], CheckpointError, "train first"),
         ("test", ["--split", "trainaug"], DataError, "trainaug"),
         ("crf", ["-m", "no/such.pth"], CheckpointError, "no/such.pth"),
-        ("crf", ["--EXP.ID", "never_tested"], DataError, "run test first"),
+        ("crf", ["--experiment", "never_tested"], DataError, "run test first"),
     ],
 )
 def test_what_is_missing_or_misspelled_is_named(settings, tmp_path, command, extra, error, message):
     with pytest.raises(error, match=message):
-        main([command, *settings, "--EXP.OUTPUT_DIR", str(tmp_path), *extra])
+        main([command, *settings, "--out", str(tmp_path), *extra])
 
 
 def test_an_unknown_command_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"train \| test \| crf \| predict \| submit"):
+    with pytest.raises(ConfigError, match=r"train \| test \| crf \| all \| predict \| submit"):
         main(["predicted"])
 
 
@@ -126,4 +126,4 @@ def test_a_training_mask_of_another_size_or_with_an_unknown_label_is_named(setti
     for path in labels.glob("train_*.png"):
         Image.fromarray(wrong).save(path)
     with pytest.raises(DataError, match=message):
-        main(["train", *settings, "--EXP.OUTPUT_DIR", str(tmp_path / "out"), "--label-dir", str(labels)])
+        main(["train", *settings, "--out", str(tmp_path / "out"), "--label-dir", str(labels)])

@@ -38,22 +38,22 @@ def photographs(shared, tmp_path):
 @pytest.mark.slow
 def test_eight_photographs_are_learnt_by_heart(photographs, shared, tmp_path, pytestconfig):
     flags = {
-        "DATASET.ROOT": photographs,
-        "DATASET.SCALES": "[1.0]",
-        "DATASET.SCORE_CLASSES": "[]",
-        "DATALOADER.NUM_WORKERS": 0,
-        "EXP.OUTPUT_DIR": tmp_path / "out",
-        "IMAGE.SIZE.TRAIN": SIDE,
-        "MODEL.ATROUS_RATES": "[1,2,3,4]",
-        "MODEL.BODY.output_stride": 8,
-        "MODEL.BODY.weights": shared / "data" / "weights" / "mobilenet_v2.safetensors",
-        "RUN.DEVICE": "cpu",
-        "RUN.TEST_LONG_SIDE": 0,
-        "SOLVER.BATCH_SIZE.TRAIN": 4,
-        "SOLVER.HEAD_LR_MULTIPLIER": 4,
-        "SOLVER.ITER_MAX": 150,
-        "SOLVER.LR": 4e-4,
-        "SOLVER.WARMUP": 10,
+        "data.root": photographs,
+        "image.scales": "[1.0]",
+        "report.score_classes": "[]",
+        "engine.workers": 0,
+        "out": tmp_path / "out",
+        "image.crop_size": SIDE,
+        "network.rates": "[1,2,3,4]",
+        "network.backbone.output_stride": 8,
+        "network.backbone.weights": shared / "data" / "weights" / "mobilenet_v2.safetensors",
+        "engine.device": "cpu",
+        "test.long_side": 0,
+        "engine.batch_size": 4,
+        "optimizer.head_lr_multiplier": 4,
+        "engine.max_steps": 150,
+        "optimizer.lr": 4e-4,
+        "schedule.warmup_steps": 10,
     }
     arguments = ["-c", str(pytestconfig.rootpath / "deeplabv2" / "configs" / "voc_animals.yaml")]
     arguments += [f"--{name}={value}" for name, value in flags.items()]

@@ -50,7 +50,7 @@ def test_every_image_gets_a_palette_mask_and_an_overlay(arguments, photographs, 
 
 
 def test_masks_are_those_of_test_at_the_images_own_size(arguments, settings, toy, checkpoint, features, tmp_path):
-    main(["test", *settings, "--EXP.OUTPUT_DIR", str(tmp_path / "out"), "-m", str(checkpoint)])
+    main(["test", *settings, "--out", str(tmp_path / "out"), "-m", str(checkpoint)])
     main(
         ["predict", *arguments, "--images", str(toy / "JPEGImages"), "--out", str(tmp_path / "all"), "--long-side", "0"]
     )
@@ -78,7 +78,7 @@ def test_the_crf_and_the_size_change_the_record_and_are_not_mixed(arguments):
 
 
 def test_the_size_for_the_network_is_that_of_the_configuration(arguments, photographs, tmp_path):
-    main(["predict", *arguments, "--IMAGE.SIZE.TEST", "48"])
+    main(["predict", *arguments, "--image.test_size", "48"])
     assert read_image(tmp_path / "out" / "overlays" / "cat.jpg").shape == (48, 48, 3)
     assert read_label_map(tmp_path / "out" / "masks" / "cat.png").shape == (96, 96)
 
@@ -87,7 +87,7 @@ def test_unreadable_images_are_named_and_counted_and_the_status_is_1(arguments, 
     (photographs / "broken.jpg").write_bytes((photographs / "cat.jpg").read_bytes()[:300])
     (photographs / "holiday" / "text.png").write_text("not an image")
     Image.fromarray(np.zeros((1, 200, 3), np.uint8)).save(photographs / "line.png")
-    small = ["--MODEL.PYRAMID", "[0.5]", "--IMAGE.SIZE.TEST", "96"]
+    small = ["--network.pyramid", "[0.5]", "--image.test_size", "96"]
     assert main(["predict", *arguments, *small]) == 1
     captured = capsys.readouterr()
     assert "3 written, 0 already there, 3 failed" in captured.out
@@ -123,7 +123,7 @@ def test_without_a_configuration_that_of_the_training_is_used(arguments, checkpo
         (["--images", ""], ConfigError, "--images FOLDER and --out FOLDER"),
         (["--images", "no/such"], DataError, "no/such does not exist"),
         (["-m", "no/such.pth"], CheckpointError, "no/such.pth"),
-        (["--DATASET.LABELS", "no/such.txt"], DataError, "no/such.txt"),
+        (["--data.label_names", "no/such.txt"], DataError, "no/such.txt"),
         (["--long-side", "-1"], ConfigError, "longer side"),
     ],
 )

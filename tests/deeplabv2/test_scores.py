@@ -10,7 +10,7 @@ import pytest
 from common.metrics.scores import compute_scores
 from common.report.results import read_results
 from deeplabv2.main import main
-from deeplabv2.scores import method_name, published_text, trained_steps
+from deeplabv2.results import method_name, published_text, trained_steps
 from deeplabv2.settings import DeepLabConfig
 
 
@@ -52,7 +52,7 @@ def test_every_stage_has_its_floor_and_its_provenance(arguments, scores):
 )
 def test_the_row_of_the_table_is_never_a_wrong_one(method, label_dir, expected):
     config = DeepLabConfig()
-    config.EXP.METHOD, config.DATASET.LABEL_DIR = method, label_dir
+    config.report.method, config.label_dir = method, label_dir
     assert method_name(config) == expected
 
 
@@ -63,9 +63,10 @@ def test_the_row_of_the_table_is_never_a_wrong_one(method, label_dir, expected):
         ("deeplabv2_resnet101_msc-vocaug-20000.pth", 20000),
         ("checkpoint_final.pth", 700),
         ("deeplabv1_resnet101-coco.pth", 700),
+        ("model_iter_8000.caffemodel", 8000),
     ],
 )
 def test_steps_are_those_of_the_checkpoint_or_of_the_configuration(name, steps):
     config = DeepLabConfig()
-    config.SOLVER.ITER_MAX = 700
+    config.engine.max_steps = 700
     assert trained_steps(config, Path(name)) == steps

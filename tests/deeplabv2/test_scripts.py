@@ -1,4 +1,4 @@
-"""The shell scripts run from any directory, pass on what they are given and stop at the first error."""
+"""The shell scripts run from any directory and pass on what they are given; ``main.py all`` does the rest."""
 
 import os
 import subprocess
@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from common.commands import parse_command
+from deeplabv2.main import COMMANDS, main
+
 FOLDER = Path(__file__).parents[2] / "deeplabv2"
+SEEDS = FOLDER.parent / "sgan" / "segmentation" / "run.sh"
 SCRIPTS = {kind: FOLDER / f"run_voc12_{kind}_pretrained.sh" for kind in ("coco", "imagenet")}
 
 
 @pytest.fixture
 def interpreter(tmp_path):
-    """Stands for python: writes down where it was called with which arguments; fails in the stage FAIL."""
+    """Stands for python: writes down where it was called with which arguments; fails at the argument FAIL."""
     path = tmp_path / "python"
     path.write_text(
         '#!/usr/bin/env bash\nprintf "%s|" "$PWD" "$@" >> "$CALLS"; echo >> "$CALLS"\n'
@@ -40,36 +44,47 @@ def run(script, folder, interpreter, *arguments, **environment):
 
 @pytest.mark.parametrize("kind", SCRIPTS)
 def test_all_stages_run_with_the_recipe_from_any_directory(tmp_path, interpreter, kind):
-    done, calls = run(SCRIPTS[kind], tmp_path, interpreter)
+    done, calls = run(SCRIPTS[kind], tmp_path, interpreter, "--seed", "1")
     assert done.returncode == 0, done.stderr
     recipe = str(FOLDER / "configs" / f"voc12_{kind}_pretrained.yaml")
-    assert [call[1:] for call in calls] == [
-        ["deeplabv2/main.py", stage, "-c", recipe] for stage in ("train", "test", "crf")
-    ]
-    assert {call[0] for call in calls} == {str(FOLDER.parent)}
+    assert calls == [[str(tmp_path), f"{FOLDER}/main.py", "all", recipe, "--seed", "1"]]
 
 
-def test_settings_come_from_the_environment_and_from_flags(tmp_path, interpreter):
-    settings = {"LABEL_DIR": "my labels", "ROOT": "/voc", "OUT": "out", "ID": "x", "METHOD": "my method", "JOBS": "3"}
-    _, calls = run(SCRIPTS["coco"], tmp_path, interpreter, "own.yaml", "--seed", "1", **settings)
-    common = ["-c", f"{tmp_path}/own.yaml", "--label-dir", f"{tmp_path}/my labels", "--root", "/voc"]
-    common += ["--EXP.OUTPUT_DIR", f"{tmp_path}/out", "--EXP.ID", "x", "--EXP.METHOD", "my method", "--seed", "1"]
-    assert [call[2:] for call in calls] == [["train", *common], ["test", *common], ["crf", *common, "-j", "3"]]
+def test_seeds_are_trained_on_as_sgan_does_it(tmp_path, interpreter):
+    _, calls = run(SEEDS, tmp_path, interpreter, "own.yaml", "--label-dir", "seeds")
+    recipe = str(FOLDER / "configs" / "sgan_voc12.yaml")
+    assert calls == [[str(tmp_path), f"{FOLDER}/main.py", "all", recipe, "own.yaml", "--label-dir", "seeds"]]
 
 
-def test_several_gpus_share_the_work(tmp_path, interpreter):
-    _, calls = run(SCRIPTS["imagenet"], tmp_path, interpreter, GPUS="2")
-    assert calls[0][1:6] == ["-m", "torch.distributed.run", "--nproc_per_node", "2", "deeplabv2/main.py"]
+@pytest.mark.parametrize("script", [*SCRIPTS.values(), SEEDS])
+def test_a_failure_is_that_of_the_script(tmp_path, interpreter, script):
+    done, _ = run(script, tmp_path, interpreter, FAIL="all")
+    assert done.returncode == 7
 
 
-@pytest.mark.parametrize(("stage", "expected"), [("train", 1), ("test", 2), ("crf", 3)])
-def test_the_first_stage_that_fails_ends_the_run(tmp_path, interpreter, stage, expected):
-    done, calls = run(SCRIPTS["coco"], tmp_path, interpreter, FAIL=stage)
-    assert (done.returncode, len(calls)) == (7, expected)
+def test_settings_come_from_the_environment_and_paths_begin_where_the_user_is(tmp_path, monkeypatch):
+    values = {"LABEL_DIR": "my labels", "ROOT": "/voc", "OUT": "out", "ID": "x", "METHOD": "my method", "JOBS": "3"}
+    for variable, value in {**values, "INIT_MODEL": "init.pth"}.items():
+        monkeypatch.setenv(variable, value)
+    (tmp_path / "own.yaml").write_text(f"base: {FOLDER}/configs/voc12.yaml\n")
+    (tmp_path / "init.pth").touch()
+    monkeypatch.chdir(tmp_path)
+    config = parse_command("main.py all", COMMANDS["all"], ["default.yaml", "own.yaml", "--seed", "1", "-m", "net.pth"])
+    assert (config.label_dir, config.data.root, config.out) == (f"{tmp_path}/my labels", "/voc", f"{tmp_path}/out")
+    assert (config.experiment, config.report.method, config.engine.processes) == ("x", "my method", 3)
+    assert (config.network.weights, config.checkpoint) == (f"{tmp_path}/init.pth", f"{tmp_path}/net.pth")
+    assert config.engine.seed == 1 and Path.cwd() == FOLDER.parent
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS.values(), FOLDER / "run_recipe.sh"])
-def test_help_says_how_to_call_it(tmp_path, interpreter, script):
-    done, calls = run(script, tmp_path, interpreter, "--help")
-    assert (done.returncode, calls) == (0, [])
-    assert f"bash deeplabv2/{script.name}" in done.stdout
+def test_train_test_and_crf_run_in_one_command(toy, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OUT", "out")
+    small = ["--max-steps", "1", "--engine.batch_size", "2", "--workers", "0", "--device", "cpu"]
+    assert main(["all", str(FOLDER / "configs" / "toy.yaml"), "--root", str(toy), *small]) == 0
+    assert (tmp_path / "out" / "scores" / "toy" / "deeplabv2_msc" / "val" / "scores_crf.json").is_file()
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS.values(), FOLDER / "run_recipe.sh", SEEDS])
+def test_help_says_what_can_be_set(script):
+    done = subprocess.run(["bash", str(script), "--help"], capture_output=True, text=True, check=True)
+    assert "--label-dir" in done.stdout and "LABEL_DIR" in done.stdout and "GPUS" in done.stdout

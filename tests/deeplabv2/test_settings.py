@@ -6,12 +6,14 @@ import pytest
 import yaml
 
 from common.config import parse_config
+from common.config_files import apply_alias
 from common.errors import ConfigError
-from deeplabv2.main import SHORTCUTS
-from deeplabv2.networks.build import bare_network, input_convention
-from deeplabv2.networks.registry import NETWORKS, network_kind
-from deeplabv2.sections_training import Model
-from deeplabv2.settings import DeepLabConfig
+from deeplabv2.aliases import ALIASES
+from deeplabv2.dataset import data_config
+from deeplabv2.networks.build import bare_network
+from deeplabv2.networks.registry import NETWORKS, NetworkConfig, network_kind
+from deeplabv2.settings import DeepLabConfig, ImageConfig, LossConfig
+from deeplabv2.train import convention_of, require_trainable
 
 FIVE_SCALES = [0.5, 0.75, 1.0, 1.25, 1.5]
 SEVEN_SCALES = [*FIVE_SCALES, 1.75, 2.0]
@@ -123,13 +125,18 @@ def published(changes):
 
 def parsed(path, values, *flags):
     path.write_text(yaml.safe_dump(values))
-    return parse_config(DeepLabConfig, ["-c", str(path), *flags], program="main.py", shortcuts=SHORTCUTS)
+    return parse_config(DeepLabConfig, ["-c", str(path), *flags], program="main.py", aliases=ALIASES)
 
 
-def setting(config, name):
+def setting(config, published_name, value):
+    """What a published key has become, and what it should be."""
+    alias = ALIASES[published_name]
+    if alias is None:
+        return None, None
+    name, value = apply_alias(alias, value)
     for part in name.split("."):
         config = getattr(config, part)
-    return config
+    return config, value
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -137,30 +144,31 @@ def test_a_published_file_parses_to_what_it_says(tmp_path, file):
     config = parsed(tmp_path / "config.yaml", published(FILES[file]))
     for name, value in FILES[file].items():
         if value is not None:
-            assert setting(config, name) == value
-    assert FILES[file].get("SOLVER.LR", 2.5e-4) == config.SOLVER.LR
-    assert network_kind(config.MODEL) is NETWORKS[FILES[file].get("MODEL.NAME", "DeepLabV2_ResNet101_MSC")]
+            found, wanted = setting(config, name, value)
+            assert found == wanted
+    assert FILES[file].get("SOLVER.LR", 2.5e-4) == config.optimizer.lr
+    assert network_kind(config.network) is NETWORKS[FILES[file].get("MODEL.NAME", "DeepLabV2_ResNet101_MSC")]
 
 
 def test_the_text_of_the_voc_file_parses(tmp_path):
     (tmp_path / "voc12.yaml").write_text(VOC12)
-    config = parse_config(DeepLabConfig, ["-c", str(tmp_path / "voc12.yaml")], program="main.py", shortcuts=SHORTCUTS)
-    assert (config.SOLVER.LR, config.SOLVER.WEIGHT_DECAY, config.IMAGE.SIZE.BASE) == (2.5e-4, 5e-4, None)
+    config = parse_config(DeepLabConfig, ["-c", str(tmp_path / "voc12.yaml")], program="main.py", aliases=ALIASES)
+    assert (config.optimizer.lr, config.optimizer.weight_decay, config.image.base_size) == (2.5e-4, 5e-4, 0)
 
 
 def test_a_blank_key_takes_its_default(tmp_path):
     config = parsed(tmp_path / "config.yaml", published(FILES["coco"]))
-    assert config.DATASET.SCALES == FIVE_SCALES
-    assert (config.DATASET.IGNORE_LABEL, config.DATASET.SPLIT.VAL, config.IMAGE.SIZE.TRAIN) == (255, "val", 321)
-    assert (config.MODEL.INIT_MODEL, config.MODEL.ATROUS_RATES) == ("", [])
+    assert config.image.scales == FIVE_SCALES
+    assert (config.data.ignore_label, config.data.val_list, config.image.crop_size) == (255, "val", 321)
+    assert (config.network.weights, config.network.rates) == ("", [])
 
 
 def test_the_default_is_the_published_voc_training(tmp_path):
     config, default = parsed(tmp_path / "config.yaml", published({})), DeepLabConfig()
-    assert type(config.SOLVER)(**{**vars(default.SOLVER), "OPTIMIZER": "sgd"}) == config.SOLVER
-    assert config.IMAGE == default.IMAGE
-    assert config.CRF == default.CRF
-    assert (config.DATASET.SCALES, config.DATASET.SPLIT.TRAIN) == (default.DATASET.SCALES, default.DATASET.SPLIT.TRAIN)
+    default.engine.workers = 0
+    for section in ("engine", "optimizer", "schedule", "loss", "image", "test", "crf"):
+        assert getattr(config, section) == getattr(default, section)
+    assert config.data.train_list == default.data.train_list
 
 
 @pytest.mark.parametrize(
@@ -168,20 +176,20 @@ def test_the_default_is_the_published_voc_training(tmp_path):
 )
 def test_published_dataset_names_are_known(tmp_path, published_name, ours):
     config = parsed(tmp_path / "config.yaml", published({"DATASET.NAME": published_name}))
-    assert config.data.dataset == ours
+    assert data_config(config.data).dataset == ours
 
 
 @pytest.mark.parametrize("name", ["cocostuff10k", "cocostuff164k"])
 def test_a_dataset_that_cannot_be_read_is_an_error_where_it_is_needed(tmp_path, name):
     config = parsed(tmp_path / "config.yaml", published({"DATASET.NAME": name}))
     with pytest.raises(ConfigError, match=f"{name}.*VOC layout"):
-        _ = config.data
+        data_config(config.data)
 
 
 def test_the_root_may_hold_voc2012(tmp_path):
     (tmp_path / "VOC2012").mkdir()
     config = parsed(tmp_path / "config.yaml", published({}), "--root", str(tmp_path))
-    assert config.data.root == str(tmp_path / "VOC2012")
+    assert data_config(config.data).root == str(tmp_path / "VOC2012")
 
 
 def test_a_misspelled_key_is_an_error(tmp_path):
@@ -191,8 +199,8 @@ def test_a_misspelled_key_is_an_error(tmp_path):
 
 def test_the_mean_colour_reaches_the_input(tmp_path):
     config = parsed(tmp_path / "config.yaml", published({"IMAGE.MEAN.R": 1.0, "IMAGE.MEAN.B": 3.0}))
-    assert input_convention(config).mean == (3.0, 116.669, 1.0)
-    assert input_convention(config).order == "BGR"
+    assert convention_of(config).mean == (3.0, 116.669, 1.0)
+    assert convention_of(config).order == "BGR"
 
 
 def test_output_folders_are_the_published_ones(tmp_path):
@@ -200,10 +208,24 @@ def test_output_folders_are_the_published_ones(tmp_path):
     folder = "voc12/deeplabv2_resnet101_msc"
     assert config.final_checkpoint.as_posix() == f"data/models/{folder}/train_aug/checkpoint_final.pth"
     assert config.scores.as_posix() == f"data/scores/{folder}/val"
-    assert config.features.as_posix() == f"data/features/{folder}/val"
+    assert config.label_maps(crf=False).as_posix() == f"data/features/{folder}/val/label"
+    assert config.label_maps(crf=True).as_posix() == f"data/features/{folder}/val/crf"
 
 
 def test_number_of_blocks_and_rates_shape_the_network():
-    network = bare_network(Model(N_BLOCKS=[1, 2, 1, 1], ATROUS_RATES=[1, 2]), 3)
+    network = bare_network(NetworkConfig(n_labels=3, blocks=[1, 2, 1, 1], rates=[1, 2]))
     assert len(network.base.layer3) == 2
     assert [branch.dilation for branch in network.base.aspp.children()] == [(1, 1), (2, 2)]
+
+
+def test_settings_that_contradict_each_other_are_errors():
+    with pytest.raises(ConfigError, match=r"loss\.grow"):
+        LossConfig(name="retrain", grow=True)
+    with pytest.raises(ConfigError, match=r"grow_background is 2"):
+        LossConfig(grow_background=2)
+    with pytest.raises(ConfigError, match=r"8 k \+ 1"):
+        DeepLabConfig(loss=LossConfig(name="dsrg"), image=ImageConfig(crop_size=32))
+    with pytest.raises(ConfigError, match=r"above image\.warp_size 25"):
+        DeepLabConfig(image=ImageConfig(warp_size=25, crop_size=33))
+    with pytest.raises(ConfigError, match=r"network\.pyramid"):
+        require_trainable(DeepLabConfig(loss=LossConfig(name="dsrg")))

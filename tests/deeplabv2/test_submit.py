@@ -10,8 +10,8 @@ from PIL import Image
 
 from common.data.palette import write_label_map
 from common.errors import ConfigError, DataError
-from deeplabv2.archive import require_content, write_archive
 from deeplabv2.main import main
+from deeplabv2.submit import require_content, write_archive
 
 IDS = [f"val_{number:04}" for number in range(4)]
 
@@ -46,9 +46,10 @@ def test_the_archive_holds_every_label_map_of_the_list(arguments, masks, tmp_pat
 
 
 def test_predictions_of_test_and_crf_are_packed(settings, checkpoint, features, tmp_path):
-    flags = [*settings, "--EXP.OUTPUT_DIR", str(tmp_path / "out"), "-m", str(checkpoint)]
+    flags = [*settings, "--out", str(tmp_path / "out"), "-m", str(checkpoint)]
     main(["test", *flags])
     main(["crf", *flags])
+    flags = [*settings, "--outputs", str(tmp_path / "out")]
     for kind, extra in (("label", []), ("crf", ["--crf"])):
         archive = tmp_path / f"{kind}.tgz"
         assert main(["submit", *flags, "--split", "val", "--out", str(archive), *extra]) == 0

@@ -9,7 +9,7 @@ import torch
 
 from common.data.images import read_label_map
 from common.errors import ConfigError, DataError
-from deeplabv2.inference.label_maps import largest_label
+from deeplabv2.inference.whole import largest_enlarged
 from deeplabv2.main import main
 
 
@@ -21,7 +21,7 @@ def test_logits_are_written_on_request_in_the_published_form(arguments, features
         logits = np.load(file)
         assert (logits.dtype, logits.shape) == (np.float32, (7, 12, 12))
         label_map = read_label_map(features / "label" / f"{file.stem}.png")
-        np.testing.assert_array_equal(largest_label(torch.from_numpy(logits)[None], label_map.shape)[0], label_map)
+        np.testing.assert_array_equal(largest_enlarged(torch.from_numpy(logits)[None], label_map.shape)[0], label_map)
 
 
 def test_without_request_there_are_no_logits_and_a_later_request_adds_them(arguments, features):
@@ -40,7 +40,7 @@ def test_what_is_there_is_not_done_again(arguments, features, capsys):
     assert "1 written, 3 already there" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("flags", [["--flip"], ["--scales", "[0.5,1.0]"], ["--RUN.TEST_LONG_SIDE", "64"]])
+@pytest.mark.parametrize("flags", [["--flip"], ["--scales", "[0.5,1.0]"], ["--test.long_side", "64"]])
 def test_other_test_settings_are_not_mixed_with_those_there(arguments, flags):
     main(["test", *arguments])
     with pytest.raises(ConfigError, match="other settings"):
@@ -49,7 +49,7 @@ def test_other_test_settings_are_not_mixed_with_those_there(arguments, flags):
 
 
 def test_scales_below_zero_are_refused(arguments):
-    with pytest.raises(ConfigError, match="TEST_SCALES"):
+    with pytest.raises(ConfigError, match=r"test\.scales"):
         main(["test", *arguments, "--scales", "[0]"])
 
 

@@ -13,7 +13,7 @@ from common.engine.metric_file import read_metrics
 from common.errors import ConfigError
 from deeplabv2.main import main
 from deeplabv2.networks.build import bare_network
-from deeplabv2.sections_training import Model
+from deeplabv2.networks.registry import NetworkConfig
 from tests.guards.source import ROOT
 
 
@@ -21,27 +21,27 @@ from tests.guards.source import ROOT
 def initial(tmp_path_factory):
     """A container of weights of the small network's body, of the published form."""
     path = tmp_path_factory.mktemp("init") / "init.pth"
-    torch.save(bare_network(Model(NAME="DeepLabV1_ResNet101", N_BLOCKS=[1, 1, 1, 1]), 91).state_dict(), path)
+    torch.save(bare_network(NetworkConfig("DeepLabV1_ResNet101", 91, blocks=[1, 1, 1, 1])).state_dict(), path)
     return path
 
 
 @pytest.fixture
 def arguments(toy, tmp_path):
     flags = {
-        "EXP.OUTPUT_DIR": tmp_path / "out",
-        "DATASET.NAME": "toy",
-        "DATASET.ROOT": toy,
-        "DATASET.N_CLASSES": 7,
-        "DATASET.SPLIT.TRAIN": "train",
-        "IMAGE.SIZE.TRAIN": 49,
-        "MODEL.N_BLOCKS": "[1,1,1,1]",
-        "MODEL.ATROUS_RATES": "[1,2]",
-        "SOLVER.ITER_MAX": 2,
-        "SOLVER.ITER_SIZE": 1,
-        "SOLVER.ITER_TB": 1,
-        "SOLVER.BATCH_SIZE.TRAIN": 2,
-        "DATALOADER.NUM_WORKERS": 0,
-        "RUN.DEVICE": "cpu",
+        "out": tmp_path / "out",
+        "data.dataset": "toy",
+        "data.root": toy,
+        "network.n_labels": 7,
+        "data.train_list": "train",
+        "image.crop_size": 49,
+        "network.blocks": "[1,1,1,1]",
+        "network.rates": "[1,2]",
+        "engine.max_steps": 2,
+        "engine.accumulate": 1,
+        "engine.log_every": 1,
+        "engine.batch_size": 2,
+        "engine.workers": 0,
+        "engine.device": "cpu",
     }
     return [f"--{name}={value}" for name, value in flags.items()]
 
@@ -49,13 +49,13 @@ def arguments(toy, tmp_path):
 def trained(arguments, *flags):
     """The final state dictionary and the records of a training."""
     assert main(["train", *arguments, *flags]) == 0
-    out = Path(next(flag for flag in arguments if flag.startswith("--EXP.OUTPUT_DIR")).partition("=")[2])
+    out = Path(next(flag for flag in arguments if flag.startswith("--out")).partition("=")[2])
     (final,) = out.rglob("checkpoint_final.pth")
     return torch.load(final, weights_only=True), read_metrics(final.parent / "metrics.jsonl")
 
 
 def test_a_published_network_trains_from_its_container_and_is_tested(arguments, initial, capsys):
-    state, records = trained(arguments, "--MODEL.INIT_MODEL", str(initial))
+    state, records = trained(arguments, "--weights", str(initial))
     before = torch.load(initial, weights_only=True)
     output = capsys.readouterr().out
     assert "Init:" in output
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_the_published_form_gives_the_same_scores(arguments, tmp
     torch.save({f"module.{name}": tensor for name, tensor in state.items()}, tmp_path / "released.pth")
     scores = []
     for checkpoint in (final, tmp_path / "released.pth"):
-        assert main(["test", *arguments, "-m", str(checkpoint), "--force", "--RUN.TEST_LONG_SIDE=48"]) == 0
+        assert main(["test", *arguments, "-m", str(checkpoint), "--force", "--test.long_side=48"]) == 0
         (path,) = tmp_path.rglob("scores*.json")
         scores.append(path.read_text())
         path.unlink()
@@ -84,10 +84,10 @@ def test_a_checkpoint_of_the_published_form_gives_the_same_scores(arguments, tmp
 
 def test_two_processes_learn_what_one_learns(arguments, tmp_path):
     """With batches of odd size and losses whose pixels are counted per process."""
-    flags = ["--SOLVER.LOSS=balanced_ce", "--SOLVER.BATCH_SIZE.TRAIN=5", "--SOLVER.ITER_SIZE=2", "--SOLVER.LR=0.01"]
+    flags = ["--loss.name=balanced_ce", "--engine.batch_size=5", "--engine.accumulate=2", "--optimizer.lr=0.01"]
     alone, records = trained(arguments, *flags)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    shared = [*arguments, *flags, f"--EXP.OUTPUT_DIR={tmp_path / 'shared'}"]
+    shared = [*arguments, *flags, f"--out={tmp_path / 'shared'}"]
     subprocess.run([*launcher, "-m", "deeplabv2.main", "train", *shared], cwd=ROOT, check=True, timeout=250)
     (final,) = (tmp_path / "shared").rglob("checkpoint_final.pth")
     for name, tensor in torch.load(final, weights_only=True).items():
@@ -106,18 +106,18 @@ def test_two_processes_learn_what_one_learns(arguments, tmp_path):
     ],
 )
 def test_every_loss_trains(arguments, loss, terms):
-    _, records = trained(arguments, f"--SOLVER.LOSS={loss}", "--MODEL.PYRAMID=[]")
+    _, records = trained(arguments, f"--loss.name={loss}", "--network.pyramid=[]")
     assert {name for name in records[-1] if name.startswith("map")} == terms
 
 
 def test_a_container_of_weights_is_not_trained(arguments):
     with pytest.raises(ConfigError, match="only holds initial weights"):
-        main(["train", *arguments, "--MODEL.NAME=DeepLabV1_ResNet101"])
+        main(["train", *arguments, "--network.name=DeepLabV1_ResNet101"])
 
 
 def test_an_unknown_network_lists_the_known_ones(arguments):
     with pytest.raises(ConfigError, match="DeepLabV2_VGG16_MSC"):
-        main(["train", *arguments, "--MODEL.NAME=DeepLabV4"])
+        main(["train", *arguments, "--network.name=DeepLabV4"])
 
 
 def test_labels_that_are_all_ignored_are_named_and_harm_nothing(arguments, toy, tmp_path, capsys):
@@ -125,6 +125,6 @@ def test_labels_that_are_all_ignored_are_named_and_harm_nothing(arguments, toy, 
     labels.mkdir()
     for path in (toy / "SegmentationClass").glob("train_*.png"):
         Image.fromarray(np.full(Image.open(path).size[::-1], 255, np.uint8)).save(labels / path.name)
-    state, _ = trained(arguments, f"--DATASET.LABEL_DIR={labels}", "--SOLVER.LOSS=balanced_ce")
+    state, _ = trained(arguments, f"--label-dir={labels}", "--loss.name=balanced_ce")
     assert all(torch.isfinite(tensor).all() for tensor in state.values())
     assert "is ignored: it teaches nothing" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from deeplabv2.networks.build import bare_network
-from deeplabv2.sections_training import Model
+from deeplabv2.networks.registry import NetworkConfig
 from tests.parity.fill import filled_input, filled_state_dict
 
 GOLDEN = Path(__file__).parent / "golden" / "deeplabv2"
@@ -67,10 +67,11 @@ def made_labels(name, shape):
     return labels
 
 
-def model_of(net):
-    """Settings and number of labels of a network of the manifest, e.g. ``i2crc/DeepLabV2_ResNet101_MSC/21``."""
+def network_of(net, **settings):
+    """Settings of a network of the manifest, e.g. ``i2crc/DeepLabV2_ResNet101_MSC/21``."""
     *source, name, n_labels = net.split("/")
-    return Model(NAME=name, PRESET="i2crc" if source == ["i2crc"] else ""), int(n_labels)
+    name = "I2CRC_ResNet101_MSC" if source == ["i2crc"] else name
+    return NetworkConfig(name, int(n_labels), **settings)
 
 
 def damping(key, net):
@@ -84,7 +85,7 @@ def damping(key, net):
 @lru_cache(maxsize=1)
 def filled_network(net, weights):
     """The network with the manifest's weights, in eval mode. Shared between tests: do not change it."""
-    network = bare_network(*model_of(net))
+    network = bare_network(network_of(net))
     factor = {key: damping(key, net) if weights == "damped" else 1.0 for key in KEYS[net]}
     state = {key: value * factor[key] for key, value in filled_state_dict(KEYS[net]).items()}
     network.load_state_dict({key: torch.as_tensor(np.asarray(value)) for key, value in state.items()})

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sgan.models.network import SGAN
-from sgan.models.vgg import SganVGG16
+from sgan.backbone import SganVGG16
+from sgan.network import SGAN
 from tests.parity.fill import filled_input, filled_state_dict
 
 GOLDEN = Path(__file__).parent / "golden" / "sgan"
@@ -62,16 +62,3 @@ def assert_close(actual, wanted, tolerance):
     """``numpy.allclose`` with ``atol`` given, or relative to the largest expected value."""
     atol = tolerance.get("atol", tolerance.get("atol_rel_to_max", 0) * np.abs(wanted).max())
     np.testing.assert_allclose(actual, wanted, rtol=tolerance["rtol"], atol=atol)
-
-
-def gaussian_blur(images, sigma):
-    """``scipy.ndimage.gaussian_filter`` of the last two axes with its defaults, float32 n x c x H x W."""
-    radius = round(4 * sigma)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
-    for axis in (2, 3):
-        padding = [(radius, radius) if one == axis else (0, 0) for one in range(4)]
-        padded = np.pad(images.astype(np.float64), padding, mode="symmetric")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=axis)
-        images = (windows @ kernel).astype(np.float32)
-    return images

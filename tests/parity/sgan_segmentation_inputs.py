@@ -5,6 +5,9 @@ import re
 import numpy as np
 import torch
 
+from deeplabv2.inference.squares import Squares
+from deeplabv2.networks.dsrg import CAFFE_MEAN
+from deeplabv2.samples import caffe_input
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES
 
@@ -81,3 +84,12 @@ def stand_in_scores(case, side):
     cells = {288: 37, 321: 41, 385: 49, 481: 61}[side]
     noise = filled_input(f"open_{case}:score{side}", (21, cells, cells))
     return torch.from_numpy((20 * blur(noise, (0, 3, 3))).astype(np.float32))
+
+
+def segment(network, image, sides, edge="repaired"):
+    """Probabilities C x H x W of one image, uint8 RGB H x W x 3, from square inputs of ``sides`` pixels."""
+    form = Squares("fp32", sides=tuple(sides), edge=edge)
+    inputs = form.inputs(image, caffe_input(CAFFE_MEAN))
+    sample = {"id": "", "path": None, "inputs": inputs, "size": image.shape[:2], "tags": None}
+    (prediction,) = form.predict(network, torch.device("cpu"), [sample], label_maps=False)
+    return form.probabilities(prediction.logits, prediction.size)

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deeplabv2.inference.refine import image_crf
-from deeplabv2.sections_training import Crf
-from deeplabv2.settings import DeepLabConfig
+from deeplabv2.crf import image_crf
+from deeplabv2.settings import CrfConfig, DeepLabConfig
 from tests.parity.crf_inputs import Crop
 
 GOLDEN = Path(__file__).parent / "golden" / "crf"
@@ -27,7 +26,7 @@ def test_image_of_the_crf(shared, case):
     golden = {**np.load(folder / "crf.npz"), **np.load(folder / "crops.npz")}
     crop, tolerance = Crop(golden, CASES[case]["crop"]), CASES[case]["tolerance"]
     image = "mean_subtracted" if case.endswith("meansub_BUG") else "original"
-    crf = image_crf(DeepLabConfig(CRF=Crf(IMAGE=image)))
+    crf = image_crf(DeepLabConfig(crf=CrfConfig(image=image)))
     q = crf(crop.image("RGB"), crop.upsampled_softmax(CASES[case]["input_name"]))
     stored = golden[f"{case}.Q"]
     step = -(-q.shape[1] // stored.shape[1])

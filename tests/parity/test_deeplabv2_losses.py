@@ -11,29 +11,29 @@ from deeplabv2.losses import (
     balanced_cross_entropy,
     cross_entropy,
     focal_loss,
+    map_loss,
     pyramid_losses,
     resize_labels,
     self_training_labels,
 )
 from deeplabv2.networks.msc import elementwise_maximum
-from deeplabv2.sections_training import Solver
 from tests.parity.deeplabv2_cases import CASES, EDGE_LOSS, PYRAMID_LOSS, RESIZED_LABELS, expected, made
 
-# Beginning of a case's name: the settings of its loss.
-SOLVERS = {
-    "msc_ce": Solver(),
-    "msc_balanced": Solver(LOSS="balanced_ce"),
-    "msc_focal_g0": Solver(LOSS="focal", FOCAL_GAMMA=0),
-    "msc_focal_g2": Solver(LOSS="focal", FOCAL_GAMMA=2),
-    "msc_drs_selftrain": Solver(LOSS="self_training", SELF_TRAINING="multiply"),
+# Beginning of a case's name: its loss.
+LOSSES = {
+    "msc_ce": map_loss("ce"),
+    "msc_balanced": map_loss("balanced_ce"),
+    "msc_focal_g0": map_loss("focal", focal_gamma=0),
+    "msc_focal_g2": map_loss("focal", focal_gamma=2),
+    "msc_drs_selftrain": map_loss("self_training", multiply=True),
 }
 # The label of the constant foreground map.
 FOREGROUND = 7
 
 
-def solver_of(case):
-    (solver,) = (solver for beginning, solver in SOLVERS.items() if case.startswith(beginning))
-    return solver
+def loss_of(case):
+    (loss,) = (loss for beginning, loss in LOSSES.items() if case.startswith(beginning))
+    return loss
 
 
 def published(*terms):
@@ -66,7 +66,7 @@ def test_loss_over_the_pyramid(case):
     inputs, wanted = loss_inputs(case), expected(case)
     tolerance = CASES[case]["tolerance"]
     tags = None if inputs.present is None else inputs.present[:, 1:]
-    losses = pyramid_losses(inputs.maps, inputs.labels, solver_of(case), tags=tags)
+    losses = pyramid_losses(inputs.maps, inputs.labels, loss_of(case), tags=tags)
     terms = [
         sum(term.total / term.count for name, term in losses.items() if re.fullmatch(rf"map{number}(_\w+)?", name))
         for number in range(len(inputs.maps))

@@ -19,7 +19,7 @@ from tests.parity.deeplabv2_cases import (
     expected,
     filled_network,
     made,
-    model_of,
+    network_of,
     statistics,
 )
 
@@ -35,7 +35,7 @@ def one_thread():
 @pytest.mark.parametrize("net", KEYS)
 def test_tensors_have_the_published_names_and_shapes(net):
     with torch.device("meta"):
-        network = bare_network(*model_of(net))
+        network = bare_network(network_of(net))
     assert {key: list(tensor.shape) for key, tensor in network.state_dict().items()} == KEYS[net]
 
 

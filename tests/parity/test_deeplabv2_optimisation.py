@@ -13,11 +13,10 @@ from common.engine.session import Session
 from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import train
+from common.method.settings import with_values
 from deeplabv2.networks.build import build_network, network_groups
-from deeplabv2.sections_data import Dataset
-from deeplabv2.sections_training import Model, Solver
 from deeplabv2.settings import DeepLabConfig
-from deeplabv2.train import SegmentationStep, optimizer, schedule
+from deeplabv2.train import TRAIN, build_step, optimizer
 from tests.parity.deeplabv2_cases import (
     CASES,
     GOLDEN,
@@ -26,7 +25,7 @@ from tests.parity.deeplabv2_cases import (
     expected,
     filled_network,
     made_labels,
-    model_of,
+    network_of,
 )
 from tests.parity.fill import filled_input
 
@@ -37,14 +36,11 @@ GROUPS = {"1x": "body", "10x": "head", "20x": "head_bias"}
 
 def grouped_names(net, **settings):
     """Group name -> (names, group) of a network's parameter groups; the names of all parameters in none."""
-    model, n_labels = model_of(net)
-    config = DeepLabConfig(
-        MODEL=Model(NAME=model.NAME, PRESET=model.PRESET, **settings), DATASET=Dataset(N_CLASSES=n_labels)
-    )
+    config = DeepLabConfig(network=network_of(net, **settings))
     with torch.device("meta"):
-        network = build_network(config)
+        network = build_network(config.network)
     name_of = {parameter: name for name, parameter in network.named_parameters()}
-    groups = network_groups(network, config.MODEL, config.SOLVER)
+    groups = network_groups(network, config.network, config.optimizer)
     grouped = {group["name"]: ([name_of.pop(parameter) for parameter in group["params"]], group) for group in groups}
     return grouped, set(name_of.values())
 
@@ -53,7 +49,7 @@ def grouped_names(net, **settings):
 def test_parameter_groups(net):
     wanted = PUBLISHED["groups"][net]
     # L2G's head is in no group by mistake; ours learns unless it is frozen.
-    grouped, rest = grouped_names(net, FREEZE_HEAD=not wanted["10x"])
+    grouped, rest = grouped_names(net, freeze_head=not wanted["10x"])
     for published, ours in GROUPS.items():
         names, group = grouped.get(ours, ([], PUBLISHED["settings"][published]))
         assert set(names) == set(wanted[published])
@@ -78,10 +74,10 @@ def test_i2crc_trains_everything_in_one_group(net):
 @pytest.mark.parametrize("case", SCHEDULE)
 def test_learning_rates(case):
     config = DeepLabConfig()
-    factor = schedule(config)
+    factor = TRAIN.schedule(config, config.engine)
     for iteration, *rates in expected(case)["table"]:
         used, after = factor(int(iteration) - 1), factor(int(iteration))
-        ours = [config.SOLVER.LR * multiplier * value for value in (used, after) for multiplier in (1, 10, 20)]
+        ours = [config.optimizer.lr * multiplier * value for value in (used, after) for multiplier in (1, 10, 20)]
         np.testing.assert_allclose(ours, rates, rtol=CASES[case]["tolerance"]["rtol"])
 
 
@@ -125,7 +121,7 @@ def run_training(case, config, network, folder):
         seen.rates.append([group["lr"] for group in ordered])
 
     sgd.register_step_pre_hook(record)
-    step = SegmentationStep(config)
+    step = build_step(config, network)
 
     def recording_step(network, batch):
         terms = step(network, batch)
@@ -133,11 +129,11 @@ def run_training(case, config, network, folder):
         return terms
 
     engine = EngineConfig(
-        max_steps=config.SOLVER.ITER_MAX, stop_at=2, batch_size=2, accumulate=2, device="cpu", workers=0, log_every=1
+        max_steps=config.engine.max_steps, stop_at=2, batch_size=2, accumulate=2, device="cpu", workers=0, log_every=1
     )
     data = InOrder(training_samples(case), engine.seed)
     session = Session(0, 1, torch.device("cpu"))
-    train(network, recording_step, data, sgd, schedule(config), engine, RunFolder(folder), session, {})
+    train(network, recording_step, data, sgd, TRAIN.schedule(config, engine), engine, RunFolder(folder), session, {})
     return seen
 
 
@@ -148,8 +144,8 @@ def test_training_steps(case, tmp_path, monkeypatch):
     torch.set_num_threads(1)
     spec, wanted, tolerance = CASES[case], expected(case), CASES[case]["tolerance"]
     # Named in words in the manifest: rates and decay that show in two steps, poly over 10 iterations.
-    solver = Solver(LR=2.5e-5, WEIGHT_DECAY=0.05, LR_DECAY=1, ITER_MAX=10, ITER_SIZE=2)
-    config = DeepLabConfig(SOLVER=solver)
+    changes = {"optimizer.lr": 2.5e-5, "optimizer.weight_decay": 0.05, "schedule.every": 1, "engine.max_steps": 10}
+    config = with_values(DeepLabConfig(), changes)
     network = filled_network(spec["net"], spec["weights"])
     filled_network.cache_clear()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

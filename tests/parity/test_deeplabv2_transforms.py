@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from common.data.sampling import Sample
-from deeplabv2.data import demo_item, training_transform
-from deeplabv2.inputs import InputTensors, caffe_input
+from deeplabv2.samples import InputTensors, caffe_input, demo_image, scaled_crop
 from tests.parity.deeplabv2_cases import (
     CASES,
     DEMO_ITEM,
@@ -61,8 +60,8 @@ def check_image(case, image, stored):
 def test_training_item(case):
     params, draws, wanted = CASES[case]["params"], CASES[case]["draws"], expected(case)
     drawn = Drawn(draws)
-    transform = training_transform(
-        caffe_input(params["mean_bgr"]), [draws["scale"]], params["crop"], params["base_size"], params["ignore"]
+    transform = scaled_crop(
+        caffe_input(params["mean_bgr"]), [draws["scale"]], params["crop"], params["base_size"] or 0, params["ignore"]
     )
     item = transform(sample_of(case), drawn)
     assert drawn.asked == draws["order_of_draws"]
@@ -75,7 +74,7 @@ def test_training_item(case):
 @pytest.mark.parametrize("case", SEEDED_ITEMS)
 def test_items_of_a_seeded_random_state(case):
     params, wanted = CASES[case]["params"], expected(case)
-    transform = training_transform(CAFFE, params["scales"], params["crop"])
+    transform = scaled_crop(CAFFE, params["scales"], params["crop"])
     rng = random.Random(0)
     items = [transform(sample_of(case), rng) for _ in wanted["images"]]
     for item, image, labels in zip(items, wanted["images"], wanted["labels"], strict=True):
@@ -97,7 +96,8 @@ def test_evaluation_item(case):
 def test_demo_item(case):
     wanted = expected(case)
     bgr = made(CASES[case]["input"]).astype(np.uint8)
-    item, resized = demo_item(np.ascontiguousarray(bgr[..., ::-1]), CAFFE)
+    resized = demo_image(np.ascontiguousarray(bgr[..., ::-1]))
+    item = CAFFE.image(resized)
     assert [1, *item.shape] == wanted["shape"].tolist()
     atol = CASES[case]["tolerance"]["image_atol"]
     np.testing.assert_allclose(item[:, ::13, ::13].numpy(), wanted["image"], rtol=0, atol=atol)

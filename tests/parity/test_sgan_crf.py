@@ -11,11 +11,11 @@ from common.crf.presets import PRESETS
 from common.crf.unary import unary_from_negated, unary_from_probabilities
 from common.data.palette import voc_palette
 from common.pseudo_labels.background import power
-from sgan.segmentation.crf_layer import training_crf
-from sgan.segmentation.multiscale import refine
-from sgan.segmentation.parts import part_of
-from sgan.segmentation.resize import resize_aligned
-from sgan.segmentation.uncertainty import entropy_bits
+from deeplabv2.inference.refine import ImageCrf
+from deeplabv2.inference.squares import resize_aligned
+from deeplabv2.results import entropy_bits
+from deeplabv2.seed_losses import training_crf
+from deeplabv2.test import part_of
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected
 from tests.parity.sgan_segmentation_inputs import blur, crf_case, photograph, softmax
@@ -46,7 +46,7 @@ def test_crf_on_log_probabilities_and_on_probabilities(case):
 def test_the_scales_are_those_of_training_and_test():
     image, probabilities, _ = crf_case("crf_s1")
     expected_labels = dense_crf(image, unary_from_negated(np.log(probabilities)), PRESETS["sec"]).argmax(0)
-    np.testing.assert_array_equal(refine(image, probabilities).argmax(0), expected_labels)
+    np.testing.assert_array_equal(ImageCrf(PRESETS["sec"], "rgb")(image, probabilities).argmax(0), expected_labels)
     assert training_crf() == PRESETS["sec"].scaled(12)
 
 
@@ -82,7 +82,7 @@ def test_small_helpers(case):
     assert_close(bits, wanted["entropy"], CASES[case]["tolerance"])
     assert bits.max() <= math.log2(5)
     np.testing.assert_array_equal(voc_palette().ravel(), wanted["palette"])
-    np.testing.assert_array_equal([len(part_of(range(103), 4, part)) for part in range(1, 5)], wanted["parts"])
+    np.testing.assert_array_equal([len(part_of(list(range(103)), 4, part)) for part in range(1, 5)], wanted["parts"])
 
 
 @pytest.mark.parametrize("array", ["normalize", "att_mask"])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sgan.data.repeated import RepeatedSamples
-from sgan.data.sample import NetworkInput, Normalisation, feature_size
+from sgan.sample import NetworkInput, feature_size, repeated
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected
 
@@ -42,8 +41,8 @@ def raw_sample(case):
 @pytest.mark.parametrize("case", [case for case in cases("dataset.npz", "ds_") if case not in LENGTHS])
 def test_training_sample(case):
     inputs, wanted, tolerance = CASES[case]["inputs"], expected(case), CASES[case]["tolerance"]
-    normalisation = Normalisation(RGB_MEAN if inputs["std"] else BGR_MEAN, inputs["std"] or ())
-    convert = NetworkInput(inputs["new_size"], normalisation, inputs["sal_thresh"]).convert
+    colours = (RGB_MEAN if inputs["std"] else BGR_MEAN, inputs["std"] or ())
+    convert = NetworkInput(inputs["new_size"], *colours, inputs["sal_thresh"]).convert
     sample = convert(raw_sample(case), mirror=inputs["mirror"] == "flipped")
     step = int(re.search(r"::(\d+)", inputs["slices"]["image"])[1])
     image, mask = sample["image"].numpy(), sample["salient"].numpy()
@@ -61,8 +60,8 @@ def test_training_sample(case):
 @pytest.mark.parametrize("case", LENGTHS)
 def test_length_of_a_repeated_list(case):
     max_iters = int(re.search(r"max_iters=(\d+)", CASES[case]["ran"])[1])
-    samples = [{} for _ in range(CASES[case]["inputs"]["n_images"])]
-    assert len(RepeatedSamples(samples, max_iters)) == expected(case)["len"]
+    ids = [str(number) for number in range(CASES[case]["inputs"]["n_images"])]
+    assert len(repeated(ids, max_iters)) == expected(case)["len"]
 
 
 @pytest.mark.parametrize("size", [72, 321, 328, 344, 65])

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from sgan.segmentation.multiscale import input_sides, label_map, refine, segment
-from sgan.segmentation.network import DeepLabVGG16
+from common.crf.presets import PRESETS
+from deeplabv2.inference.predictor import largest_label
+from deeplabv2.inference.refine import ImageCrf
+from deeplabv2.networks.dsrg import DeepLabVGG16
+from deeplabv2.networks.registry import RATES
 from tests.parity.fill import filled_input, filled_state_dict
 from tests.parity.sgan_cases import CASES, KEYS, assert_close, cases, expected
-from tests.parity.sgan_segmentation_inputs import scene_image, stand_in_scores
+from tests.parity.sgan_segmentation_inputs import scene_image, segment, stand_in_scores
 
 NETWORK = cases("deeplab_vgg16.npz", "net_")
 MULTI_SCALE = cases("deeplab_vgg16.npz", "test_ms")
+SIDES = [288, 385, 481]
 SHAPES = KEYS["deeplab_vgg16_aspp"]
 
 
@@ -21,7 +25,7 @@ def test_every_open_case_is_checked():
 
 @pytest.fixture(scope="module")
 def network():
-    network = DeepLabVGG16(21)
+    network = DeepLabVGG16(21, RATES)
     network.load_state_dict({key: torch.from_numpy(value) for key, value in filled_state_dict(SHAPES).items()})
     return network.eval()
 
@@ -56,7 +60,7 @@ def close(case, key, actual):
 @pytest.mark.parametrize("case", MULTI_SCALE)
 def test_multi_scale_probabilities(case):
     stand_in = StandIn(case)
-    probabilities = segment(stand_in, scene_image(case), input_sides(multi_scale=True), "published")
+    probabilities = segment(stand_in, scene_image(case), SIDES, "published")
     shapes = [list(images.shape) for images in stand_in.asked.values()]
     assert [*shapes, [1, 3, 321, 321]] == CASES[case]["inputs"]["sizes"]
     asked = stand_in.asked[288][0, :, ::40, ::40].numpy()
@@ -70,23 +74,23 @@ def test_multi_scale_probabilities(case):
 
 @pytest.mark.parametrize("case", MULTI_SCALE)
 def test_repaired_edges(case):
-    values = segment(StandIn(case), scene_image(case), input_sides(multi_scale=True)).transpose(1, 2, 0)
+    values = segment(StandIn(case), scene_image(case), SIDES).transpose(1, 2, 0)
     close(case, "repaired_last_row_prob", values[-1, ::6])
     close(case, "repaired_last_col_prob", values[::6, -1])
 
 
 @pytest.mark.parametrize("case", MULTI_SCALE)
 def test_single_scale_probabilities(case):
-    values = segment(StandIn(case), scene_image(case), input_sides(multi_scale=False), "published")
+    values = segment(StandIn(case), scene_image(case), [321], "published")
     close(case, "prob_single", values.transpose(1, 2, 0)[::6, ::6])
 
 
 @pytest.mark.parametrize("case", MULTI_SCALE)
 def test_crf_and_tags(case):
     image = scene_image(case)
-    refined = refine(image, segment(StandIn(case), image, input_sides(multi_scale=True), "published"))
+    refined = ImageCrf(PRESETS["sec"], "rgb")(image, segment(StandIn(case), image, SIDES, "published"))
     close(case, "prob_crf", refined.transpose(1, 2, 0)[::6, ::6])
-    assert (label_map(refined)[::2, ::2] == expected(case)["argmax_crf"]).mean() >= 0.995
+    assert (largest_label(refined)[::2, ::2] == expected(case)["argmax_crf"]).mean() >= 0.995
     tags = np.zeros(20, np.float32)
     tags[[2, 6]] = 1
-    assert (label_map(refined, tags)[::2, ::2] == expected(case)["argmax_crf_tags"]).mean() >= 0.995
+    assert (largest_label(refined, tags)[::2, ::2] == expected(case)["argmax_crf_tags"]).mean() >= 0.995

@@ -5,22 +5,23 @@ import pytest
 import torch
 
 from common.errors import DataError
-from sgan.segmentation.crf_layer import log_refined_probabilities, refined_probabilities
-from sgan.segmentation.data import crf_photograph
-from sgan.segmentation.losses import (
+from deeplabv2.networks.dsrg import CAFFE_MEAN
+from deeplabv2.samples import caffe_input
+from deeplabv2.seed_losses import (
     balanced_seed_loss,
-    clamped_softmax,
     constrain_loss,
     floored_softmax,
+    grow_seeds,
+    log_refined_probabilities,
     one_hot_seeds,
     plain_seed_loss,
+    self_labels,
 )
-from sgan.segmentation.region_growing import grow_seeds
-from sgan.segmentation.resize import resize_aligned
-from sgan.segmentation.retrain import self_labels
+from deeplabv2.settings import LossConfig
+from deeplabv2.train import SeedStep
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected
-from tests.parity.sgan_segmentation_inputs import blur, growing_inputs, layer_inputs
+from tests.parity.sgan_segmentation_inputs import growing_inputs, layer_inputs
 
 CHECKED = {
     *("softmax_layer", "label2seed", "balanced_seed_loss", "seed_loss", "crf_layer", "constrain_loss", "total", "psl"),
@@ -45,7 +46,8 @@ def probabilities(inputs):
 @pytest.fixture
 def photographs(inputs):
     """The images as the CRF takes them, uint8 2 x 9 x 9 x 3."""
-    return torch.stack([crf_photograph(image, 9) for image in inputs[3]])
+    step = SeedStep(LossConfig(name="dsrg"), 255, caffe_input(CAFFE_MEAN))
+    return step.photographs(inputs[3], inputs[1])
 
 
 def close(case, key, actual, step=1):
@@ -125,35 +127,6 @@ def test_region_growing(case):
     np.testing.assert_array_equal(cues[labels], wanted["cue_classes"])
     np.testing.assert_array_equal(grown[labels], wanted["seed_classes"])
     assert grown.sum() - cues.sum() == wanted["added"]
-
-
-def torch_inputs():
-    """Logits and seeds of the original's PyTorch losses."""
-    logits = torch.from_numpy(filled_input("open_dsrg:pred", (2, 21, 9, 11)) * 2).requires_grad_()
-    labels = filled_input("open_dsrg:lab", (2, 9, 11), 0, 22)
-    labels[0][labels[0] == 0] = 21
-    return logits, one_hot_seeds(torch.from_numpy(labels), 21)
-
-
-@pytest.mark.parametrize("case", ["torch_seedloss"])
-def test_seed_loss_in_its_pytorch_version(case):
-    logits, seeds = torch_inputs()
-    value = balanced_seed_loss(clamped_softmax(logits), seeds, least=0, offset=1e-5)
-    close(case, "loss", value)
-    close(case, "grad", *torch.autograd.grad(value, logits))
-
-
-@pytest.mark.parametrize("case", ["torch_boundaryloss"])
-def test_boundary_loss_in_its_pytorch_version(case):
-    logits, _ = torch_inputs()
-    images = blur(filled_input("open_dsrg:im", (2, 3, 37, 45), 0, 256).astype(np.float32), (0, 0, 3, 3))
-    photographs = resize_aligned(torch.from_numpy(images), (9, 11)).byte().permute(0, 2, 3, 1)
-    probabilities = clamped_softmax(logits)
-    refined = refined_probabilities(probabilities, photographs, floor=1e-5)
-    value = constrain_loss(probabilities, refined.log())
-    close(case, "crf_prob", refined, step=5)
-    close(case, "loss", value)
-    close(case, "grad", *torch.autograd.grad(value, logits))
 
 
 def test_seed_labels_outside_the_labels_are_an_error():

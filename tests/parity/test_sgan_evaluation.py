@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from common.metrics.confusion import confusion_matrix
-from sgan.evaluation.scores import seed_scores
+from common.metrics.scores import compute_scores
+from sgan.evaluation import precision_and_recall
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected
 
@@ -30,19 +31,19 @@ def pair(rule):
 def test_scores(case):
     wanted, tolerance = expected(case), CASES[case]["tolerance"]
     matrix = sum(confusion_matrix(*pair(rule), N_LABELS) for rule in CASES[case]["inputs"]["images"])
-    scores = seed_scores(matrix)
+    scores, (precision, recall) = compute_scores(matrix, over="all"), precision_and_recall(matrix)
     n_columns = len(wanted["confusion"])
     np.testing.assert_array_equal(matrix[:, :n_columns], wanted["confusion"][:N_LABELS])
     found = {
-        "iou": scores.iou,
+        "iou": scores.class_iou,
         "miou": scores.mean_iou,
-        "precision": scores.precision,
-        "recall": scores.recall,
-        "mean_precision": scores.mean_precision,
-        "mean_recall": scores.mean_recall,
+        "precision": precision,
+        "recall": recall,
+        "mean_precision": precision.mean(),
+        "mean_recall": recall.mean(),
         "fw_iou": scores.frequency_weighted_iou,
         "pixel_acc": scores.pixel_accuracy,
-        "mean_class_acc": scores.mean_class_accuracy,
+        "mean_class_acc": scores.mean_accuracy,
     }
     assert found.keys() == wanted.keys() - {"confusion"}
     for name, value in found.items():

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sgan.models.attention import attention_weights, dense_context, salient_context
-from sgan.models.network import SGAN
-from sgan.models.normalisers import NORMALISERS
-from sgan.models.vgg import SganVGG16
+from sgan.attention import NORMALISERS, attention_weights, dense_context, salient_context
+from sgan.backbone import SganVGG16
+from sgan.network import SGAN
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import (
     CASES,

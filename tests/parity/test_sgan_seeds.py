@@ -5,12 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from sgan.data.zoom import zoom_linear, zoom_nearest
-from sgan.seeds.cues import harmonic_labels, paint_cues, paint_unambiguous, sec_cues
+from common.cam.files import Cams
+from common.data.zoom import zoom_linear, zoom_nearest
+from sgan.labels import harmonic_labels, paint_cues, paint_unambiguous, sec_cues
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, cases, expected
 
-SIZE = 41
+SIZE, N_CLASSES = 41, 20
 BACKGROUND = 0.06
 BOAT_AND_TRAIN = (4, 19)
 
@@ -30,12 +31,12 @@ def test_seeds_of_maps(case):
     inputs, wanted = CASES[case]["inputs"], expected(case)
     maps = made(inputs["att"]["rule"]).transpose(2, 0, 1)
     saliency = zoom_linear(made(inputs["saliency"]["rule"]).astype(np.float32), (SIZE, SIZE))
-    tags = [tag - 1 for tag in inputs["tags"]]
-    cues = sec_cues(maps, saliency, tags, inputs["cam_thresh"], BACKGROUND)
+    keys = np.array(inputs["tags"], np.int64) - 1
+    cues = sec_cues(Cams(keys, maps[keys]), N_CLASSES, saliency, inputs["cam_thresh"], BACKGROUND)
     assert (paint_cues(cues, BOAT_AND_TRAIN) == wanted["mask"]).mean() >= 0.999
     assert (paint_unambiguous(cues) == wanted["mask_ignore_conflict"]).mean() >= 0.999
     if "dcsp" in wanted:
-        assert (harmonic_labels(np.abs(maps), saliency, tags, 0.2) == wanted["dcsp"]).mean() >= 0.999
+        assert (harmonic_labels(Cams(keys, np.abs(maps[keys])), saliency, 0.2) == wanted["dcsp"]).mean() >= 0.999
 
 
 def empty_cues():

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from common.cam.files import Cams, write_cams
+from common.config import parse_config
 from common.cores import torch_threads
 from common.data.dataset import ListedImages
 from common.data.layout import DataConfig, open_layout
 from common.data.toy import ToyConfig, make_toy
-from sgan.seeds.infer import make_seeds
-from sgan.seeds.initial import make_initial_seeds
-from sgan.settings import SganConfig, parse_settings
-from sgan.train import train_network
+from sgan.method import INITIAL_SEEDS, SEED_LABELS, SGAN_MAPS, SGAN_TRAINING
+from sgan.settings import ALIASES, SganSettings
 
 TINY = [
     *("--cfg_name", "tiny"),
@@ -32,9 +31,9 @@ TINY = [
     *("--pretrain", ""),
     *("--max_iter", "2"),
     *("--display_step", "1"),
-    *("--body.width", "0.05"),
-    *("--run.device", "cpu"),
-    *("--run.save_every", "1"),
+    *("--backbone.width", "0.05"),
+    *("--engine.device", "cpu"),
+    *("--engine.save_every", "1"),
     *("--stage0.cams", "cams"),
     *("--report.saliency_source", "generated"),
 ]
@@ -46,8 +45,8 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def tiny(*flags: str) -> SganConfig:
-    return parse_settings([*TINY, *flags], "tiny")
+def tiny(*flags: str) -> SganSettings:
+    return parse_config(SganSettings, [*TINY, *flags], program="tiny", aliases=ALIASES)
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +62,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_cams(folder / "cams" / f"{sample['id']}.npz", Cams(keys, maps))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        make_initial_seeds(tiny())
-        train_network(tiny())
-        make_seeds(tiny())
+        for stage in (INITIAL_SEEDS, SGAN_TRAINING, SGAN_MAPS, SEED_LABELS):
+            assert stage.run(tiny()) == 0
     return folder
 
 
@@ -78,6 +76,6 @@ def work(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.fixture
-def settings(work: Path) -> Callable[..., SganConfig]:
+def settings(work: Path) -> Callable[..., SganSettings]:
     """``settings(*flags)``: the settings of the tiny run, in ``work``."""
     return tiny

@@ -26,12 +26,12 @@ def test_a_step_and_a_seed_of_the_published_size(shared, tmp_path, pytestconfig)
         "config/sgan_vgg16_321x321.yml",
         "--dataset_root",
         str(root),
-        "--train_list",
+        "--data.train_list",
         str(tmp_path / "one.txt"),
     ]
     given += ["--sal_subdir", "Sal", "--sdnet_path", "Sal", "--pretrain", "", "--batch_size", "1", "--max_iter", "1"]
     given += ["--num_worker", "0", "--display_step", "1", "--device", "cpu", "--semi.share", "1"]
-    given += ["--save_model_path", str(tmp_path / "model"), "--res_path", str(tmp_path / "result")]
+    given += ["--out", str(tmp_path), "--report.saliency_source", "given"]
     for command in ("train_sgan.py", "infer_cam.py"):
         done = subprocess.run(
             [sys.executable, f"tools/stage2/{command}", *given],
@@ -42,7 +42,7 @@ def test_a_step_and_a_seed_of_the_published_size(shared, tmp_path, pytestconfig)
             check=False,
         )
         assert done.returncode == 0, done.stderr
-    (file,) = (tmp_path / "result").rglob(f"{image_id}.png")
+    (file,) = (tmp_path / "result").glob(f"*_seedcam_0.25/{image_id}.png")
     with Image.open(file) as image:
         seed = np.asarray(image)
     assert seed.shape == image_size(root / "JPEGImages" / f"{image_id}.jpg")

@@ -1,1 +1,0 @@
-"""Command files of the published repository, and those it lacks."""

@@ -1,22 +1,13 @@
-"""``python tools/stage2/infer_cam.py --cfg_file CONFIG [flags]``: make seeds with the trained network."""
-
-from __future__ import annotations
+"""``python tools/stage2/infer_cam.py --cfg_file CONFIG [flags]``: make maps with the trained network, then seeds and label maps."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-# Run as a file, this finds the toolbox without an installation.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from common.errors import run_command
-from sgan.seeds.infer import make_seeds
-from sgan.settings import parse_settings
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    return make_seeds(parse_settings(argv, "infer_cam.py")).exit_status("infer_cam")
-
+from common.method.command import entry
+from sgan.method import METHOD
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(entry(METHOD, "cam", "label"))

@@ -102,14 +102,12 @@ def test_gpus_in_the_environment_share_a_stage_among_processes(work, tiny, monke
     shutil.rmtree(work / "run/cams")
     monkeypatch.setenv("GPUS", "2")
     monkeypatch.setenv("PYTHONPATH", str(TOP))
-    assert main(["plain_cam", "cam", "label", str(tiny)]) == 0
-    shown = capfd.readouterr().out
-    for stage in ("cam", "label"):
-        assert shown.count(f"{stage}: 2 written, 0 already there, 0 failed") == 2
+    assert main(["plain_cam", "cam", str(tiny)]) == 0
+    assert capfd.readouterr().out.count("cam: 2 written, 0 already there, 0 failed") == 2
 
 
 def test_a_flag_is_taken_with_the_words_that_follow_it():
-    arguments = ["x.yaml", "--seeds", "0", "1", "--out", "y"]
+    arguments = ["--seeds", "0", "1", "x.yaml", "--out", "y"]
     assert taken(arguments, "--seeds") == ["0", "1"]
     assert arguments == ["x.yaml", "--out", "y"]
     assert taken(arguments, "--variants") == []

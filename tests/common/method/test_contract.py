@@ -31,7 +31,7 @@ from common.method.method import Method
 from common.method.registry import find_method, method_names
 from common.method.reproduce import run_stage
 from common.method.segmentation import Segmentation
-from common.method.settings import MethodSettings
+from common.method.settings import MethodSettings, with_values
 from common.method.stage import Stage
 from common.method.training import Training
 from common.report.results import read_results
@@ -205,7 +205,8 @@ def test_every_set_of_label_maps_of_the_chain_is_made_and_scored(runs):
     settings, labels = runs.settings(runs.straight), runs.method.labels
     sets = [one for one in runs.method.label_sets(settings) if not one.masks]
     run_stage(runs.method, labels, settings)
-    results = read_results(labels.report_folder(settings) / "results.json")
+    folders = {labels.report_folder(with_values(settings, one.values)) for one in sets}
+    results = [result for folder in folders for result in read_results(folder / "results.json")]
     assert len([result for result in results if result.method != "all background"]) >= len(sets)
 
 

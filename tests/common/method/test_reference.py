@@ -79,19 +79,15 @@ def sleeps(tmp_path: Path) -> str:
     return f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(60)"
 
 
-def test_the_stages_and_the_reference_rows_share_the_cores(start, tmp_path):
+def test_the_stages_find_the_label_maps_and_share_the_cores_with_the_trainings(start, tmp_path):
     seen = tmp_path / "seen"
-    chain = f"pathlib.Path({str(seen)!r}).write_text(os.environ['OMP_NUM_THREADS'])"
-    output, errors = start(chain, "import torch; print('stages with', torch.get_num_threads())").communicate()
+    chain = f"print(sys.argv)\npathlib.Path({str(seen)!r}).write_text(os.environ['OMP_NUM_THREADS'])"
+    stages = "import torch; print('stages with', torch.get_num_threads(), (folder / 'labels').read_text())"
+    output, errors = start(chain, stages).communicate()
     assert seen.read_text() == "4", errors
-    assert "stages with 4" in output and "all done" in output
-
-
-def test_the_label_maps_of_the_reference_rows_are_there_before_the_stages(start, tmp_path):
-    shown = f"print((pathlib.Path({str(tmp_path)!r}) / 'labels').read_text())"
-    output, _ = start("print(sys.argv)", shown).communicate()
-    assert "plain_cam reproduce -c toy.yaml --out" in output and "--until labels" in output
+    assert "stages with 4 plain_cam reproduce -c toy.yaml --out" in output and "--until labels" in output
     assert "--until" not in (tmp_path / "segmentation.log").read_text()
+    assert "all done" in output
 
 
 def test_reference_rows_that_fail_end_the_chain_with_their_last_words(start):
@@ -113,8 +109,11 @@ def test_a_stage_that_fails_takes_the_reference_rows_with_it(start, tmp_path):
     wait_for_end(int(wait_for(tmp_path / "pid")))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("stages", ["time.sleep(60)", "pass"], ids=["during a stage", "at the end"])
+@pytest.mark.parametrize(
+    ("number", "stages"),
+    [(signal.SIGTERM, "time.sleep(60)"), (signal.SIGINT, "time.sleep(60)"), (signal.SIGTERM, "pass")],
+    ids=["terminated during a stage", "interrupted during a stage", "terminated at the end"],
+)
 def test_a_chain_that_is_stopped_takes_the_reference_rows_with_it(start, tmp_path, number, stages):
     process = start(sleeps(tmp_path), stages)
     child = int(wait_for(tmp_path / "pid"))

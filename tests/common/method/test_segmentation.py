@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigError, DataError
+from common.method.calls import StageError, call
 from common.method.method import LabelSet
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.reproduce import job_of, segmentations
-from common.method.segmentation import Segmentation, StageError, call
+from common.method.segmentation import Segmentation
 from common.method.settings import with_values
 
 

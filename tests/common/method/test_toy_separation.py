@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from common.data.toy import ToyConfig, make_toy
+from common.method.calls import call
 from common.method.command import run_method
 from common.method.plain_cam import CONFIGS, METHOD
 from common.method.report import results_below
-from common.method.segmentation import call
 
 SEGMENTATION = Path(__file__).parents[3] / "deeplabv2/configs/toy.yaml"
 

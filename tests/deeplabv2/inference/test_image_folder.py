@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import ConfigError, DataError
-from deeplabv2.inference.image_folder import find_images
+from deeplabv2.predict import find_images
 
 
 def make(folder, *names):

@@ -5,29 +5,29 @@ import pytest
 from PIL import Image
 
 from common.errors import DataError
-from deeplabv2.inference.inference_settings import InferenceSettings
-from deeplabv2.inference.network_input import NetworkInput
-from deeplabv2.inputs import caffe_input
+from deeplabv2.inference.predictor import NetworkInput
+from deeplabv2.inference.whole import WholeImages
+from deeplabv2.samples import caffe_input
 
 MEAN = (104.008, 116.669, 122.675)
 
 
 def load(folder, array, long_side=0, scales=(1.0,), pyramid=()):
     Image.fromarray(array).save(folder / "a.png")
-    settings = InferenceSettings(long_side, scales, False, "fp32")
-    return NetworkInput(lambda image_id: folder / f"{image_id}.png", caffe_input(MEAN), settings, pyramid)("a")
+    form = WholeImages("fp32", scales, long_side)
+    return NetworkInput(lambda image_id: folder / f"{image_id}.png", caffe_input(MEAN), form, pyramid)("a")
 
 
 def test_a_sample_says_which_file_and_which_size(tmp_path):
     sample = load(tmp_path, np.full((20, 30, 3), 255, np.uint8))
     assert (sample["id"], sample["path"], sample["size"]) == ("a", tmp_path / "a.png", (20, 30))
-    assert tuple(sample["image"].shape) == (3, 20, 30)
-    assert sample["image"][:, 0, 0].tolist() == pytest.approx([255 - mean for mean in MEAN], abs=1e-3)
+    assert tuple(sample["inputs"][0].shape) == (3, 20, 30)
+    assert sample["inputs"][0][:, 0, 0].tolist() == pytest.approx([255 - mean for mean in MEAN], abs=1e-3)
 
 
 def test_the_longer_side_is_scaled_and_the_size_stays_that_of_the_file(tmp_path):
     sample = load(tmp_path, np.zeros((20, 30, 3), np.uint8), long_side=60)
-    assert tuple(sample["image"].shape) == (3, 40, 60)
+    assert tuple(sample["inputs"][0].shape) == (3, 40, 60)
     assert sample["size"] == (20, 30)
 
 

@@ -5,9 +5,10 @@ import pytest
 
 from common.crf.inference import dense_crf, resolve_engine
 from common.crf.unary import unary_from_probabilities
-from deeplabv2.inference.refine import image_crf, mean_subtracted, probabilities_at
-from deeplabv2.sections_training import Crf
-from deeplabv2.settings import DeepLabConfig
+from deeplabv2.crf import image_crf
+from deeplabv2.inference.refine import mean_subtracted
+from deeplabv2.inference.whole import WholeImages
+from deeplabv2.settings import CrfConfig, DeepLabConfig
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def image():
 @pytest.fixture
 def probabilities():
     logits = np.random.default_rng(1).normal(size=(3, 5, 6)).astype(np.float32)
-    return probabilities_at(logits, (20, 24))
+    return WholeImages("fp32").probabilities([logits], (20, 24))
 
 
 def test_probabilities_are_those_of_the_enlarged_logits(probabilities):
@@ -38,10 +39,10 @@ def test_the_crf_sees_bgr_and_the_image_that_was_chosen(image, probabilities):
     config = DeepLabConfig()
     unary = unary_from_probabilities(probabilities)
     bgr = np.ascontiguousarray(image[..., ::-1])
-    seen = {"original": bgr, "mean_subtracted": mean_subtracted(bgr, (104.008, 116.669, 122.675))}
+    seen = {"original": bgr, "rgb": image, "mean_subtracted": mean_subtracted(bgr, (104.008, 116.669, 122.675))}
     for name, as_seen in seen.items():
-        config.CRF = Crf(IMAGE=name)
-        expected = dense_crf(as_seen, unary, config.CRF.settings())
+        config.crf = CrfConfig(image=name)
+        expected = dense_crf(as_seen, unary, config.crf.settings)
         np.testing.assert_array_equal(image_crf(config)(image, probabilities), expected)
 
 
@@ -54,11 +55,15 @@ def test_the_record_holds_what_the_result_depends_on():
 @pytest.mark.parametrize(
     ("crf", "name"),
     [
-        (Crf(), "deeplab: position 1/3"),
-        (Crf(POS_XY_STD=3, BI_XY_STD=121, BI_RGB_STD=5), "deeplab_largefov: position 3/3"),
-        (Crf(POS_XY_STD=2, POS_W=2, BI_XY_STD=65), "deeplab_vgg: position 2/2"),
-        (Crf(ITER_MAX=3), "own: position 1/3"),
+        (CrfConfig(), "deeplab: position 1/3"),
+        (CrfConfig(gaussian_sxy=3, bilateral_sxy=121, bilateral_srgb=5), "deeplab_largefov: position 3/3"),
+        (CrfConfig(gaussian_sxy=2, gaussian_compat=2, bilateral_sxy=65), "deeplab_vgg: position 2/2"),
+        (CrfConfig(iterations=3), "own: position 1/3"),
+        (
+            CrfConfig(gaussian_sxy=3, bilateral_sxy=80, bilateral_srgb=13, bilateral_compat=10, image="rgb"),
+            "sec: position 3/3",
+        ),
     ],
 )
 def test_the_description_names_the_preset_that_the_constants_are(crf, name):
-    assert image_crf(DeepLabConfig(CRF=crf)).describe().startswith(name)
+    assert image_crf(DeepLabConfig(crf=crf)).describe().startswith(name)

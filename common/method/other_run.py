@@ -1,0 +1,79 @@
+"""The kinds of stages that a method begins with where its paper starts from another network: run that, take its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from common.config_files import read_yaml
+from common.data.layout import DatasetLayout
+from common.engine.run_folder import RunFolder
+from common.errors import ConfigError, DataError
+from common.files import write_torch
+from common.method.calls import call
+from common.method.registry import PLAIN_CAM
+from common.method.stage import Stage
+
+WEIGHT_FILES = (".pth", ".pt")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OtherRun(Stage):
+    """Run stages of another method with a configuration of its own, e.g. the classifier that a paper starts from.
+
+    Attributes:
+        arguments: settings -> configuration and flags of the other method, with paths of the repository's folder (see
+            :func:`common.method.calls.in_repository`); empty where there is nothing to do.
+        method: the other one.
+        stages: names of its stages.
+    """
+
+    arguments: Callable[[Any], Sequence[str]]
+    method: str = PLAIN_CAM
+    stages: Sequence[str] = ("train", "cam")
+
+    def run(self, settings: Any) -> int:
+        arguments = self.arguments(settings)
+        if arguments:
+            call("common.method.__main__", [self.method, *self.stages, *arguments])
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InitialWeights(Stage):
+    """Write initial weights in a paper's own form, from the finished training of another run; a file that is there stays.
+
+    Attributes:
+        path: settings -> the file.
+        source: settings -> folder of the other run.
+        tensors: (settings, dataset, checkpoint of the other run) -> name -> tensor.
+    """
+
+    path: Callable[[Any], str]
+    source: Callable[[Any], str]
+    tensors: Callable[[Any, DatasetLayout, Path], Mapping[str, Tensor]]
+
+    def run(self, settings: Any) -> int:
+        """Write the file.
+
+        Raises:
+            ConfigError: the settings name no file.
+            DataError: there is no other run.
+            CheckpointError: its training is not finished, or its network does not fit.
+        """
+        path, run = Path(self.path(settings)), RunFolder(self.source(settings))
+        if path.suffix not in WEIGHT_FILES:
+            raise ConfigError(f"the initial weights are {str(path)!r}; name the file to write, such as initial.pth")
+        if path.is_file() and not settings.force:
+            print(f"{path} is already there")
+            return 0
+        if not run.config.is_file():
+            raise DataError(f"there is no training in {run.path} to take initial weights from; run it first")
+        checkpoint = run.finished_checkpoint(int(read_yaml(run.config)["engine"]["max_steps"]))
+        write_torch(path, self.tensors(settings, self.layout(settings), checkpoint))
+        print(f"wrote {path} from {checkpoint}")
+        return 0

@@ -1,0 +1,123 @@
+"""The paper's table of scores of a folder of seeds, label maps or segmentations (sgan spec, section 7).
+
+Unlabelled pixels of seeds count as missed but not as wrong.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.commands import Command, Flag
+from common.data.layout import open_layout
+from common.data.zoom import Floats
+from common.errors import ConfigError, DataError
+from common.files import read_json, write_text
+from common.method.score import label_matrix
+from common.metrics.confusion import Matrix
+from common.metrics.scores import compute_scores
+from common.metrics.selection import BACKGROUND
+from sgan.labels import LABELS_ENDING, seeds_of
+from sgan.method import METHOD, SEED_LABELS
+from sgan.settings import ALIASES, SganSettings
+
+# Segmentations are scored against the official masks; seeds, of more images, against the augmented ones (the dataset's own).
+PUBLISHED_MASKS = "SegmentationClass"
+SCORE_EPSILON = 1e-5
+
+
+@dataclass
+class EvaluationSettings(SganSettings):
+    """Score a folder with one PNG per image.
+
+    Args:
+        n_labels: labels with background, and one more where the files may hold "unlabelled"; 0: one more for seeds.
+    """
+
+    n_labels: int = 0
+
+
+def evaluate(settings: EvaluationSettings) -> int:
+    """Print the scores of ``res_path``, or of the seeds in it; adds a record to ``results.json`` where it is known who made them.
+
+    Raises:
+        ConfigError: another number of classes.
+        DataError: the folder is empty, a file does not fit, or unlabelled pixels are scored as if there were none.
+    """
+    layout = open_layout(dataclasses.replace(settings.data, saliency=""))
+    n_labels, own = layout.n_classes + 1, seeds_of(SEED_LABELS.folder(settings))
+    folder = (own if own.is_dir() else Path(settings.out, settings.res_path)).absolute()
+    settings = dataclasses.replace(settings, res_path=str(folder.parent))
+    wanted = settings.n_labels or n_labels + int(folder.name == own.name)
+    if wanted not in (n_labels, n_labels + 1):
+        raise ConfigError(
+            f"--num_classes is {wanted}; {layout.name} has {n_labels} labels, {n_labels + 1} with unlabelled"
+        )
+    if wanted == n_labels and (layout.root / PUBLISHED_MASKS).is_dir():
+        layout = dataclasses.replace(layout, masks=layout.root / PUBLISHED_MASKS)
+    # Seeds have their record beside the label maps that belong to them.
+    places = (folder.with_name(folder.name + LABELS_ENDING), folder)
+    made = next((place for place in places if (place / "stage.json").is_file()), None)
+    masked = set(read_json(made / "stage.json").get("masked", [])) if made else set()
+    found = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.png")}
+    if not found - masked:
+        raise DataError(f"{folder} holds no PNG files to score; make seeds first, or correct --res_path")
+    if found & masked:
+        print(f"{len(found & masked)} images whose true masks were used are left out")
+    matrix = label_matrix(layout, sorted(found - masked), folder)
+    unlabelled = int(matrix[:, -1].sum())
+    if wanted == n_labels and unlabelled:
+        raise DataError(f"{unlabelled} pixels of {folder} hold no label; for seeds give --num_classes {n_labels + 1}")
+    print(f"{folder}: {len(found - masked)} images, {100 * unlabelled / matrix.sum():.1f} % unlabelled")
+    print(scores_table(matrix, [BACKGROUND, *layout.classes]))
+    if wanted == n_labels:
+        scores = compute_scores(matrix, over="all")
+        values = (scores.mean_iou, *scores.class_iou)
+        write_text(folder / "mIoU.txt", " & ".join(f"{100 * value:.1f}" for value in values) + "\n")
+    if made == SEED_LABELS.folder(settings) and found >= set(layout.ids(settings.split)):
+        SEED_LABELS.score(settings, matrix)
+    elif made:
+        print("no record in results.json: give the configuration that made the folder, and score all of its list")
+    return 0
+
+
+def scores_table(matrix: Matrix, names: Sequence[str]) -> str:
+    """Percent per class and their means, as text; see :func:`precision_and_recall` for the matrix."""
+    scores, (precision, recall) = compute_scores(matrix, over="all"), precision_and_recall(matrix)
+    rows = [f"{'class':15s} {'IoU':>6s} {'precision':>9s} {'recall':>6s}"]
+    columns = ([*scores.class_iou, scores.mean_iou], [*precision, precision.mean()], [*recall, recall.mean()])
+    for name, *values in zip([*names, "mean"], *columns, strict=True):
+        rows.append("{:15s} {:6.2f} {:9.2f} {:6.2f}".format(name, *(100 * value for value in values)))
+    return "\n".join(rows)
+
+
+def precision_and_recall(matrix: Matrix) -> tuple[Floats, Floats]:
+    """Fractions per class of a matrix int64 [n, n + 1]: rows = truth, columns = prediction, last column = unlabelled.
+
+    Unlabelled pixels lower recall, not precision. A class that is not in the masks has 0, and counts so in means.
+    """
+    counts = matrix.astype(np.float64)
+    hits = np.diag(counts)
+    return hits / (counts[:, :-1].sum(0) + SCORE_EPSILON), hits / (counts.sum(1) + SCORE_EPSILON)
+
+
+EVALUATE = Command(
+    "Score seeds (one class more than the dataset has labels) or segmentations.",
+    EvaluationSettings,
+    evaluate,
+    (
+        Flag(
+            ("--res_path",), "--res_path", "FOLDER", "the files to score, or the folder above the configuration's seeds"
+        ),
+        Flag(
+            ("--num_classes",), "--n_labels", "N", "labels with background, and one more where 'unlabelled' is a label"
+        ),
+    ),
+    ALIASES,
+    find_config=lambda settings: METHOD.configs[0],
+    folder=METHOD.home,
+)

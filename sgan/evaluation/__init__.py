@@ -1,1 +1,0 @@
-"""Scores of seeds, whose unlabelled pixels count as missed but not as wrong."""

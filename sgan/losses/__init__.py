@@ -1,1 +1,0 @@
-"""Losses of the attention network: tags supervise the class maps, seeds the seed branch."""

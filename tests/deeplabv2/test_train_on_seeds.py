@@ -1,0 +1,135 @@
+"""DSRG's losses as SGAN uses them: what they are made of, their learning rates, and trainings end to end."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from common.crf.presets import PRESETS
+from common.engine.losses import as_means
+from common.engine.optimizer import OptimizerConfig
+from common.errors import ConfigError
+from deeplabv2 import seed_losses
+from deeplabv2.main import main
+from deeplabv2.networks.build import network_groups
+from deeplabv2.networks.dsrg import DeepLabVGG16
+from deeplabv2.networks.registry import RATES, NetworkConfig
+from deeplabv2.seed_losses import (
+    SeedTerms,
+    balanced_seed_loss,
+    dsrg_losses,
+    floored_softmax,
+    one_hot_seeds,
+    retrain_losses,
+    self_labels,
+)
+
+GENERATOR = torch.Generator().manual_seed(0)
+LABELS = torch.randint(0, 4, (2, 5, 5), generator=GENERATOR)
+IMAGES = torch.randint(0, 256, (2, 5, 5, 3), generator=GENERATOR).byte()
+TAGS = torch.ones(2, 2)
+LOGITS = 3 * torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(1))
+DSRG = SeedTerms("balanced", constrain=True, crf=PRESETS["sec"].scaled(12))
+
+
+def losses(**changes):
+    return dsrg_losses(LOGITS, LABELS, IMAGES, dataclasses.replace(DSRG, **changes), TAGS)
+
+
+def test_seed_and_constrain_loss_are_weighed_alike():
+    assert set(losses()) == {"seed", "constrain"}
+    wanted = balanced_seed_loss(floored_softmax(LOGITS), one_hot_seeds(LABELS, 3))
+    torch.testing.assert_close(losses()["seed"], wanted)
+
+
+def test_without_the_constrain_loss_no_crf_is_computed(monkeypatch):
+    monkeypatch.setattr(seed_losses, "log_refined_probabilities", lambda *arguments: pytest.fail("the CRF ran"))
+    assert set(losses(constrain=False)) == {"seed"}
+
+
+def test_grown_seeds_replace_the_given_ones():
+    assert losses()["seed"] != losses(grow=(0.0, 0.0))["seed"]
+
+
+def test_unlabelled_positions_only_count_for_the_networks_own_labels():
+    means = as_means(retrain_losses(LOGITS, torch.full((2, 5, 5), 3)), 2)
+    assert means["labels"].total == 0 and means["labels"].count == 0
+    assert means["own"].count == 50
+
+
+def test_own_labels_are_those_of_the_image_where_it_has_any():
+    labels = torch.full((2, 5, 5), 3)
+    labels[0, 0, 0] = 2
+    own = self_labels(LOGITS, labels)
+    assert (own[0] == 2).all() and torch.equal(own[1], LOGITS[1].argmax(0))
+
+
+def test_learning_rates_and_decay_are_the_published_ones():
+    network = DeepLabVGG16(3, RATES, width=0.05)
+    groups = network_groups(network, NetworkConfig("DSRG_VGG16"), OptimizerConfig(lr=0.001))
+    found = {group["name"]: (group["lr"], group["weight_decay"], len(group["params"])) for group in groups}
+    assert found == {
+        "head_bias": (0.02, 0.0, 4),
+        "head": (0.01, 5e-4, 4),
+        "bias": (0.002, 0.0, 21),
+        "body": (0.001, 5e-4, 21),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "models" / "toy_dsrg" / "dsrg" / "train"
+
+
+def test_a_training_writes_the_network_alone(seed_checkpoint):
+    state = torch.load(seed_checkpoint, weights_only=True)
+    assert "base.fc8_1.weight" in state and all(isinstance(tensor, torch.Tensor) for tensor in state.values())
+    lines = [json.loads(line) for line in (seed_checkpoint.parent / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2] and {"seed", "constrain"} <= set(lines[0])
+
+
+def test_a_stopped_training_ends_as_one_that_was_not_stopped(seed_settings, seed_checkpoint, tmp_path, folder):
+    for stop in ("1", "0"):
+        assert main(["train", *seed_settings, "--out", str(tmp_path), "--engine.stop_at", stop]) == 0
+    assert (folder / "checkpoint_final.pth").read_bytes() == seed_checkpoint.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changed", "head"),
+    [
+        (["--loss.grow"], "fc8_1.weight"),
+        (["--loss.name", "retrain"], "fc8_1.weight"),
+        (["--loss.seed", "plain", "--loss.constrain", "false"], "fc8_1.weight"),
+        (["--network.name", "DeepLabV2_MSC"], "aspp.c0.weight"),
+    ],
+)
+def test_every_loss_on_seeds_trains(seed_settings, tmp_path, changed, head):
+    assert main(["train", *seed_settings, "--out", str(tmp_path), "--max-steps", "1", *changed]) == 0
+    (final,) = tmp_path.rglob("checkpoint_final.pth")
+    assert torch.load(final, weights_only=True)[f"base.{head}"].isfinite().all()
+
+
+def test_the_published_network_trains_on_whole_masks_too(toy, tmp_path):
+    flags = {
+        "network.name": "DSRG_VGG16",
+        "network.width": 0.05,
+        "network.n_labels": 7,
+        "network.pyramid": "[0.5]",
+        "data.dataset": "toy",
+        "data.train_list": "train",
+        "image.crop_size": 32,
+        "engine.max_steps": 1,
+        "engine.batch_size": 2,
+        "engine.workers": 0,
+        "engine.device": "cpu",
+        "data.root": toy,
+        "out": tmp_path,
+    }
+    assert main(["train", *(f"--{name}={value}" for name, value in flags.items())]) == 0
+    assert list(tmp_path.rglob("checkpoint_final.pth"))
+
+
+def test_without_seeds_the_message_says_how_to_give_them(seed_settings, tmp_path):
+    with pytest.raises(ConfigError, match="--label-dir"):
+        main(["train", *seed_settings, "--label-dir", "", "--out", str(tmp_path)])
