@@ -32,7 +32,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """Pixels weighted by the sigmoid of one 1x1 convolution."""
+    """Uint8 weighted by the sigmoid of one 1x1 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class EfficientChannelAttention(nn.Module):
 
 
 class SimAM(nn.Module):
-    """Pixels weighted by the energy of their distance from the channel's mean, no parameters (Yang et al., 2021)."""
+    """Uint8 weighted by the energy of their distance from the channel's mean, no parameters (Yang et al., 2021)."""
 
     def __init__(self, channels: int, regularisation: float = 1e-4) -> None:
         super().__init__()

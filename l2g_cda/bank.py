@@ -19,10 +19,10 @@ from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError, require
 from common.files import read_json, resolve_inside, write_json
-from common.method.files import record_of
+from common.method.maps import record_of
 from common.pseudo_labels.labels import LabelMap
 from l2g_cda.objects import SALIENT, Foreground, Selection, cut_object, read_foreground, select_object
-from l2g_cda.views import Pixels
+from l2g_cda.views import Uint8
 
 INDEX, PUBLISHED_INDEX = "seg_fg_dirs.json", "seg_fg_dirs.npy"
 SUFFIX = ".npz"
@@ -87,7 +87,7 @@ class ObjectReader:
             )
         return label_map
 
-    def saliency(self, image_id: str, label_map: LabelMap) -> Pixels:
+    def saliency(self, image_id: str, label_map: LabelMap) -> Uint8:
         """uint8 H x W, for a label map uint8 H x W that shows one class."""
         if self.config.object_saliency == "maps":
             return read_saliency(self.layout.saliency_path(image_id))

@@ -69,14 +69,14 @@ class PublishedStep(L2GStep):
         return target
 
 
-def published_form(form: Form) -> Form:
+def step_as_published(form: Form) -> Form:
     """The same step the published way."""
     step = cast(L2GStep, form.step)
     loops = PublishedStep(step.config, step.patch_side, step.stride, step.accumulate)
     return Form(OneByOne(cast(LocalToGlobal, form.network)), loops, form.batch)
 
 
-def noise_batch(views: ViewConfig, n_images: int, n_classes: int) -> dict[str, Any]:
+def noise_views(views: ViewConfig, n_images: int, n_classes: int) -> dict[str, Any]:
     """Noise as images, in the form of :func:`l2g_cda.views.collate`: the time of a step does not depend on what is seen."""
     generator = torch.Generator().manual_seed(0)
     side, patches = views.input_size, views.patches

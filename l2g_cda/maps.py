@@ -27,9 +27,9 @@ from common.files import atomic_write, resolve_inside
 from common.pseudo_labels.background import Floats, constant
 from common.pseudo_labels.labels import pseudo_label
 from l2g_cda.network import ClassProbabilities
-from l2g_cda.views import Pixels
+from l2g_cda.views import Uint8
 
-# Pixels of one pass through the network; its affinity of every pixel to every other takes memory that grows faster.
+# Uint8 of one pass through the network; its affinity of every pixel to every other takes memory that grows faster.
 MOST_PIXELS = 2_000_000
 
 
@@ -43,14 +43,12 @@ class L2GCam(CamConfig):
         png_threshold: background score of ``cam_png``; nothing else depends on it.
         values: scores (published), or probabilities: the softmax over all classes and the background, which is what the
             global network learns.
-        network: file with published names to use instead of the run's own.
     """
 
     scales: list[float] = field(default_factory=lambda: [0.5, 1.0, 1.5, 2.0])
     batch_size: int = 8
     png_threshold: float = 0.35
     values: Literal["scores", "probabilities"] = "scores"
-    network: str = ""
 
 
 class RandomWalkMaps(NamedTuple):
@@ -118,7 +116,7 @@ def fuse_random_walk(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> tup
     return divided_by_maximum(small, 1e-5), divided_by_maximum(full, 1e-5)
 
 
-def attention_bytes(attention: Floats) -> Pixels:
+def attention_bytes(attention: Floats) -> Uint8:
     """255 times the attention (0..1, any shape), rounded (halves to even) as OpenCV does."""
     return np.clip(np.rint(attention * 255), 0, 255).astype(np.uint8)
 
@@ -177,18 +175,18 @@ class AttentionPicture:
     def __init__(self, layout: DatasetLayout, read: Callable[[str], Cams]) -> None:
         self.layout, self.read = layout, read
 
-    def __call__(self, name: str) -> Pixels:
+    def __call__(self, name: str) -> Uint8:
         image_id, _, number = name.rpartition("_")
         keys, maps = self.read(image_id)
         if int(number) not in keys:
             raise DataError(f"the maps of {image_id} have none of class {number}; compute them again")
         attention = attention_bytes(maps[keys == int(number)][0])
         values = stretched(attention, image_size(self.layout.image_path(image_id)))
-        colours: Pixels = matplotlib.colormaps["jet"](values, bytes=True)[..., :3]
+        colours: Uint8 = matplotlib.colormaps["jet"](values, bytes=True)[..., :3]
         return colours
 
 
-def stretched(attention: Pixels, size: tuple[int, int]) -> Pixels:
+def stretched(attention: Uint8, size: tuple[int, int]) -> Uint8:
     """The map uint8 h x w at ``size`` = (height, width), from its own minimum (0) to its maximum (255).
 
     Resized in 8 bits with OpenCV's cubic kernel; values are truncated.

@@ -22,7 +22,6 @@ from common.engine.schedules import Schedule, build_schedule, step_decay
 from common.engine.settings import EngineConfig
 from common.errors import DataError
 from common.method.files import Files
-from common.method.label_maker import ReadMaps
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
@@ -34,15 +33,15 @@ from common.models.frozen import fold_frozen_batchnorm
 from common.report.html import Panel
 from common.visual.panels import write_png
 from l2g_cda import bank, maps, network, optimizer
-from l2g_cda.bench import noise_batch, published_form
+from l2g_cda.bench import noise_views, step_as_published
 from l2g_cda.losses import L2GStep
 from l2g_cda.objects import write_foreground
 from l2g_cda.pasting import PastedTwins, paste
-from l2g_cda.settings import ALIASES, CONFIGS, ENVIRONMENT, ROWS_OF_ABLATION, TOOLBOX, L2GSettings, PartConfig
+from l2g_cda.settings import L2G_ALIASES, L2G_CONFIGS, L2G_ROWS, L2G_VARIABLES, TOOLBOX, L2GSettings, PartConfig
 from l2g_cda.views import NORMALISATIONS, ViewMaker, collate
 
 # Name of the dataset in the published checkpoints.
-PREFIXES = {"voc12": "pascal_voc", "vocaug": "pascal_voc", "coco14": "coco"}
+DATASET_PREFIXES = {"voc12": "pascal_voc", "vocaug": "pascal_voc", "coco14": "coco"}
 DECIDES = (*SECTIONS, "views", "loss", "base_training")
 
 
@@ -112,7 +111,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
 
     def published_file(settings: L2GSettings, layout: DatasetLayout) -> Path:
         """``model/pascal_voc_epoch_9.pth`` after ten epochs."""
-        name = PREFIXES.get(layout.name, layout.name)
+        name = DATASET_PREFIXES.get(layout.name, layout.name)
         return Path(settings.out) / "model" / f"{name}_epoch_{last_epoch(settings)}.pth"
 
     def content_of(settings: L2GSettings, pair: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
@@ -131,7 +130,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
         engine=engine_of,
         collate=lambda settings: collate,
         prepare=fold_what_is_frozen,
-        published=Published(published_file, content_of, global_network, network.load_published),
+        published=Published(published_file, content_of, global_network, network.load_global_network),
         folder=inside(name),
         **slots,
     )
@@ -167,7 +166,6 @@ def l2g_maps(inference: type[maps.ScoreInference], **slots: Any) -> Maps:
     """Maps of the last training's global network; ``slots`` fill those in which the two kinds differ."""
     return Maps(
         training=SECOND,
-        checkpoint=lambda settings: settings.cam.network,
         load=lambda settings, images: PyramidLoader(
             images, settings.cam, ToTensors(*NORMALISATIONS[settings.views.normalisation])
         ),
@@ -229,14 +227,10 @@ PSEUDO_LABELS = Labels(
 )
 
 
-def reader_of_attention(settings: L2GSettings) -> ReadMaps:
-    return ReadMaps(ATTENTION.folder(settings), ATTENTION.suffix, maps.byte_shares)
-
-
 PICTURES_OF_ATTENTION = Files(
     name="res",
     names=lambda settings, layout: maps.picture_names(layout, layout.ids(settings.split), ATTENTION.folder(settings)),
-    make=lambda settings, layout: maps.AttentionPicture(layout, reader_of_attention(settings)),
+    make=lambda settings, layout: maps.AttentionPicture(layout, PSEUDO_LABELS.map_reader(settings)),
     write=write_png,
     decides=lambda settings, layout: {"maps": ATTENTION.made(settings)},
     folder=inside("ms", "accu_att_zoom"),
@@ -265,14 +259,14 @@ METHOD = Method(
         Score(labels=PSEUDO_LABELS, text="score the pseudo labels against the masks of the list"),
         *(RANDOM_WALK, PICTURES_OF_ATTENTION),
     ),
-    aliases=ALIASES,
+    aliases=L2G_ALIASES,
     panels=pasted_panels,
-    variants=ROWS_OF_ABLATION,
+    variants=L2G_ROWS,
     bench=StepBench(
-        published=published_form,
-        batch=lambda settings, n_classes: noise_batch(settings.views, settings.engine.batch_size, n_classes),
+        published=step_as_published,
+        batch=lambda settings, n_classes: noise_views(settings.views, settings.engine.batch_size, n_classes),
     ),
-    environment=ENVIRONMENT,
-    configs=(CONFIGS / "voc.yaml", CONFIGS / "toy.yaml"),
+    environment=L2G_VARIABLES,
+    configs=(L2G_CONFIGS / "voc.yaml", L2G_CONFIGS / "toy.yaml"),
     home=TOOLBOX,
 )

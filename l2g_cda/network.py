@@ -145,7 +145,7 @@ def published_content(pair: nn.Module, epoch: int, steps: int) -> dict[str, Any]
     return {"epoch": epoch, "global_counter": steps, **states}
 
 
-def load_published(network: nn.Module, path: Path) -> None:
+def load_global_network(network: nn.Module, path: Path) -> None:
     """Load the global network of a published checkpoint, or of a bare state dict."""
     state = {own_name(name): tensor for name, tensor in read_state_dict(path).items()}
     load_weights(network, state, source=str(path))

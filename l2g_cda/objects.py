@@ -13,7 +13,7 @@ from common.data.restricted_pickle import load_npy
 from common.errors import DataError
 from common.files import read_npz, write_npz
 from common.pseudo_labels.labels import LabelMap
-from l2g_cda.views import Pixels
+from l2g_cda.views import Uint8
 
 # An object's saliency counts above this.
 SALIENT = 200
@@ -27,9 +27,9 @@ class Foreground:
     The saliency is uint8, h x w, and None in a bank made without (CDA's own).
     """
 
-    image: Pixels
-    seg: Pixels
-    saliency: Pixels | None
+    image: Uint8
+    seg: Uint8
+    saliency: Uint8 | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def select_object(label_map: LabelMap, least_share: float = 0.1, largest_share: 
     return Selection(label - 1, (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1))
 
 
-def cut_object(selection: Selection, image: Pixels, label_map: LabelMap, saliency: Pixels) -> Foreground:
+def cut_object(selection: Selection, image: Uint8, label_map: LabelMap, saliency: Uint8) -> Foreground:
     """Image (uint8 H x W x 3), label (uint8 H x W) and saliency (uint8 H x W) within the box of ``selection``."""
     if not image.shape[:2] == label_map.shape == saliency.shape:
         raise DataError(
@@ -97,7 +97,7 @@ def read_foreground(path: Path) -> Foreground:
     return Foreground(image, seg, saliency)
 
 
-def eight_bit(array: Any, path: Path) -> Pixels:
+def eight_bit(array: Any, path: Path) -> Uint8:
     """The array as contiguous uint8; labels of other whole-number types are taken when they fit."""
     values = np.asarray(array)
     if values.dtype.kind not in "biu" or (values.size and (values.min() < 0 or values.max() > 255)):

@@ -17,7 +17,7 @@ from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKe
 from common.errors import DataError, require
 from l2g_cda.bank import ForegroundBank
 from l2g_cda.objects import SALIENT, Foreground
-from l2g_cda.views import Pixels, ViewMaker, resize
+from l2g_cda.views import Uint8, ViewMaker, resize
 
 LARGEST_SHARE = 0.7
 Channels = Literal["published", "repaired"]
@@ -66,7 +66,7 @@ class Placement:
     foreground: Foreground
     box: tuple[slice, slice]
     mask: npt.NDArray[np.bool_]
-    saliency: Pixels
+    saliency: Uint8
     overlap: float
 
 
@@ -80,7 +80,7 @@ def least_overlap(attempt: Callable[[], Placement], max_overlap: float, attempts
     return best
 
 
-def place(foreground: Foreground, saliency: Pixels, config: CdaConfig, rng: Random) -> Placement:
+def place(foreground: Foreground, saliency: Uint8, config: CdaConfig, rng: Random) -> Placement:
     """One attempt: size and place at random in an image with this saliency (uint8, H x W).
 
     Draws the scale ``0.8 + 0.4 * random()`` (or, with ``config.rotation``, the degrees), then the row, then the column.
@@ -104,7 +104,7 @@ def place(foreground: Foreground, saliency: Pixels, config: CdaConfig, rng: Rand
     return Placement(foreground, box, mask, own, overlap_share(mask, saliency[box]))
 
 
-def paste(image: Pixels, saliency: Pixels, placement: Placement, channels: Channels) -> tuple[Pixels, Pixels]:
+def paste(image: Uint8, saliency: Uint8, placement: Placement, channels: Channels) -> tuple[Uint8, Uint8]:
     """Copies of image (uint8 RGB, H x W x 3) and saliency (uint8, H x W) with the object in them: a hard edge, no blending.
 
     With ``channels`` published, red and blue of the image are exchanged around the object (defect D3).
@@ -128,7 +128,7 @@ def fitted_size(size: tuple[int, ...], image_size: tuple[int, ...], scale: float
     return max(1, int(height * scale)), max(1, int(width * scale))
 
 
-def overlap_share(mask: npt.NDArray[np.bool_], saliency: Pixels) -> float:
+def overlap_share(mask: npt.NDArray[np.bool_], saliency: Uint8) -> float:
     """Share of the pixels to paste (bool h x w) that are salient already (uint8 h x w); 0 when there are none."""
     return float((mask & (saliency > SALIENT)).sum() / (mask.sum() + 1e-5))
 
@@ -189,7 +189,7 @@ class PastedTwins(SeededDataset):
         chosen = self.draw_object(sample["tags"], rng)
         return None if chosen is None else self.placement(sample["saliency"], chosen[1], rng)
 
-    def placement(self, saliency: Pixels, foreground: Foreground, rng: Random) -> Placement:
+    def placement(self, saliency: Uint8, foreground: Foreground, rng: Random) -> Placement:
         """Where the object goes in an image with this saliency map (uint8, H x W)."""
         config = self.config
         return least_overlap(lambda: place(foreground, saliency, config, rng), config.max_overlap, config.attempts)

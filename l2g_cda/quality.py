@@ -20,7 +20,7 @@ from common.method.stage import dataset_of
 from common.metrics.confusion import Matrix
 from common.metrics.scores import Floats, ratio
 from common.metrics.sweep import CamSample, threshold_matrices
-from l2g_cda.method import reader_of_attention
+from l2g_cda.method import PSEUDO_LABELS
 from l2g_cda.settings import L2GSettings
 
 SWEPT = tuple(0.05 * step for step in range(1, 16))
@@ -163,7 +163,7 @@ def sweep_thresholds(thresholds: Sequence[float], settings: QualitySettings) -> 
     """
     layout, tried = dataset_of(settings), settings.thr or thresholds
     ids, names = layout.ids(settings.split), ["background", *layout.classes]
-    matrices = swept(layout, ids, tried, reader_of_attention(settings))
+    matrices = swept(layout, ids, tried, PSEUDO_LABELS.map_reader(settings))
     records = [sweep_record(*pair, names) for pair in zip(matrices, tried, strict=True)]
     path = Path(settings.save_path or Path(settings.out) / "ms" / "result.txt")
     write_text(path, "".join(json.dumps(record) + "\n" for record in records))

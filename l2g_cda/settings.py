@@ -27,8 +27,8 @@ from l2g_cda.views import ViewConfig
 
 Argv = Sequence[str] | None
 TOOLBOX = Path(__file__).resolve().parents[1]
-CONFIGS, RUNS = TOOLBOX / "l2g_cda" / "configs", TOOLBOX / "l2g_cda" / "runs"
-ENVIRONMENT = {"EXP": "--experiment_name"}
+L2G_CONFIGS, RUNS = TOOLBOX / "l2g_cda" / "configs", TOOLBOX / "l2g_cda" / "runs"
+L2G_VARIABLES = {"EXP": "--experiment_name"}
 
 
 @dataclass
@@ -106,17 +106,17 @@ def checked_name(name: str) -> str:
 
 
 # The names of datasets in the published scripts.
-DATASETS: Mapping[str, str] = {"pascal_voc": "vocaug", "voc2012": "vocaug", "mscoco": "coco14", "coco": "coco14"}
+PUBLISHED_NAMES: Mapping[str, str] = {"pascal_voc": "vocaug", "voc2012": "vocaug", "mscoco": "coco14", "coco": "coco14"}
 
-ALIASES: Aliases = {
+L2G_ALIASES: Aliases = {
     "experiment_name": Renamed("out", lambda name: str(RUNS / checked_name(str(name or "")))),
-    "dataset": Renamed("data.dataset", lambda name: DATASETS.get(name, name)),
+    "dataset": Renamed("data.dataset", lambda name: PUBLISHED_NAMES.get(name, name)),
     "threshold": Renamed("thr", lambda threshold: [threshold]),
     "domain": "split", "datalist": "data.train_list", "tags": "data.tags", "img_dir": "data.images",
     "gt_dir": "data.masks", "sal_dir": "data.saliency", "num_workers": "engine.workers", "iter_size": "engine.accumulate",
     "input_size": "views.input_size", "crop_size": "views.patch_side", "patch_size": "views.patches",
     "patch_num": "views.patches", "kd_weights": "loss.distillation_weight", "bg_thr": "loss.background_threshold",
-    "cda_tr": "cda.max_overlap", "restore_from": "cam.network",
+    "cda_tr": "cda.max_overlap", "restore_from": "checkpoint",
 }  # fmt: skip
 
 
@@ -133,7 +133,9 @@ def run_program(
     text: str, kind: type[Any], run: Callable[[Any], int], config: str, flags: Sequence[Flag] = (), argv: Argv = None
 ) -> int:
     """A program of this folder with one of the folder's configurations, and flags besides those of all commands."""
-    command = Command(text, kind, run, tuple(flags), ALIASES, lambda _: CONFIGS / config, ENVIRONMENT, TOOLBOX)
+    command = Command(
+        text, kind, run, tuple(flags), L2G_ALIASES, lambda _: L2G_CONFIGS / config, L2G_VARIABLES, TOOLBOX
+    )
     return run_alone(Path(sys.argv[0]).name, command, with_runs(argv))
 
 
@@ -148,7 +150,7 @@ def pasting_row(row: str, tags: str, channels: str, network_of: str = "se", **va
     return Variant(row, {"cda.twin_tags": tags, "cda.channels": channels, **values}, network_of, ("base",))
 
 
-ROWS_OF_ABLATION = {
+L2G_ROWS = {
     "l2g": Variant("L2G", {**ALONE, "backbone.attention": "none", "backbone.suppression": "none"}),
     "suppression": Variant("L2G + suppression", {**ALONE, "backbone.attention": "none"}),
     "se": Variant(SE, ALONE),

@@ -17,7 +17,7 @@ from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import require
 
-Pixels = npt.NDArray[np.uint8]
+Uint8 = npt.NDArray[np.uint8]
 Axes = Literal["published", "repaired"]
 Jitter = tuple[float, float, float, float]
 
@@ -103,7 +103,7 @@ class ViewMaker:
         }
 
 
-def resize(array: Pixels, size: tuple[int, int], how: Image.Resampling) -> Pixels:
+def resize(array: Uint8, size: tuple[int, int], how: Image.Resampling) -> Uint8:
     """``array`` (uint8 H x W or H x W x 3) at ``size`` = (height, width), by Pillow."""
     return np.asarray(Image.fromarray(np.ascontiguousarray(array)).resize((size[1], size[0]), how))
 
@@ -116,7 +116,7 @@ def short_side_size(shape: tuple[int, ...], short_side: int) -> tuple[int, int]:
     return round(height * short_side / width), short_side
 
 
-def resize_short_side(image: Pixels, saliency: Pixels, short_side: int) -> tuple[Pixels, Pixels]:
+def resize_short_side(image: Uint8, saliency: Uint8, short_side: int) -> tuple[Uint8, Uint8]:
     """Image (uint8 H x W x 3, bicubic) and saliency (uint8 H x W, nearest) with the shorter side at ``short_side``."""
     size = short_side_size(image.shape, short_side)
     return resize(image, size, Image.Resampling.BICUBIC), resize(saliency, size, Image.Resampling.NEAREST)
@@ -134,20 +134,20 @@ def draw_crop(shape: tuple[int, ...], size: int, axes: Axes, rng: Random) -> tup
     return left, top
 
 
-def crop_or_black(array: Pixels, left: int, top: int, size: int) -> Pixels:
+def crop_or_black(array: Uint8, left: int, top: int, size: int) -> Uint8:
     """The square at (left, top) of a uint8 array H x W (x 3), zero where it leaves the array."""
     inside = array[top : top + size, left : left + size]
     missing = [(0, size - length) for length in inside.shape[:2]]
     return np.pad(inside, [*missing, *[(0, 0)] * (array.ndim - 2)])
 
 
-def relative_saliency(saliency: Pixels) -> Tensor:
+def relative_saliency(saliency: Uint8) -> Tensor:
     """uint8 H x W to float32 1 x H x W in 0..1: the map divided by its own maximum; a map without any stays 0."""
     values = torch.from_numpy(saliency.astype(np.float32))[None] / 255
     return values / (values.max() + 1e-10)
 
 
-def jitter_colours(image: Pixels, strength: Jitter, rng: Random) -> Pixels:
+def jitter_colours(image: Uint8, strength: Jitter, rng: Random) -> Uint8:
     """uint8 H x W x 3 with other brightness, contrast, saturation and hue, in random order (spec, section 4.2, step 4).
 
     Draws the four factors (none for a strength of 0), then their order.

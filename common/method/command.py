@@ -26,7 +26,7 @@ REPRODUCE = (
 )
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
-TRAIN = "train"
+ALL_TRAININGS = "train"
 CONFIG_FILES = (".yaml", ".yml")
 UNTIL = ("labels", "segmentation", "report")
 
@@ -43,7 +43,7 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
     program = program or f"-m common.method {method.name}"
     known = {stage.name: [stage] for stage in method.commands}
     # Several trainings, one after another.
-    known.setdefault(TRAIN, list(method.trainings))
+    known.setdefault(ALL_TRAININGS, list(method.trainings))
     chain: dict[str, tuple[str, Callable[[Method, Command, str, list[str]], int]]] = {
         "reproduce": (REPRODUCE, run_reproduce),
         "ablation": (ABLATION, run_ablation),

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from common.data.layout import DatasetLayout
-from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.engine.inference import OutputFolder, images_to_files
 from common.engine.session import start_session
-from common.files import read_json
 from common.method.stage import Stage
 
 
@@ -67,10 +66,3 @@ class Files(Stage):
             )
             session.on_main(lambda: self.finish(settings, layout, names))
         return report.exit_status(self.name)
-
-
-def record_of(folder: Path) -> dict[str, Any]:
-    """What the stage that made the files of a folder recorded; empty where none did."""
-    file = Path(folder) / STAGE_FILE
-    record: dict[str, Any] = read_json(file) if file.exists() else {}
-    return record

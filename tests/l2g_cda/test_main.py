@@ -107,13 +107,13 @@ def test_a_finished_stage_is_skipped(folder, toy, capsys):
 
 def test_a_checkpoint_given_by_path_serves_instead_of_the_run(folder, toy):
     checkpoint = folder / "tiny" / "model" / "toy_epoch_1.pth"
-    assert run(["cam"], folder, toy, "--out", str(folder / "given"), "--cam.network", str(checkpoint)) == 0
+    assert run(["cam"], folder, toy, "--out", str(folder / "given"), "--checkpoint", str(checkpoint)) == 0
     assert list((folder / "given" / "ms" / "attention").glob("*.png"))
 
 
 def test_maps_of_probabilities_are_others_than_maps_of_scores(folder, toy):
     checkpoint, out = folder / "tiny" / "model" / "toy_epoch_2.pth", folder / "probabilities"
-    assert run(["cam"], folder, toy, "--out", str(out), "--cam.network", str(checkpoint), "--cam.values", out.name) == 0
+    assert run(["cam"], folder, toy, "--out", str(out), "--checkpoint", str(checkpoint), "--cam.values", out.name) == 0
     of_scores = {file.name: file.read_bytes() for file in (folder / "tiny" / "ms" / "attention").glob("*.png")}
     of_probabilities = {file.name: file.read_bytes() for file in (out / "ms" / "attention").glob("*.png")}
     assert of_probabilities.keys() == of_scores.keys()

@@ -8,7 +8,7 @@ from common.engine.checkpoint import canonical
 from common.errors import CheckpointError
 from common.files import write_torch
 from l2g_cda.backbones import L2GBackbone
-from l2g_cda.network import ClassProbabilities, build_l2g, build_pair, exchange, load_published, published_content
+from l2g_cda.network import ClassProbabilities, build_l2g, build_pair, exchange, load_global_network, published_content
 
 NARROW = L2GBackbone(width=0.125)
 
@@ -85,11 +85,11 @@ def test_a_published_checkpoint_gives_the_global_network_back(tmp_path):
         "state_dict"
     ].keys()
     other = build_l2g(NARROW, 3)
-    load_published(other, tmp_path / "voc_epoch_9.pth")
+    load_global_network(other, tmp_path / "voc_epoch_9.pth")
     assert all(torch.equal(other.state_dict()[name], value) for name, value in pair.global_network.state_dict().items())
 
 
 def test_a_checkpoint_of_another_class_count_is_refused(tmp_path):
     write_published(tmp_path / "five.pth", build_pair(NARROW, 5), epoch=0, steps=0)
     with pytest.raises(CheckpointError, match=r"fc8\.weight"):
-        load_published(build_l2g(NARROW, 3), tmp_path / "five.pth")
+        load_global_network(build_l2g(NARROW, 3), tmp_path / "five.pth")

@@ -10,17 +10,17 @@ from common.data.layout import DataConfig
 from common.errors import ConfigError
 from common.method.settings import with_values
 from l2g_cda.method import FIRST, METHOD, PSEUDO_LABELS, SECOND
-from l2g_cda.settings import ALIASES, L2GSettings, PartConfig, with_runs
+from l2g_cda.settings import L2G_ALIASES, L2GSettings, PartConfig, with_runs
 
-CONFIGS = Path(__file__).parents[2] / "l2g_cda" / "configs"
+L2G_CONFIGS = Path(__file__).parents[2] / "l2g_cda" / "configs"
 
 
 def config(*flags, name="voc"):
-    arguments = ["-c", str(CONFIGS / f"{name}.yaml"), *flags]
-    return parse_config(L2GSettings, arguments, program="test", aliases=ALIASES)
+    arguments = ["-c", str(L2G_CONFIGS / f"{name}.yaml"), *flags]
+    return parse_config(L2GSettings, arguments, program="test", aliases=L2G_ALIASES)
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(L2G_CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_is_valid_and_opens_with_its_command(path):
     config(name=path.stem)
     assert re.match(
@@ -92,7 +92,7 @@ def test_pseudo_labels_lie_where_the_paper_says_or_in_the_run():
 
 
 def test_an_experiment_is_a_folder_of_the_papers_runs_and_out_any_folder():
-    assert Path(config("--experiment_name", "EXP").out) == CONFIGS.parent / "runs" / "EXP"
+    assert Path(config("--experiment_name", "EXP").out) == L2G_CONFIGS.parent / "runs" / "EXP"
     assert config("--out", "somewhere").out == "somewhere"
     assert with_runs(["-c", "x.yaml", "--experiment_name", "EXP", "--runs", "r"]) == [
         f"--out={Path('r').absolute() / 'EXP'}", "-c", "x.yaml"
@@ -108,7 +108,7 @@ def test_an_experiment_name_that_is_no_folder_is_an_error(name):
 def test_published_spellings_are_settings(tmp_path):
     file = tmp_path / "published.yaml"
     file.write_text("dataset: pascal_voc\nkd_weights: 5\nbg_thr: 0.01\npatch_size: 5\ncrop_size: 100\n")
-    settings = parse_config(L2GSettings, ["-c", str(file), "--cda_tr", "0.3"], program="test", aliases=ALIASES)
+    settings = parse_config(L2GSettings, ["-c", str(file), "--cda_tr", "0.3"], program="test", aliases=L2G_ALIASES)
     assert settings.data == DataConfig(dataset="vocaug")
     assert (settings.loss.distillation_weight, settings.loss.background_threshold) == (5, 0.01)
     assert (settings.views.patches, settings.views.patch_side, settings.cda.max_overlap) == (5, 100, 0.3)

@@ -9,7 +9,7 @@ from common.data.images import read_label_map
 from common.data.layout import DataConfig, open_layout
 from common.files import write_json
 from l2g_cda.maps import stretched, write_attention
-from l2g_cda.method import PSEUDO_LABELS, reader_of_attention
+from l2g_cda.method import PSEUDO_LABELS
 from l2g_cda.quality import sweep_record, swept
 from l2g_cda.scripts.evaluate_mthr_voc import sweep_of_voc
 from l2g_cda.settings import L2GLabels, L2GSettings
@@ -60,7 +60,7 @@ def test_pseudo_labels(case, script, settings, tmp_path):
 def test_threshold_sweep(case, settings):
     layout, (thresholds,) = open_layout(settings.data), sweep_of_voc.args
     names = ["background", *layout.classes]
-    matrices = swept(layout, list(ITEMS), thresholds, reader_of_attention(settings))
+    matrices = swept(layout, list(ITEMS), thresholds, PSEUDO_LABELS.map_reader(settings))
     records = [sweep_record(*pair, names) for pair in zip(matrices, thresholds, strict=True)]
     assert sorted(records[0]) == CASES[case]["keys_of_json"]
     columns = ("Threshold", "Mean IoU", "Mean_Precision", "Mean_Recall")
