@@ -9,8 +9,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,13 +18,12 @@ from common.engine.precision import autocast
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
 from common.engine.settings import EngineConfig
-from common.errors import ConfigError, run_command
+from common.errors import ConfigError
 from common.method.settings import with_values
 from common.models.fold import fold_batchnorm
-from deeplabv2.networks.build import build_network
-from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.networks.registry import NetworkConfig, starting_network
 from deeplabv2.settings import DeepLabConfig
-from deeplabv2.train import build_step, fold, optimizer
+from deeplabv2.train import build_step, fold, group_optimizer
 
 PLAIN = "plain fp32"
 FOLDED = "network.fold_batchnorm"
@@ -43,17 +41,9 @@ SWITCHES: Mapping[str, Mapping[str, Any]] = {
 PUBLISHED_GB = 11.2
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is timed.
-
-    Attributes:
-        network: its name.
-        device: cpu, cuda or cuda:N.
-        crop: side of the training crop, pixels.
-        batch: images of a step.
-        steps: timed steps, after one that is not.
-        threads: CPU threads; 0 for torch's choice.
+class TimedWork(NamedTuple):
+    """What is timed: a network by name on a device, with images of ``crop`` x ``crop`` pixels and ``batch`` of them in a step,
+    ``steps`` times after one that is not, in ``threads`` CPU threads (0 for torch's choice).
     """
 
     network: str
@@ -64,8 +54,7 @@ class Work:
     threads: int
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """Median seconds of one step (or of one test image), peak memory in GB, and the first step's loss."""
 
     seconds: float
@@ -73,7 +62,7 @@ class Measured:
     loss: float
 
 
-def training_config(work: Work, switches: Mapping[str, Any]) -> DeepLabConfig:
+def training_config(work: TimedWork, switches: Mapping[str, Any]) -> DeepLabConfig:
     """The published training of 21 labels with ``switches``."""
     config = DeepLabConfig(
         network=NetworkConfig(work.network), engine=EngineConfig(batch_size=work.batch, device=work.device)
@@ -81,7 +70,7 @@ def training_config(work: Work, switches: Mapping[str, Any]) -> DeepLabConfig:
     return with_values(config, switches)
 
 
-def made_up_batch(work: Work) -> dict[str, Any]:
+def noise_batch(work: TimedWork) -> dict[str, Any]:
     """Noise as images and as labels: the time of a step does not depend on what is to be seen."""
     generator = torch.Generator().manual_seed(0)
     size = (work.batch, work.crop, work.crop)
@@ -89,33 +78,33 @@ def made_up_batch(work: Work) -> dict[str, Any]:
     return {"image": images, "mask": torch.randint(0, 21, size, generator=generator)}
 
 
-def begin(work: Work) -> Session:
+def begin(work: TimedWork) -> Session:
     if work.threads:
         torch.set_num_threads(work.threads)
     seed_everything(0)
     return Session(0, 1, choose_device(work.device, 0))
 
 
-def time_training(work: Work, switches: Mapping[str, Any]) -> Measured:
+def time_training(work: TimedWork, switches: Mapping[str, Any]) -> Measured:
     """Time forward, backward and optimiser of the training loop."""
     session = begin(work)
     config = training_config(work, switches)
-    network = build_network(config.network).to(session.device).train()
+    network = starting_network(config.network).to(session.device).train()
     if config.engine.channels_last:
         network.to(memory_format=torch.channels_last)
-    update = optimizer(config, network)
+    update = group_optimizer(config, network)
     fold(config, network)
-    step, batch = build_step(config, network), made_up_batch(work)
+    step, batch = build_step(config, network), noise_batch(work)
     times = time_training_steps(network, step, batch, update, config.engine, session, work.steps)
     return Measured(times.seconds, peak_gigabytes(session), times.first_loss)
 
 
-def time_test(work: Work, switches: Mapping[str, Any]) -> Measured:
+def time_test(work: TimedWork, switches: Mapping[str, Any]) -> Measured:
     """Time the network's eval forward on whole images of ``crop`` pixels, one at a time as VOC sizes demand."""
     session = begin(work)
     config = training_config(work, switches)
-    network = fold_batchnorm(build_network(config.network)).to(session.device)
-    image = made_up_batch(replace(work, batch=1))["image"].to(session.device)
+    network = fold_batchnorm(starting_network(config.network)).to(session.device)
+    image = noise_batch(work._replace(batch=1))["image"].to(session.device)
     if config.engine.channels_last:
         network.to(memory_format=torch.channels_last)
         image = image.contiguous(memory_format=torch.channels_last)
@@ -129,7 +118,7 @@ def time_test(work: Work, switches: Mapping[str, Any]) -> Measured:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    work, names, test = parse(argv)
+    work, names, test = parse_work(argv)
     print(f"{work.network}, {work.device}, crop {work.crop}, batch {work.batch}, median of {work.steps} steps")
     run_variants("training step", time_training, work, names)
     if work.crop == 321 and work.batch == 5:
@@ -139,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(argv: Sequence[str] | None) -> tuple[Work, list[str], bool]:
+def parse_work(argv: Sequence[str] | None) -> tuple[TimedWork, list[str], bool]:
     gpu = torch.cuda.is_available()
     parser = argparse.ArgumentParser(prog="main.py bench", description=__doc__)
     parser.add_argument("--network", default="DeepLabV2_ResNet101_MSC", help="network.name")
@@ -155,13 +144,11 @@ def parse(argv: Sequence[str] | None) -> tuple[Work, list[str], bool]:
     unknown = [name for name in names if name not in SWITCHES]
     if unknown:
         raise ConfigError(f"there is no switch {', '.join(unknown)}; switches are {'; '.join(SWITCHES)}")
-    work = Work(
-        arguments.network, arguments.device, arguments.crop, arguments.batch, arguments.steps, arguments.threads
-    )
+    work = TimedWork(*(getattr(arguments, name) for name in TimedWork._fields))
     return work, names, not arguments.no_test
 
 
-def run_variants(title: str, timed: Any, work: Work, names: Sequence[str]) -> None:
+def run_variants(title: str, timed: Any, work: TimedWork, names: Sequence[str]) -> None:
     """Run each variant in a fresh process and print it beside the plain one."""
     plain: Measured | None = None
     for name in names:
@@ -172,7 +159,3 @@ def run_variants(title: str, timed: Any, work: Work, names: Sequence[str]) -> No
             f"peak {measured.peak_gb:.2f} GB ({measured.peak_gb / plain.peak_gb:.2f} of it)",
             flush=True,
         )
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,20 +19,17 @@ from common.errors import CheckpointError, run_command
 from common.files import write_torch
 from common.models.caffemodel import CaffeLayer, read_caffemodel
 from common.models.weights import load_weights
-from deeplabv2.networks.build import bare_network
-from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.networks.deeplab import MSC
+from deeplabv2.networks.registry import NetworkConfig, bare_network
 
 
-@dataclass(frozen=True)
-class Conversion:
+class Conversion(NamedTuple):
     """A published caffemodel: where it lies, which network it holds, what its checkpoint is called."""
 
     folder: str
     caffemodel: str
     checkpoint: str
-    network: str
-    n_labels: int
-    prefix: str
+    network: NetworkConfig
 
 
 CONVERSIONS = {
@@ -40,28 +37,24 @@ CONVERSIONS = {
         folder="data/models/coco/deeplabv1_resnet101/caffemodel",
         caffemodel="init.caffemodel",
         checkpoint="deeplabv1_resnet101-coco.pth",
-        network="DeepLabV1_ResNet101",
-        n_labels=91,
-        prefix="",
+        network=NetworkConfig("DeepLabV1_ResNet101", 91),
     ),
     "voc12": Conversion(
         folder="data/models/voc12/deeplabv2_resnet101_msc/caffemodel",
         caffemodel="train2_iter_20000.caffemodel",
         checkpoint="deeplabv2_resnet101_msc-vocaug.pth",
-        network="DeepLabV2_ResNet101_MSC",
-        n_labels=21,
-        prefix="base.",
+        network=NetworkConfig("DeepLabV2_ResNet101_MSC", 21),
     ),
 }
 # The branches of the smaller scales share their weights with the first one.
 SHARED_BRANCHES = ("res075", "res05")
 BLOCK = re.compile(r"(?P<kind>res|bn)(?P<layer>\d)(?P<block>a|b\d*|c)_branch(?P<unit>1|2a|2b|2c)")
 UNITS = {"1": "shortcut", "2a": "reduce", "2b": "conv3x3", "2c": "increase"}
-HEAD = re.compile(r"fc\d*_[^_]+(?:_(?P<branch>c\d+))?")
+HEAD_LAYER = re.compile(r"fc\d*_[^_]+(?:_(?P<branch>c\d+))?")
 STEM = {"conv1": "layer1.conv1.conv", "bn_conv1": "layer1.conv1.bn", "pool1": "layer1.pool"}
 # Layers of these types have a module of their own; a Scale belongs to the BatchNorm before it.
-TYPES = ("Convolution", "InnerProduct", "BatchNorm", "Pooling")
-TOLERANCE = 1e-7
+LAYER_TYPES = ("Convolution", "InnerProduct", "BatchNorm", "Pooling")
+SETTING_TOLERANCE = 1e-7
 
 
 def module_name(caffe_name: str) -> str | None:
@@ -75,7 +68,7 @@ def module_name(caffe_name: str) -> str | None:
         number = int(block[1:]) + 1 if block[1:] else "abc".index(block) + 1
         kind = "conv" if match["kind"] == "res" else "bn"
         return f"layer{match['layer']}.block{number}.{UNITS[match['unit']]}.{kind}"
-    if match := HEAD.fullmatch(caffe_name):
+    if match := HEAD_LAYER.fullmatch(caffe_name):
         return f"aspp.{match['branch']}" if match["branch"] else "fc"
     return STEM.get(caffe_name)
 
@@ -86,9 +79,6 @@ def convert_layers(layers: Sequence[CaffeLayer], network: nn.Module, prefix: str
     Args:
         network: its modules' settings are held against the layers'.
         prefix: in front of :func:`module_name` in the network's names.
-
-    Raises:
-        CheckpointError: a layer has other settings, other sizes or no place in the network.
     """
     state: dict[str, Tensor] = {}
     before: CaffeLayer | None = None
@@ -101,7 +91,7 @@ def convert_layers(layers: Sequence[CaffeLayer], network: nn.Module, prefix: str
                     f"layer {layer.name}: a Scale that follows no BatchNorm has no place in the network"
                 )
             store(state, network, f"{prefix}{module_name(before.name)}", layer.name, weight_and_bias(layer))
-        elif layer.type in TYPES and module_name(layer.name) is not None:
+        elif layer.type in LAYER_TYPES and module_name(layer.name) is not None:
             name = f"{prefix}{module_name(layer.name)}"
             require_settings(layer, network, name)
             store(state, network, name, layer.name, layer_values(layer))
@@ -152,7 +142,7 @@ def require_settings(layer: CaffeLayer, network: nn.Module, name: str) -> None:
         raise CheckpointError(f"layer {layer.name} would be {name}, which the network does not have") from error
     for setting, theirs in layer.settings.items():
         ours = getattr(module, setting)
-        if not np.allclose(theirs, ours, rtol=0, atol=TOLERANCE):
+        if not np.allclose(theirs, ours, rtol=0, atol=SETTING_TOLERANCE):
             raise CheckpointError(f"layer {layer.name}: {setting} is {theirs}, but {ours} in {name} of the network")
 
 
@@ -160,9 +150,8 @@ def convert_file(conversion: Conversion, source: Path, target: Path) -> None:
     """Write the checkpoint of a caffemodel; what is written has been loaded into the network."""
     if not source.is_file():
         raise CheckpointError(f"there is no caffemodel {source}; check the path, or give it with --input")
-    network = bare_network(NetworkConfig(conversion.network, conversion.n_labels))
-    layers = read_caffemodel(source)
-    state = convert_layers(layers, network, conversion.prefix)
+    network = bare_network(conversion.network)
+    state = convert_layers(read_caffemodel(source), network, "base." if isinstance(network, MSC) else "")
     report = load_weights(network, state, source=str(source))
     write_torch(target, state)
     print(f"{report.summary()}; wrote {target}")

@@ -9,35 +9,95 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from common.crf.inference import Engine, dense_crf, resolve_engine
+from common.crf.presets import PRESETS, CrfSettings
+from common.crf.unary import unary_from_probabilities
 from common.data.images import read_image
 from common.data.palette import write_label_map
-from common.engine.finishing import FinishingProcesses, number_of_processes
-from common.engine.inference import OutputFolder, StageReport, images_to_files
+from common.engine.inference import OutputFolder
 from common.engine.run_folder import describe_differences
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from deeplabv2.dataset import open_dataset
-from deeplabv2.inference.outputs import ReadPredictions, read_origin, read_record
-from deeplabv2.inference.predictor import Form, Prediction, Predictor, largest_label
-from deeplabv2.inference.refine import ImageCrf
-from deeplabv2.networks.build import load_network
+from common.report.record import describe_crf
+from deeplabv2.dataset import open_segmentation_data
+from deeplabv2.inference import ImageForm, Prediction, Predictor, largest_label
+from deeplabv2.networks.registry import load_network
+from deeplabv2.outputs import ORIGIN_FILE, ReadPredictions, read_record
 from deeplabv2.results import score_folder
-from deeplabv2.settings import DeepLabConfig
-from deeplabv2.test import existing_checkpoint, form_of, network_input, part_of, prediction_record, tags_of
+from deeplabv2.settings import CrfImage, DeepLabConfig
+from deeplabv2.test import (
+    existing_checkpoint,
+    form_of,
+    images_to_outputs,
+    load_inputs,
+    part_of,
+    prediction_record,
+    tags_of,
+)
 
 UNRECORDED = {"logits": "files that nobody recorded how they were made"}
 
 
+def mean_subtracted(image_bgr: np.ndarray, mean_bgr: tuple[float, float, float]) -> np.ndarray:
+    """The image that the original crf command gives to the CRF: minus the mean, cut to whole numbers modulo 256.
+
+    The published cast of negative numbers to uint8 is undefined; this is what x86 processors do (spec, section 10 row 1). Image and
+    result are uint8, H x W x 3, the mean is in grey levels 0..255.
+    """
+    difference = image_bgr.astype(np.float32) - np.asarray(mean_bgr, np.float32)
+    return difference.astype(np.int32).astype(np.uint8)
+
+
 @dataclass(frozen=True)
-class LogitSource:
-    """Where logits come from.
+class ImageCrf:
+    """The CRF of a configuration: ``(image, probabilities) -> probabilities``.
 
     Attributes:
-        record: everything they depend on.
-        checkpoint: of the network that makes or made them, None if nobody knows.
-        folder: of the files that hold them; None asks the network.
+        settings: its constants.
+        image: the image in BGR order (default), in RGB order, or in BGR order minus the mean as the original crf command took it.
+        mean_bgr: the mean, grey levels 0..255.
+        engine: what computes it.
+    """
+
+    settings: CrfSettings
+    image: CrfImage = "original"
+    mean_bgr: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    engine: Engine = "auto"
+
+    def __call__(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Refine.
+
+        Args:
+            image: uint8 RGB, H x W x 3.
+            probabilities: float32, C x H x W.
+
+        Returns:
+            float32, C x H x W.
+        """
+        seen = np.ascontiguousarray(image if self.image == "rgb" else image[..., ::-1])
+        if self.image == "mean_subtracted":
+            seen = mean_subtracted(seen, self.mean_bgr)
+        return dense_crf(seen, unary_from_probabilities(probabilities), self.settings, self.engine)
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for ``stage.json``."""
+        mean = list(self.mean_bgr) if self.image == "mean_subtracted" else None
+        return {**vars(self.settings), "image": self.image, "mean": mean, "engine": resolve_engine(self.engine)}
+
+    def describe(self) -> str:
+        """One line for a result. Of presets with equal constants the last is named: SEC's, the one of a segmentation network."""
+        names = [name for name, settings in PRESETS.items() if settings == self.settings]
+        unusual = ", image minus mean" if self.image == "mean_subtracted" else ""
+        return describe_crf(names[-1] if names else "own", self.settings) + unusual
+
+
+class LogitSource(NamedTuple):
+    """Where logits come from: everything they depend on; the checkpoint of the network that makes or made them, None if nobody
+    knows; the folder of the files that hold them, None to ask the network.
     """
 
     record: dict[str, Any]
@@ -50,7 +110,7 @@ class RefineAndWrite:
     """``(path, prediction)``: CRF on the probabilities at image size, label map to ``path``; runs in any process."""
 
     crf: ImageCrf
-    form: Form
+    form: ImageForm
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
         image = read_image(prediction.image)
@@ -63,15 +123,9 @@ def image_crf(config: DeepLabConfig) -> ImageCrf:
     return ImageCrf(config.crf.settings, config.crf.image, config.image.mean.bgr, config.crf.engine)
 
 
-def crf_predictions(config: DeepLabConfig) -> StageReport:
-    """Refine the predictions of the VAL list, then score them.
-
-    Raises:
-        ConfigError: ``test`` used another checkpoint or other settings, or so did an earlier ``crf``.
-        CheckpointError: the checkpoint is missing or does not fit.
-        DataError: the dataset is not there, or there are neither logits nor a checkpoint.
-    """
-    layout = open_dataset(config.data, config.network.n_labels)
+def refine_predictions(config: DeepLabConfig) -> int:
+    """Refine the predictions of the VAL list, then score them."""
+    layout = open_segmentation_data(config.data, config.network.n_labels)
     ids = part_of(layout.ids("val"), config.test.parts, config.test.part)
     form, crf = form_of(config), image_crf(config)
     source = find_logits(config, ids, form)
@@ -79,48 +133,40 @@ def crf_predictions(config: DeepLabConfig) -> StageReport:
     record = {"test": source.record, "crf": crf.record()}
     output = OutputFolder(config.label_maps(crf=True), ".png", record, config.force)
     tags = tags_of(config, layout, ids)
-    load: Callable[[str], Any] = network_input(config, layout, form, tags)
+    load: Callable[[str], Any] = load_inputs(config, layout.image_path, form, tags=tags)
     if source.folder:
         load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags)
     with start_session("cpu" if source.folder else config.engine.device) as session:
-        processes = number_of_processes(config.engine.processes, len(ids), session.world_size)
+        predictor = None
+        if source.checkpoint and not source.folder:
+            predictor = Predictor(form, load_network(config.network, source.checkpoint), session.device)
         if session.is_main:
             print(
-                f"Mode: crf in {processes} processes, logits from {source.folder or f'{source.checkpoint} on {session.device}'}\n"
+                f"Mode: crf, logits from {source.folder or f'{source.checkpoint} on {session.device}'}\n"
                 f"CRF: {crf.describe()}\nLabel map dst: {output.path}"
             )
-        network: dict[str, Any] = {"workers": 0}
-        if not source.folder:
-            assert source.checkpoint is not None
-            predictor = Predictor(form, load_network(config.network, source.checkpoint), session.device)
-            network = {"compute": predictor, "batch_size": config.test.batch_size, "workers": config.engine.workers}
-        with FinishingProcesses(RefineAndWrite(crf, form), processes) as finishing:
-            report = images_to_files(ids, load, finishing, output, session, title="CRF", **network)
-        finishing.correct(report, {output.file(image_id): image_id for image_id in ids})
+        finish = RefineAndWrite(crf, form)
+        report = images_to_outputs(config, ids, load, finish, output, session, predictor, "CRF")
         failed = session.any(bool(report.failed))
         if session.is_main and not failed:
-            score_folder(config, layout, source.checkpoint, crf)
-    return report
+            score_folder(config, layout, source.checkpoint, crf.describe())
+    return report.exit_status("crf")
 
 
-def find_logits(config: DeepLabConfig, ids: list[str], form: Form) -> LogitSource:
+def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> LogitSource:
     """Files that ``test`` wrote with this configuration (and the checkpoint of ``-m``, where it is given), else the
     network of that checkpoint, of the one that ``test`` used, or of the training's last one; else files that lie there
     without a record.
-
-    Raises:
-        CheckpointError: there is no checkpoint at ``-m``.
-        DataError: there is nothing.
     """
     folder = config.logits
     complete = not config.test.squares and all((folder / f"{image_id}.npy").is_file() for image_id in ids)
-    recorded = read_record(folder) if complete else None
+    recorded = read_record(folder) if complete else {}
     given = existing_checkpoint(Path(config.checkpoint)) if config.checkpoint else None
     if recorded:
         wanted = prediction_record(config, given, form) if given else {**recorded, **form.record()}
-        if recorded == wanted and recorded.get("tags", False) == config.test.tags:
+        if recorded == wanted and recorded.get("tags", False) == config.test.true_tags:
             return LogitSource(recorded, given or tested_checkpoint(config), folder)
-    checkpoint = given or tested_checkpoint(config) or trained_checkpoint(config)
+    checkpoint = given or tested_checkpoint(config)
     if checkpoint:
         return LogitSource(prediction_record(config, checkpoint, form), checkpoint, None)
     if complete:
@@ -132,13 +178,9 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: Form) -> LogitSourc
 
 
 def tested_checkpoint(config: DeepLabConfig) -> Path | None:
-    """The checkpoint that ``test`` used, if it still is where it was."""
-    path = Path(read_origin(config.label_maps(crf=False)).get("checkpoint", ""))
-    return path if path.is_file() else None
-
-
-def trained_checkpoint(config: DeepLabConfig) -> Path | None:
-    return config.final_checkpoint if config.final_checkpoint.is_file() else None
+    """The checkpoint that ``test`` used, if it still is where it was; else that of the training."""
+    tested = Path(read_record(config.label_maps(crf=False), ORIGIN_FILE).get("checkpoint", ""))
+    return next((path for path in (tested, config.final_checkpoint) if path.is_file()), None)
 
 
 def require_those_of_test(config: DeepLabConfig, source: LogitSource) -> None:

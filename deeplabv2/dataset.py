@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,11 +52,7 @@ class DatasetConfig(DataConfig):
 
 
 def data_config(config: DatasetConfig) -> DataConfig:
-    """The dataset as the common readers take it.
-
-    Raises:
-        ConfigError: the dataset's own format cannot be read.
-    """
+    """The dataset as the common readers take it."""
     if config.dataset in COCO_STUFF:
         raise ConfigError(
             f"data.dataset {config.dataset}: COCO-Stuff's own files are not read here; bring it into VOC layout and use "
@@ -65,13 +62,8 @@ def data_config(config: DatasetConfig) -> DataConfig:
     return replace(config, root=str(inner)) if inner.is_dir() else config
 
 
-def open_dataset(config: DatasetConfig, n_labels: int) -> DatasetLayout:
-    """Find the dataset's parts.
-
-    Raises:
-        ConfigError: it has another number of classes than the network has labels.
-        DataError: it is not there.
-    """
+def open_segmentation_data(config: DatasetConfig, n_labels: int) -> DatasetLayout:
+    """Find the dataset's parts."""
     layout = open_layout(data_config(config))
     if layout.n_classes + 1 != n_labels:
         raise ConfigError(
@@ -81,28 +73,17 @@ def open_dataset(config: DatasetConfig, n_labels: int) -> DatasetLayout:
     return layout
 
 
-class LabelFolder:
-    """``id -> path`` in a folder of training masks (picklable)."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = Path(folder)
-        if not self.folder.is_dir():
-            raise DataError(f"label_dir {folder} is not a folder; make the label maps first, or correct --label-dir")
-
-    def __call__(self, image_id: str) -> Path:
-        return self.folder / f"{image_id}.png"
+def label_file(folder: Path, image_id: str) -> Path:
+    return folder / f"{image_id}.png"
 
 
 class TrainingImages(ListedImages):
-    """Listed images with masks of labels 0..n_labels - 1 and ``ignore_label``.
+    """Listed images with masks of labels 0..n_labels - 1 and ``ignore_label``; another value is a :class:`DataError` on reading.
 
     Args:
         label_dir: folder of the masks; empty for the dataset's own.
         unlabelled: other values that stand for no label, as the number of labels in SGAN's seeds; ``ignore_label`` takes
             their place.
-
-    Raises:
-        DataError: on reading a mask with another value.
     """
 
     def __init__(
@@ -114,8 +95,11 @@ class TrainingImages(ListedImages):
         unlabelled: Collection[int] = (),
         with_tags: bool = False,
     ) -> None:
+        if label_dir and not Path(label_dir).is_dir():
+            raise DataError(f"label_dir {label_dir} is not a folder; make the label maps first, or correct --label-dir")
         parts: set[Part] = {"mask", "tags"} if with_tags else {"mask"}
-        super().__init__(layout, layout.ids("train"), parts, mask_path=LabelFolder(label_dir) if label_dir else None)
+        masks = partial(label_file, Path(label_dir)) if label_dir else None
+        super().__init__(layout, layout.ids("train"), parts, masks)
         self.n_labels, self.ignore_label, self.unlabelled = n_labels, ignore_label, list(unlabelled)
 
     def read(self, image_id: str) -> Sample:
@@ -133,28 +117,19 @@ class TrainingImages(ListedImages):
         return {**sample, "mask": mask}
 
 
-class TrainingCollate:
-    """Stacks samples to a batch, and says on stderr when not one of its pixels has a label (picklable)."""
-
-    def __init__(self, ignore_label: int) -> None:
-        self.ignore_label = ignore_label
-
-    def __call__(self, samples: list[Sample]) -> dict[str, Any]:
-        batch: dict[str, Any] = default_collate(samples)
-        if bool((batch["mask"] == self.ignore_label).all()):
-            print(
-                f"every pixel of the batch {', '.join(batch['id'])} is ignored: it teaches nothing. Look at these masks.",
-                file=sys.stderr,
-            )
-        return batch
+def stack_samples(samples: list[Sample], ignore_label: int) -> dict[str, Any]:
+    """A batch; says on stderr when not one of its pixels has a label."""
+    batch: dict[str, Any] = default_collate(samples)
+    if bool((batch["mask"] == ignore_label).all()):
+        print(
+            f"every pixel of the batch {', '.join(batch['id'])} is ignored: it teaches nothing. Look at these masks.",
+            file=sys.stderr,
+        )
+    return batch
 
 
 def label_names(config: DatasetConfig, n_labels: int) -> list[str]:
-    """One name per label, background first: from data.label_names, else those of the dataset; ``label 7`` where there is none.
-
-    Raises:
-        DataError: data.label_names does not exist or is no label file.
-    """
+    """One name per label, background first: from data.label_names, else those of the dataset; ``label 7`` where there is none."""
     names = [f"label {label}" for label in range(n_labels)]
     if config.dataset not in COCO_STUFF:
         names[0] = BACKGROUND
@@ -163,22 +138,17 @@ def label_names(config: DatasetConfig, n_labels: int) -> list[str]:
             if label < n_labels:
                 names[label] = name
         return names
-    classes = () if config.dataset in COCO_STUFF else class_names(data_config(config))
+    if config.dataset in COCO_STUFF:
+        return names
+    # A dataset that brings its own names may not be there to be asked.
+    data = data_config(config)
+    file = Path(data.root) / CLASSES_FILE
+    classes = PRESETS[data.dataset].classes or (read_class_names(file) if file.is_file() else ())
     return [BACKGROUND, *classes] if len(classes) + 1 == n_labels else names
 
 
-def class_names(config: DataConfig) -> Sequence[str]:
-    """The class names of the dataset, empty if it is not there to be asked."""
-    known, file = PRESETS[config.dataset].classes, Path(config.root) / CLASSES_FILE
-    return known or (read_class_names(file) if file.is_file() else ())
-
-
 def read_label_file(path: Path) -> dict[int, str]:
-    """Label number -> first name, of lines ``number<tab>name[, other name ...]`` (deeplabv2 spec, section 6).
-
-    Raises:
-        DataError: the file is missing, or a line is of another form.
-    """
+    """Label number -> first name, of lines ``number<tab>name[, other name ...]`` (deeplabv2 spec, section 6)."""
     names = {}
     for number, line in read_lines(path):
         label, _, text = line.partition("\t")

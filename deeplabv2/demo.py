@@ -23,14 +23,13 @@ from common.visual.panels import png_bytes, side_by_side
 from deeplabv2.aliases import ALIASES
 from deeplabv2.crf import image_crf
 from deeplabv2.dataset import label_names
-from deeplabv2.inference.predictor import Predictor, largest_label
-from deeplabv2.networks.build import load_network
+from deeplabv2.inference import Predictor, largest_label
+from deeplabv2.networks.registry import load_network
 from deeplabv2.samples import demo_image
-from deeplabv2.settings import DeepLabConfig
+from deeplabv2.settings import RefinedConfig
 from deeplabv2.test import existing_checkpoint, form_of
 from deeplabv2.train import convention_of
 
-COLUMNS = 4
 # What does not belong to a label is shown this dark in its panel.
 DIMMED = 0.25
 WINDOW = "DeepLab"
@@ -38,33 +37,20 @@ OPACITY = 0.5
 
 
 @dataclass
-class SingleConfig(DeepLabConfig):
-    """Segment one image and make a picture of it.
+class DemoConfig(RefinedConfig):
+    """Segment one image, or what a camera sees.
 
     Args:
         image_path: the image.
         picture: the picture to write (--out); empty for <image>_segmented.png in the current folder.
         show: also open a window.
-        with_crf: refine with the dense CRF.
+        camera_id: number of the camera.
     """
 
     image_path: str = ""
     picture: str = ""
     show: bool = False
-    with_crf: bool = False
-
-
-@dataclass
-class LiveConfig(DeepLabConfig):
-    """Segment what a camera sees.
-
-    Args:
-        camera_id: number of the camera.
-        with_crf: refine with the dense CRF (seconds per frame).
-    """
-
     camera_id: int = 0
-    with_crf: bool = False
 
 
 class Segmented(NamedTuple):
@@ -77,46 +63,30 @@ class Segmented(NamedTuple):
 class SegmentImage:
     """``image -> Segmented``: longer side brought to image.test_size, softmax, CRF if wanted, largest label (deeplabv2 spec,
     section 6).
-
-    Raises:
-        ConfigError: there is no checkpoint.
-        CheckpointError: it cannot be used.
     """
 
-    def __init__(self, config: DeepLabConfig, with_crf: bool, device: torch.device) -> None:
+    def __init__(self, config: RefinedConfig, device: torch.device) -> None:
         if not config.checkpoint:
             raise ConfigError("the demo needs a checkpoint: -m FILE")
         network = load_network(config.network, existing_checkpoint(Path(config.checkpoint)))
         self.predictor = Predictor(form_of(config, long_side=0), network, device)
         self.convention, self.long_side = convention_of(config), config.image.test_size
-        self.crf = image_crf(config) if with_crf else None
+        self.crf = image_crf(config) if config.with_crf else None
 
     def __call__(self, image: np.ndarray, name: str) -> Segmented:
         """Segment an image, uint8 RGB H x W x 3; ``name`` is for messages."""
         shown, form = demo_image(image, self.long_side or max(image.shape[:2])), self.predictor.form
         size = (shown.shape[0], shown.shape[1])
-        sample = {
-            "id": name,
-            "path": Path(name),
-            "inputs": form.inputs(shown, self.convention),
-            "size": size,
-            "tags": None,
-        }
-        (prediction,) = self.predictor([sample])
+        inputs = form.inputs(shown, self.convention)
+        (prediction,) = self.predictor([{"id": name, "path": Path(name), "inputs": inputs, "size": size, "tags": None}])
         probabilities = form.probabilities(prediction.logits, size)
         if self.crf:
             probabilities = self.crf(shown, probabilities)
         return Segmented(shown, largest_label(probabilities))
 
 
-def run_single(config: SingleConfig) -> int:
-    """Write a picture with the image, the overlay and a panel for every label found.
-
-    Raises:
-        ConfigError: an argument is missing, or a window is wanted where there is no screen.
-        CheckpointError: the checkpoint cannot be used.
-        DataError: the image cannot be read.
-    """
+def run_single(config: DemoConfig) -> int:
+    """Write a picture with the image, the overlay and a panel for every label found."""
     if not config.image_path:
         raise ConfigError("the demo needs an image: -i FILE")
     if config.show:
@@ -124,7 +94,7 @@ def run_single(config: SingleConfig) -> int:
     names = label_names(config.data, config.network.n_labels)
     image = read_image(Path(config.image_path))
     with start_session(config.engine.device) as session:
-        segmented = SegmentImage(config, config.with_crf, session.device)(image, config.image_path)
+        segmented = SegmentImage(config, session.device)(image, config.image_path)
     picture = panels(segmented, names)
     out = Path(config.picture or f"{Path(config.image_path).stem}_segmented.png")
     atomic_write(out, lambda file: file.write(png_bytes(picture)))
@@ -135,20 +105,14 @@ def run_single(config: SingleConfig) -> int:
     return 0
 
 
-def run_live(config: LiveConfig) -> int:
-    """Segment frames until q is pressed.
-
-    Raises:
-        ConfigError: there is no camera or no screen.
-        CheckpointError: the checkpoint cannot be used.
-        DataError: the camera stops.
-    """
+def run_live(config: DemoConfig) -> int:
+    """Segment frames until q is pressed."""
     require_display()
     names = label_names(config.data, config.network.n_labels)
     frames = camera_frames(config.camera_id)
     first = next(frames)
     with start_session(config.engine.device) as session:
-        segment = SegmentImage(config, config.with_crf, session.device)
+        segment = SegmentImage(config, session.device)
         window = LiveWindow(names)
         going = window.show(*segment(first, "camera"))
         while going:
@@ -166,7 +130,7 @@ def panels(segmented: Segmented, names: Sequence[str]) -> np.ndarray:
         visible = np.where(label_map == label, 1.0, DIMMED)
         pictures.append((image * visible[..., None]).astype(np.uint8))
         titles.append(f"{names[label]} ({share:.1%})")
-    return side_by_side(pictures, titles, columns=COLUMNS)
+    return side_by_side(pictures, titles, columns=4)
 
 
 def label_shares(label_map: np.ndarray) -> list[tuple[int, float]]:
@@ -218,12 +182,7 @@ class LiveWindow:
 
 
 def camera_frames(number: int) -> Generator[np.ndarray, None, None]:
-    """Frames of a camera, uint8 RGB H x W x 3, without end.
-
-    Raises:
-        ConfigError: the camera is not there.
-        DataError: it gives no more frames.
-    """
+    """Frames of a camera, uint8 RGB H x W x 3, without end."""
     camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():
@@ -238,30 +197,30 @@ def camera_frames(number: int) -> Generator[np.ndarray, None, None]:
         camera.release()
 
 
-MODEL = Flag(("-m", "--model-path"), "--checkpoint", "FILE", "checkpoint")
-WITH_CRF = Flag(("--crf",), "--with_crf", "", "refine with the dense CRF")
+SHARED_FLAGS = (
+    Flag(("-m", "--model-path"), "--checkpoint", "FILE", "checkpoint"),
+    Flag(("--crf",), "--with_crf", "", "refine with the dense CRF"),
+)
 SINGLE = (
-    MODEL,
     Flag(("-i", "--image-path"), "--image_path", "FILE", "the image"),
     Flag(("--out",), "--picture", "FILE", "the picture to write (default: <image>_segmented.png where you are)"),
     Flag(("--show",), "--show", "", "also open a window"),
-    WITH_CRF,
 )
-LIVE = (MODEL, Flag(("--camera-id",), "--camera_id", "N", "which camera (default 0)"), WITH_CRF)
+LIVE = (Flag(("--camera-id",), "--camera_id", "N", "which camera (default 0)"),)
 
 COMMANDS: dict[str, Command | Program] = {
     "single": Command(
         "Segment one image; writes a picture with one panel for every label found.",
-        SingleConfig,
+        DemoConfig,
         run_single,
-        SINGLE,
+        SHARED_FLAGS + SINGLE,
         ALIASES,
     ),
     "live": Command(
         "Segment what a camera sees, in a window: q ends it, a click says the label.",
-        LiveConfig,
+        DemoConfig,
         run_live,
-        LIVE,
+        SHARED_FLAGS + LIVE,
         ALIASES,
     ),
 }

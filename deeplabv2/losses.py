@@ -7,10 +7,8 @@ term without a single pixel counts 0 and has a zero gradient, where the publishe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,7 +16,7 @@ from torch.nn import functional
 from common.data.palette import IGNORE_LABEL
 from common.engine.losses import Mean
 from common.errors import ConfigError
-from deeplabv2.networks.msc import enlarge
+from deeplabv2.resize import enlarge_maps, resize_labels
 
 LossName = Literal["ce", "balanced_ce", "focal", "self_training"]
 
@@ -82,12 +80,8 @@ MapLoss = Callable[[Tensor, Tensor, Tensor | None], dict[str, Mean]]
 def map_loss(
     name: LossName, focal_gamma: float = 0.0, multiply: bool = False, ignore_label: int = IGNORE_LABEL
 ) -> MapLoss:
-    """The loss of one map; the means of its terms are added up.
-
-    Args:
-        name: ce, balanced_ce, focal or self_training, which needs tags.
-        focal_gamma: see :func:`focal_loss`.
-        multiply: see :func:`self_training_labels`.
+    """The loss of one map; the means of its terms are added up. ``focal_gamma`` and ``multiply`` are those of :func:`focal_loss` and
+    :func:`self_training_labels`; the latter needs tags.
     """
 
     def self_training(logits: Tensor, labels: Tensor, tags: Tensor | None) -> dict[str, Mean]:
@@ -128,31 +122,7 @@ def pyramid_losses(
     losses: dict[str, Mean] = {}
     for number, logits in enumerate(maps):
         if at_image_size:
-            logits = enlarge(logits, labels.shape[1:])
+            logits = enlarge_maps(logits, labels.shape[1:])
         terms = loss(logits, resize_labels(labels, logits.shape[2:]), tags)
         losses |= {f"map{number}{suffix}": term for suffix, term in terms.items()}
     return losses
-
-
-def resize_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
-    """Nearest neighbour as Pillow does it: source index floor((i + 0.5) x old / new).
-
-    Args:
-        labels: N x H x W.
-        size: (h, w).
-    """
-    if tuple(labels.shape[1:]) == tuple(size):
-        return labels
-    rows, columns = (nearest_positions(old, new) for old, new in zip(labels.shape[1:], size, strict=True))
-    return labels[:, torch.from_numpy(rows).to(labels.device)][:, :, torch.from_numpy(columns).to(labels.device)]
-
-
-@lru_cache(maxsize=64)
-def nearest_positions(length: int, new_length: int) -> np.ndarray:
-    """Source index of each of ``new_length`` positions, int64.
-
-    Pillow adds up old / new in float64 instead of multiplying, which shows where a position is a whole number (448 -> 42).
-    """
-    steps = np.full(new_length, length / new_length)
-    steps[0] *= 0.5
-    return np.minimum(np.add.accumulate(steps).astype(np.int64), length - 1)

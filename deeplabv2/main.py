@@ -9,51 +9,55 @@ from pathlib import Path
 from common.commands import Command, Flag, Program, run_commands
 from common.errors import run_command
 from deeplabv2.aliases import ALIASES
-from deeplabv2.crf import crf_predictions
+from deeplabv2.crf import refine_predictions
 from deeplabv2.predict import PredictConfig, predict_folder, training_config
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.submit import SubmitConfig, submit
 from deeplabv2.test import test_network
 from deeplabv2.train import TRAIN
 
-LABEL_DIR = Flag(("--label-dir",), "--label_dir", "FOLDER", "train on these masks, e.g. pseudo labels or seeds")
-WEIGHTS = Flag(("--weights",), "--network.weights", "WEIGHTS", "checkpoint to start from")
-EXPERIMENT = Flag(("--experiment",), "--experiment", "NAME", "name of the experiment in output paths")
-METHOD = Flag(("--method",), "--report.method", "NAME", "row of the results table (default: what the labels are)")
-SALIENCY = Flag(
-    ("--saliency_source",), "--report.saliency_source", "TEXT", "what made the saliency maps behind the labels"
-)
 MODEL = Flag(("-m", "--model-path"), "--checkpoint", "FILE", "checkpoint (default: the one this configuration trains)")
-SPLIT = Flag(("--split",), "--data.val_list", "LIST", "list to work on, e.g. test (default: data.val_list)")
-SCALES = Flag(("--scales",), "--test.scales", "[0.75,1,1.25]", "average the logits over scales of the image")
-FLIP = Flag(("--flip",), "--test.flip", "", "average the logits with those of the mirror image")
-TAGS = Flag(("--tags",), "--test.tags", "", "allow only background and the true tags of an image")
-SAVE_LOGITS = Flag(("--save-logits",), "--test.save_logits", "", "also write logit/<id>.npy, float32 C x h x w")
-SAVE_PNG = Flag(("--save-png",), "", "", "write palette label maps; they are written in any case")
-WITH_CRF = Flag(("--crf",), "--with_crf", "", "refine with the dense CRF")
+AVERAGED = (
+    Flag(("--scales",), "--test.scales", "[0.75,1,1.25]", "average the logits over scales of the image"),
+    Flag(("--flip",), "--test.flip", "", "average the logits with those of the mirror image"),
+)
+OF_EXPERIMENT = Flag(("--experiment",), "--experiment", "NAME", "name of the experiment in output paths")
+REFINED = Flag(("--crf",), "--with_crf", "", "refine with the dense CRF")
+# predict and submit have an --out of their own.
+OUTPUTS = Flag(("--outputs",), "--out", "FOLDER", "where train, test and crf wrote (default: out of the configuration)")
 
 # train, test and crf take the same flags, so that a script can pass all of them what it was given.
-STAGES = (LABEL_DIR, WEIGHTS, EXPERIMENT, METHOD, SALIENCY, MODEL, SPLIT, SCALES, FLIP, TAGS, SAVE_LOGITS, SAVE_PNG)
-OUTPUTS = Flag(("--outputs",), "--out", "FOLDER", "where train, test and crf wrote (default: out of the configuration)")
-PREDICT = (
+STAGE_FLAGS = (
+    Flag(("--label-dir",), "--label_dir", "FOLDER", "train on these masks, e.g. pseudo labels or seeds"),
+    Flag(("--weights",), "--network.weights", "WEIGHTS", "initial weights: a file, or imagenet"),
+    OF_EXPERIMENT,
+    Flag(("--method",), "--report.method", "NAME", "row of the results table (default: what the labels are)"),
+    Flag(("--saliency_source",), "--report.saliency_source", "TEXT", "what made the saliency maps behind the labels"),
+    MODEL,
+    Flag(("--split",), "--data.val_list", "LIST", "list to work on, e.g. test (default: data.val_list)"),
+    *AVERAGED,
+    Flag(("--tags",), "--test.true_tags", "", "allow only background and the true tags of an image"),
+    Flag(("--save-logits",), "--test.save_logits", "", "also write logit/<id>.npy, float32 C x h x w"),
+    Flag(("--save-png",), "", "", "write palette label maps; they are written in any case"),
+)
+PREDICT_FLAGS = (
     MODEL,
     OUTPUTS,
     Flag(("--images",), "--images", "FOLDER", "the images, in this folder and below it"),
     Flag(("--out",), "--results", "FOLDER", "where masks/, overlays/, probabilities/ and labels.txt go"),
-    WITH_CRF,
+    REFINED,
     Flag(("--probabilities",), "--probabilities", "", "also write probabilities/<id>.npz, float16 C x H x W"),
     Flag(("--no-overlays",), "--overlays=false", "", "without the pictures of the masks over the images"),
-    Flag(("--long-side",), "--long_side", "N", "longer side of the images for the network; 0: their own (default 513)"),
-    SCALES,
-    FLIP,
+    Flag(("--long-side",), "--seen_side", "N", "longer side of the images for the network; 0: their own (default 513)"),
+    *AVERAGED,
 )
-SUBMIT = (
+SUBMIT_FLAGS = (
     Flag(("--out",), "--archive", "FILE", "the archive (default results.tgz)"),
-    replace(WITH_CRF, text="pack the label maps of crf instead of those of test"),
+    replace(REFINED, text="pack the label maps of crf instead of those of test"),
     Flag(("--masks",), "--masks", "FOLDER", "pack the label maps of this folder instead"),
     Flag(("--split",), "--data.test_list", "LIST", "list to pack (default: data.test_list)"),
     Flag(("--competition",), "--competition", "5|6", "comp6 (default), or comp5 for training on nothing but VOC"),
-    EXPERIMENT,
+    OF_EXPERIMENT,
     OUTPUTS,
 )
 # The repository, where the paths of the configurations begin.
@@ -69,24 +73,12 @@ ENVIRONMENT = {
 }
 
 
-def run_test(config: DeepLabConfig) -> int:
-    return test_network(config).exit_status("test")
-
-
-def run_crf(config: DeepLabConfig) -> int:
-    return crf_predictions(config).exit_status("crf")
-
-
 def run_all(config: DeepLabConfig) -> int:
     """Train, test, CRF; the first stage that fails ends it."""
-    return TRAIN.run(config) or run_test(config) or run_crf(config)
+    return TRAIN.run(config) or test_network(config) or refine_predictions(config)
 
 
-def run_predict(config: PredictConfig) -> int:
-    return predict_folder(config).exit_status("predict")
-
-
-def run_bench(arguments: Sequence[str]) -> int:
+def start_bench(arguments: Sequence[str]) -> int:
     # The other commands need not wait for what only this one imports.
     from deeplabv2.bench import main as bench
 
@@ -96,35 +88,53 @@ def run_bench(arguments: Sequence[str]) -> int:
 COMMANDS: dict[str, Command | Program] = {
     "train": Command(
         "Train on images and masks; a stopped training continues. Writes checkpoints and checkpoint_final.pth.",
-        *(DeepLabConfig, TRAIN.run, STAGES, ALIASES),
+        DeepLabConfig,
+        TRAIN.run,
+        STAGE_FLAGS,
+        ALIASES,
     ),
     "test": Command(
         "Predict a list of the dataset: palette label maps and, where there are masks, scores.json.",
-        *(DeepLabConfig, run_test, STAGES, ALIASES),
+        DeepLabConfig,
+        test_network,
+        STAGE_FLAGS,
+        ALIASES,
     ),
     "crf": Command(
         "Refine the predictions of test with the dense CRF: label maps and scores_crf.json. The logits come from the "
         "files of test --save-logits, or again from the network.",
-        *(DeepLabConfig, run_crf, STAGES, ALIASES),
+        DeepLabConfig,
+        refine_predictions,
+        STAGE_FLAGS,
+        ALIASES,
     ),
     "all": Command(
         "Train, test and crf, from any directory; paths of flags begin where you are, those of the configuration in the "
         "repository.",
-        *(DeepLabConfig, run_all, STAGES, ALIASES),
+        DeepLabConfig,
+        run_all,
+        STAGE_FLAGS,
+        ALIASES,
         environment=ENVIRONMENT,
         folder=REPOSITORY,
     ),
     "predict": Command(
         "Segment any folder of images: palette masks and overlays. Without -c it takes the settings that the training "
         "wrote beside the checkpoint, else those of the published VOC network.",
-        *(PredictConfig, run_predict, PREDICT, ALIASES),
+        PredictConfig,
+        predict_folder,
+        PREDICT_FLAGS,
+        ALIASES,
         find_config=training_config,
     ),
     "submit": Command(
         "Pack the label maps of test or crf into the archive that the server of PASCAL VOC takes, and check every file.",
-        *(SubmitConfig, submit, SUBMIT, ALIASES),
+        SubmitConfig,
+        submit,
+        SUBMIT_FLAGS,
+        ALIASES,
     ),
-    "bench": Program("Time the training step and its memory with and without each switch.", run_bench),
+    "bench": Program("Time the training step and its memory with and without each switch.", start_bench),
 }
 
 

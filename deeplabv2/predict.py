@@ -11,51 +11,41 @@ from PIL import Image
 
 from common.data.images import IMAGE_SUFFIXES, read_image
 from common.data.palette import write_label_map
-from common.engine.finishing import FinishingProcesses, number_of_processes
-from common.engine.inference import OutputFolder, StageReport, images_to_files
+from common.engine.inference import OutputFolder
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.files import atomic_write, write_npz, write_text
 from common.visual.overlay import label_overlay
-from deeplabv2.crf import image_crf
+from deeplabv2.crf import ImageCrf, image_crf
 from deeplabv2.dataset import label_names
-from deeplabv2.inference.outputs import OutputFolders
-from deeplabv2.inference.predictor import Form, NetworkInput, Prediction, Predictor
-from deeplabv2.inference.refine import ImageCrf
-from deeplabv2.inference.whole import largest_enlarged
-from deeplabv2.networks.build import load_network
-from deeplabv2.networks.msc import enlarge
-from deeplabv2.settings import DeepLabConfig
-from deeplabv2.test import chosen_checkpoint, form_of, prediction_record
-from deeplabv2.train import convention_of
+from deeplabv2.inference import ImageForm, Prediction, Predictor
+from deeplabv2.networks.registry import load_network
+from deeplabv2.outputs import OutputFolders
+from deeplabv2.resize import enlarge_maps, largest_enlarged
+from deeplabv2.settings import RefinedConfig
+from deeplabv2.test import chosen_checkpoint, form_of, images_to_outputs, load_inputs, prediction_record
 
-JPEG_QUALITY = 90
+OVERLAY_QUALITY = 90
 
 
 @dataclass
-class PredictConfig(DeepLabConfig):
+class PredictConfig(RefinedConfig):
     """Predict a folder of images.
 
     Args:
         images: folder of the images, in it and in the folders below it.
         results: folder of the results (--out): masks, overlays, probabilities, labels.txt.
-        long_side: longer side in pixels at which the network sees the images; 0 keeps their size. Blank: test.long_side where
+        seen_side: longer side in pixels at which the network sees the images; 0 keeps their size. Blank: test.long_side where
             the configuration sets it, else image.test_size, as the demo.
-        with_crf: refine with the dense CRF.
         overlays: also write pictures of the masks over the images.
         probabilities: also write the probabilities of all labels at image size, float16.
     """
 
     images: str = ""
     results: str = ""
-    long_side: int | None = None
-    with_crf: bool = False
+    seen_side: int | None = None
     overlays: bool = True
     probabilities: bool = False
-
-    @property
-    def seen_side(self) -> int:
-        return (self.test.long_side or self.image.test_size) if self.long_side is None else self.long_side
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ class WritePrediction:
         probabilities: folder of ``.npz`` files with ``probabilities``, float16 C x H x W; None leaves them out.
     """
 
-    form: Form
+    form: ImageForm
     crf: ImageCrf | None
     masks: Path
     overlays: Path | None
@@ -94,13 +84,13 @@ def write_probabilities(path: Path, probabilities: np.ndarray, size: tuple[int, 
     """Enlarge float32 C x h x w to ``size``, label by label, and write it as float16."""
     enlarged = np.empty((len(probabilities), *size), np.float16)
     for label, one in enumerate(torch.from_numpy(probabilities)):
-        enlarged[label] = enlarge(one[None, None], size)[0, 0].numpy()
+        enlarged[label] = enlarge_maps(one[None, None], size)[0, 0].numpy()
     write_npz(path, probabilities=enlarged)
 
 
 def write_jpeg(path: Path, picture: np.ndarray) -> None:
     image = Image.fromarray(picture)
-    atomic_write(path, lambda file: image.save(file, format="JPEG", quality=JPEG_QUALITY))
+    atomic_write(path, lambda file: image.save(file, format="JPEG", quality=OVERLAY_QUALITY))
 
 
 def training_config(config: PredictConfig) -> Path | None:
@@ -110,49 +100,32 @@ def training_config(config: PredictConfig) -> Path | None:
     return next((file for file in files if config.checkpoint and file.is_file()), None)
 
 
-def predict_folder(config: PredictConfig) -> StageReport:
-    """Predict every image below ``images``.
-
-    Raises:
-        ConfigError: a folder is not given, or ``results`` holds those of another checkpoint or other settings.
-        CheckpointError: the checkpoint is missing or of another network.
-        DataError: there is no image.
-    """
+def predict_folder(config: PredictConfig) -> int:
+    """Predict every image below ``images``."""
     if not config.images or not config.results:
         raise ConfigError("predict needs --images FOLDER and --out FOLDER")
     paths = find_images(Path(config.images), Path(config.results))
-    ids = list(paths)
     names = label_names(config.data, config.network.n_labels)
-    checkpoint = chosen_checkpoint(config)
-    form = form_of(config, config.seen_side)
+    default = config.test.long_side or config.image.test_size
+    seen_side = default if config.seen_side is None else config.seen_side
+    checkpoint, form = chosen_checkpoint(config), form_of(config, seen_side)
     crf = image_crf(config) if config.with_crf else None
     output = results_of(config, checkpoint, form, crf)
+    load = load_inputs(config, paths.__getitem__, form)
     finish = WritePrediction(form, crf, output.path, *wanted_folders(config))
     with start_session(config.engine.device) as session:
-        processes = number_of_processes(config.engine.processes, len(ids), session.world_size)
         if session.is_main:
             print(f"Mode: predict on {session.device}\nModel: {config.network.name}, {checkpoint}")
-            print(f"Images: {len(ids)} below {config.images}\nMask dst: {output.path}")
-        with FinishingProcesses(finish, processes) as finishing:
-            report = images_to_files(
-                ids,
-                NetworkInput(paths.__getitem__, convention_of(config), form, config.network.pyramid),
-                finishing,
-                output,
-                session,
-                compute=Predictor(form, load_network(config.network, checkpoint), session.device),
-                batch_size=config.test.batch_size,
-                workers=config.engine.workers,
-                title="predict",
-            )
-        finishing.correct(report, {output.file(image_id): image_id for image_id in ids})
+            print(f"Images: {len(paths)} below {config.images}\nMask dst: {output.path}")
+        predictor = Predictor(form, load_network(config.network, checkpoint), session.device)
+        report = images_to_outputs(config, list(paths), load, finish, output, session, predictor, "predict")
         if session.is_main:
             lines = [f"{label}\t{name}\n" for label, name in enumerate(names)]
             write_text(Path(config.results) / "labels.txt", "".join(lines))
-    return report
+    return report.exit_status("predict")
 
 
-def results_of(config: PredictConfig, checkpoint: Path, form: Form, crf: ImageCrf | None) -> OutputFolders:
+def results_of(config: PredictConfig, checkpoint: Path, form: ImageForm, crf: ImageCrf | None) -> OutputFolders:
     """The folders that hold what was asked for, with the record of how it was made."""
     record = {"network": prediction_record(config, checkpoint, form), "crf": crf.record() if crf else None}
     overlays, probabilities = wanted_folders(config)
@@ -178,10 +151,6 @@ def find_images(folder: Path, results: Path) -> dict[str, Path]:
 
     Args:
         results: where results go; if that is below ``folder``, nothing in it is taken for an image.
-
-    Raises:
-        ConfigError: both are the same folder.
-        DataError: the folder does not exist or holds no image, or two images have one id.
     """
     if not folder.is_dir():
         raise DataError(f"image folder {folder} does not exist; correct --images")

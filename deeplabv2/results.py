@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
@@ -22,28 +23,22 @@ from common.report.record import Evaluated
 from common.report.results import NONE
 from common.visual.overlay import cam_overlay, label_overlay
 from common.visual.panels import png_bytes, side_by_side
-from deeplabv2.inference.predictor import NetworkInput, Predictor
-from deeplabv2.inference.refine import ImageCrf
+from deeplabv2.inference import LoadInputs, Predictor
 from deeplabv2.settings import DeepLabConfig
-from deeplabv2.train import initial_weights
+from deeplabv2.train import described_weights
 
 # checkpoint_5000.pth of a training, deeplabv2_resnet101_msc-vocaug-20000.pth of a release, model_iter_8000.pth of SGAN.
 STEPS_IN_NAME = re.compile(r"(?:checkpoint_|model_iter_|-)(\d+)\.(?:pth|caffemodel)")
 
 
-def score_folder(
-    config: DeepLabConfig, layout: DatasetLayout, checkpoint: Path | None, crf: ImageCrf | None = None
-) -> None:
+def score_folder(config: DeepLabConfig, layout: DatasetLayout, checkpoint: Path | None, crf: str = NONE) -> None:
     """Evaluate the label maps of the VAL list; a list without masks is said so and not scored.
 
     Args:
         checkpoint: of the network that made the predictions, None if nobody knows.
-        crf: the CRF that they went through.
-
-    Raises:
-        DataError: some images have masks and some have not, or a file does not fit.
+        crf: the CRF that they went through, in words.
     """
-    ids, folder = layout.ids("val"), config.label_maps(crf is not None)
+    ids, folder = layout.ids("val"), config.label_maps(crf != NONE)
     # Of several parts the last to end finds all files there.
     if not all((folder / f"{image_id}.png").is_file() for image_id in ids):
         print(f"{folder} does not hold the label maps of all {len(ids)} images yet: nothing scored")
@@ -60,21 +55,20 @@ def score_folder(
         Evaluated("val", len(ids), config.scores, config.engine.seed, config.report.score_classes),
         config.scores / "results.json",
         split=split_name(config),
-        crf=crf.describe() if crf else NONE,
-        stage="DeepLab-v2 + CRF" if crf else "DeepLab-v2",
+        crf=crf,
+        stage="DeepLab-v2" if crf == NONE else "DeepLab-v2 + CRF",
         method=method_name(config),
-        steps={config.network.name: trained_steps(config, checkpoint)},
-        initial_weights=initial_weights(config),
+        steps={config.network.name: steps_of_checkpoint(config, checkpoint)},
+        initial_weights=described_weights(config),
         saliency_source=config.report.saliency_source or NONE,
-        tags_given=config.test.tags,
+        tags_given=config.test.true_tags,
     )
     print(f"Score dst: {scores_file}")
     print(result.line())
 
 
 def published_text(scores: Scores) -> str:
-    """``scores.json`` as deeplab-pytorch writes it: fractions, sorted keys with classes in the order of their numbers,
-    indent 4, NaN for classes that are in no mask."""
+    """``scores.json`` as deeplab-pytorch writes it; keys are sorted with classes in the order of their numbers."""
     content = published_json(scores)
     content["Class IoU"] = {int(label): iou for label, iou in content["Class IoU"].items()}
     return json.dumps(content, indent=4, sort_keys=True)
@@ -93,14 +87,14 @@ def method_name(config: DeepLabConfig) -> str:
     return f"labels of {Path(config.label_dir).name}" if config.label_dir else "fully supervised"
 
 
-def trained_steps(config: DeepLabConfig, checkpoint: Path | None) -> int:
+def steps_of_checkpoint(config: DeepLabConfig, checkpoint: Path | None) -> int:
     """Steps behind a checkpoint: those in its name, else those of the configuration."""
     named = STEPS_IN_NAME.search(checkpoint.name) if checkpoint else None
     return int(named[1]) if named else config.engine.max_steps
 
 
-def draw_pictures(
-    config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str], load: NetworkInput, predictor: Predictor
+def draw_sheets(
+    config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str], load: LoadInputs, predictor: Predictor
 ) -> None:
     """``features/.../picture/<id>.png`` for ``report.pictures`` images, evenly spaced in ``ids``."""
     folder = config.label_maps(crf=False).with_name("picture")
@@ -108,11 +102,11 @@ def draw_pictures(
     for image_id in (ids[place] for place in places):
         (prediction,) = predictor([load(image_id)])
         probabilities = predictor.form.probabilities(prediction.logits, prediction.size)
-        sheet = png_bytes(picture(config, layout, image_id, probabilities))
-        atomic_write(folder / f"{image_id}.png", lambda file, sheet=sheet: file.write(sheet))
+        sheet = png_bytes(panels_of(config, layout, image_id, probabilities))
+        atomic_write(folder / f"{image_id}.png", methodcaller("write", sheet))
 
 
-def picture(config: DeepLabConfig, layout: DatasetLayout, image_id: str, probabilities: np.ndarray) -> np.ndarray:
+def panels_of(config: DeepLabConfig, layout: DatasetLayout, image_id: str, probabilities: np.ndarray) -> np.ndarray:
     """All panels of one image side by side, uint8 RGB; probabilities are C x H x W at image size."""
     image, predicted = read_image(layout.image_path(image_id)), probabilities.argmax(0).astype(np.uint8)
     unsure = entropy_bits(np.maximum(probabilities, 1e-12)) / np.log2(len(probabilities))

@@ -20,31 +20,27 @@ from torch.nn import functional
 
 from common.crf.inference import Engine, dense_crf
 from common.crf.presets import PRESETS, CrfSettings
+from common.crf.unary import Floats
 from common.engine.losses import Mean
 from common.errors import DataError
 
-Floats = npt.NDArray[np.float32]
-SCALE = 12.0
-SMALLEST_PROBABILITY = 1e-4
+CRF_SCALE = 12.0
+PROBABILITY_FLOOR = 1e-4
 # Bounds of q / p in the constrain loss.
 RATIO_RANGE = (0.05, 20.0)
 # What the logits of present labels gain before the argmax.
 BONUS = 20.0
 CONNECTIVITY = 8
-NONE = -1
+UNSURE = -1
 
 
-def floored_softmax(logits: Tensor, floor: float = SMALLEST_PROBABILITY) -> Tensor:
+def floored_softmax(logits: Tensor, floor: float = PROBABILITY_FLOOR) -> Tensor:
     """(softmax + floor), normalised again to the sum 1."""
     return (logits.softmax(1) + floor) / (1 + logits.shape[1] * floor)
 
 
 def one_hot_seeds(labels: Tensor, n_labels: int) -> Tensor:
-    """Label maps int64 N x h x w to seeds float32 N x n_labels x h x w; the value ``n_labels`` stands for no label.
-
-    Raises:
-        DataError: a value is negative or larger.
-    """
+    """Label maps int64 N x h x w to seeds float32 N x n_labels x h x w; the value ``n_labels`` stands for no label."""
     if labels.min() < 0 or labels.max() > n_labels:
         raise DataError(
             f"seed labels are {labels.min()}..{labels.max()}; they have to be 0..{n_labels - 1}, or {n_labels} for unlabelled"
@@ -72,7 +68,7 @@ def balanced_seed_loss(probabilities: Tensor, seeds: Tensor, least: float = 1e-4
 
 def plain_seed_loss(probabilities: Tensor, seeds: Tensor) -> Tensor:
     """Cross-entropy as a mean over all seeds of an image, background or not (SEC)."""
-    count = seeds.sum((1, 2, 3)).clamp(min=SMALLEST_PROBABILITY)
+    count = seeds.sum((1, 2, 3)).clamp(min=PROBABILITY_FLOOR)
     return -((seeds * probabilities.log()).sum((1, 2, 3)) / count).mean()
 
 
@@ -151,7 +147,7 @@ def retrain_losses(logits: Tensor, labels: Tensor) -> dict[str, Mean]:
     return {"labels": Mean(given, (labels != n_labels).sum()), "own": Mean(own, float(labels.numel()))}
 
 
-def training_crf(scale: float = SCALE) -> CrfSettings:
+def training_crf(scale: float = CRF_SCALE) -> CrfSettings:
     """SEC's constants on an image reduced by about ``scale``."""
     return PRESETS["sec"].scaled(scale)
 
@@ -159,7 +155,7 @@ def training_crf(scale: float = SCALE) -> CrfSettings:
 def refined_probabilities(
     probabilities: Tensor,
     images: Tensor,
-    floor: float = SMALLEST_PROBABILITY,
+    floor: float = PROBABILITY_FLOOR,
     settings: CrfSettings | None = None,
     engine: Engine = "auto",
 ) -> Tensor:
@@ -232,7 +228,7 @@ def grow_seeds(
     labels = sorted(labels)
     accepted = accepted_labels(probabilities, labels, background, foreground)
     for label in labels:
-        carried = np.where(accepted == NONE, seeds[label] > 0, accepted == label)
+        carried = np.where(accepted == UNSURE, seeds[label] > 0, accepted == label)
         seeded = carried & (seeds[label] > 0)
         region = connected_to(carried, seeded)
         # Seeds that were added for the labels before count as well.
@@ -248,7 +244,7 @@ def accepted_labels(
     of_image = probabilities[list(labels)]
     best = np.asarray(labels)[of_image.argmax(0)]
     sure = of_image.max(0) > np.where(best == 0, max(background, foreground), foreground)
-    return np.where(sure, best, NONE)
+    return np.where(sure, best, UNSURE)
 
 
 def connected_to(region: npt.NDArray[np.bool_], start: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -10,19 +10,19 @@ from common.crf.inference import Engine
 from common.crf.presets import CrfSettings
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
-from common.engine.settings import EngineConfig
+from common.engine.settings import EngineConfig, PassConfig
 from common.errors import ConfigError
-from common.method.settings import ReportConfig
+from common.method.settings import CropConfig, ReportConfig, RunSettings
 from deeplabv2.dataset import DatasetConfig
-from deeplabv2.inference.refine import CrfImage
-from deeplabv2.inference.squares import Edge
 from deeplabv2.losses import LossName
 from deeplabv2.networks.dsrg import CAFFE_MEAN, OUTPUT_STRIDE
 from deeplabv2.networks.registry import NetworkConfig
-from deeplabv2.seed_losses import SCALE
+from deeplabv2.resize import Edge
+from deeplabv2.seed_losses import CRF_SCALE
 
-# Losses that take the label maps as seeds, one label per position of the logits.
-SEED_LOSSES = ("dsrg", "retrain")
+CrfImage = Literal["original", "rgb", "mean_subtracted"]
+# They take the label maps as seeds, one label per position of the logits.
+LOSSES_ON_SEEDS = ("dsrg", "retrain")
 
 
 @dataclass
@@ -39,31 +39,29 @@ class MeanColour:
 
 
 @dataclass
-class ImageConfig:
+class ImageConfig(CropConfig):
     """What the network sees of an image; sizes in pixels.
 
     Args:
         mean: mean colour.
-        scales: factors of the training images.
         base_size: longer side to which training images are scaled first; 0 keeps their size.
-        crop_size: side of the training crop.
         warp_size: side of a square to which training images are brought, aspect ratio not kept, in place of scales (DSRG);
             0 for none.
         distort_colours: brightness, contrast, saturation and hue at random, with warp_size.
         test_size: longer side of the images of demo and predict. Test runs at full size, or as section test says.
     """
 
-    mean: MeanColour = field(default_factory=MeanColour)
-    scales: list[float] = field(default_factory=lambda: [0.5, 0.75, 1.0, 1.25, 1.5])
-    base_size: int = 0
     crop_size: int = 321
+    scales: list[float] = field(default_factory=lambda: [0.5, 0.75, 1.0, 1.25, 1.5])
+    mean: MeanColour = field(default_factory=MeanColour)
+    base_size: int = 0
     warp_size: int = 0
     distort_colours: bool = False
     test_size: int = 513
 
 
 @dataclass
-class LossConfig:
+class SegmentationLossConfig:
     """What the network learns from.
 
     Args:
@@ -74,7 +72,7 @@ class LossConfig:
         focal_gamma: exponent of the focal loss; 0, the thesis's value, is cross-entropy divided by all pixels.
         self_training: how absent classes are kept out of the labels that the network gives itself: mask rules them out,
             multiply (as published) sets their logits to 0, which wins where all present classes are negative.
-        seed: of dsrg: balanced (background and foreground seeds weigh the same: DSRG) or plain (SEC).
+        seed_loss: of dsrg: balanced (background and foreground seeds weigh the same: DSRG) or plain (SEC).
         constrain: of dsrg: pull the network's output towards what the dense CRF makes of it.
         crf_scale: the constrain loss's CRF has position widths divided by it, as its image is the reduced one.
         crf_engine: auto, pydensecrf or torch.
@@ -86,9 +84,9 @@ class LossConfig:
     size: Literal["map", "image"] = "map"
     focal_gamma: float = 0.0
     self_training: Literal["mask", "multiply"] = "mask"
-    seed: Literal["balanced", "plain"] = "balanced"
+    seed_loss: Literal["balanced", "plain"] = "balanced"
     constrain: bool = True
-    crf_scale: float = SCALE
+    crf_scale: float = CRF_SCALE
     crf_engine: Engine = "auto"
     grow: bool = False
     grow_background: float = 0.99
@@ -107,29 +105,21 @@ class LossConfig:
 
 
 @dataclass
-class TestConfig:
-    """How images are segmented.
+class TestConfig(PassConfig):
+    """How images are segmented; as published at their own size, one by one.
 
     Args:
-        batch_size: images of one pass.
-        long_side: longer side of test images; 0 (as published) keeps their size.
-        scales: factors of test images whose logits are averaged; 1.0 alone as published.
-        flip: average the logits of the image and its mirror image.
         squares: sides of square inputs, aspect ratio not kept, whose logits are summed (SGAN: 288, 385, 481, or 321 alone); empty
-            for the image as the settings above say.
+            for the image as long_side, scales and flip say.
         edge: of squares: published keeps the zeros that scipy's zoom leaves in the last row or column for some sizes.
-        tags: allow only background and the true tags of an image; results say so.
+        true_tags: allow only background and the true tags of an image; results say so.
         save_logits: test also writes the logits as .npy files, as published.
         parts, part: work on one (1, 2, ...) of so many consecutive parts of the list only.
     """
 
-    batch_size: int = 1
-    long_side: int = 0
-    scales: list[float] = field(default_factory=lambda: [1.0])
-    flip: bool = False
     squares: list[int] = field(default_factory=list)
     edge: Edge = "repaired"
-    tags: bool = False
+    true_tags: bool = False
     save_logits: bool = False
     parts: int = 1
     part: int = 1
@@ -167,22 +157,16 @@ class CrfConfig:
 
 
 @dataclass
-class DeepLabConfig:
+class DeepLabConfig(RunSettings):
     """Train, test and CRF of DeepLab-v2.
 
     Args:
         out: folder of all outputs.
         experiment: name of the experiment in output paths.
-        force: redo what is there.
-        checkpoint: network to test (-m); empty for the one that the training of this configuration wrote.
         label_dir: folder of training masks <id>.png, e.g. pseudo labels; empty for the dataset's own.
-        data: the dataset.
         network: the network.
         image: what it sees.
         loss: what it learns from.
-        engine: how the training runs.
-        optimizer: optimiser, as published: SGD with 1x backbone, 10x head weights, 20x head biases.
-        schedule: learning-rate schedule, as published: poly, refreshed every 10 steps.
         test: how images are segmented.
         crf: the dense CRF.
         report: what results say. The method's default is "fully supervised", or the name of label_dir.
@@ -190,13 +174,11 @@ class DeepLabConfig:
 
     out: str = "data"
     experiment: str = "voc12"
-    force: bool = False
-    checkpoint: str = ""
     label_dir: str = ""
     data: DatasetConfig = field(default_factory=DatasetConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     image: ImageConfig = field(default_factory=ImageConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
+    loss: SegmentationLossConfig = field(default_factory=SegmentationLossConfig)
     engine: EngineConfig = field(
         default_factory=lambda: EngineConfig(batch_size=5, accumulate=2, log_every=100, save_every=5000)
     )
@@ -221,7 +203,7 @@ class DeepLabConfig:
     @property
     def takes_seeds(self) -> bool:
         """Whether the label maps are seeds."""
-        return self.loss.name in SEED_LOSSES
+        return self.loss.name in LOSSES_ON_SEEDS
 
     def output(self, kind: str, split: str) -> Path:
         """``OUT/<kind>/ID/NAME/<split>``, the published layout; of a list file the name without ``.txt``."""
@@ -243,8 +225,19 @@ class DeepLabConfig:
     def label_maps(self, crf: bool) -> Path:
         """Folder of the label maps of test or crf."""
         kind = "crf" if crf else "label"
-        return self.output("features", self.data.val_list) / (f"{kind}_tags" if self.test.tags else kind)
+        return self.output("features", self.data.val_list) / (f"{kind}_tags" if self.test.true_tags else kind)
 
     @property
     def logits(self) -> Path:
         return self.output("features", self.data.val_list) / "logit"
+
+
+@dataclass
+class RefinedConfig(DeepLabConfig):
+    """Settings of commands that may refine.
+
+    Args:
+        with_crf: refine with the dense CRF.
+    """
+
+    with_crf: bool = False

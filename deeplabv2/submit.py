@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
@@ -18,8 +17,8 @@ from common.data.layout import DatasetLayout
 from common.data.palette import voc_palette
 from common.errors import DataError
 from common.files import atomic_write
-from deeplabv2.dataset import open_dataset
-from deeplabv2.settings import DeepLabConfig
+from deeplabv2.dataset import open_segmentation_data
+from deeplabv2.settings import RefinedConfig
 
 # The server's labels are 0..20; "ignore" (255) is not among them.
 LARGEST_VOC_LABEL = 20
@@ -27,35 +26,25 @@ FAULTS_SHOWN = 5
 
 
 @dataclass
-class SubmitConfig(DeepLabConfig):
+class SubmitConfig(RefinedConfig):
     """Pack predictions for the server of PASCAL VOC.
 
     Args:
         archive: the archive (--out).
         competition: 6 for networks that have seen more than VOC's own images, as ImageNet or COCO weights have; else 5.
-        with_crf: pack the label maps of crf instead of those of test.
         masks: pack the label maps of this folder instead.
     """
 
     archive: str = "results.tgz"
     competition: Literal[5, 6] = 6
-    with_crf: bool = False
     masks: str = ""
-
-    @property
-    def member_folder(self) -> str:
-        """Where the server looks for the label maps inside the archive."""
-        return f"results/VOC2012/Segmentation/comp{self.competition}_test_cls"
 
 
 def submit(config: SubmitConfig) -> int:
-    """Pack the predictions of the TEST list: every image of the list and nothing else, the same bytes every time.
-
-    Raises:
-        DataError: a label map is missing, or is one that the server would refuse; every fault by its file.
-    """
-    config = on_test_list(config)
-    layout = open_dataset(config.data, config.network.n_labels)
+    """Pack the predictions of the TEST list: every image of the list and nothing else, the same bytes every time."""
+    # The settings that test --split LIST had.
+    config = replace(config, data=replace(config.data, val_list=config.data.test_list))
+    layout = open_segmentation_data(config.data, config.network.n_labels)
     folder = Path(config.masks) if config.masks else config.label_maps(config.with_crf)
     files = {image_id: folder / f"{image_id}.png" for image_id in sorted(layout.ids("val"))}
     require_complete(files, config)
@@ -68,16 +57,12 @@ def submit(config: SubmitConfig) -> int:
             "Nothing was packed: run test (and crf) again, or correct --masks"
         )
     archive = Path(config.archive)
-    members = {f"{config.member_folder}/{image_id}.png": file for image_id, file in files.items()}
+    place = f"results/VOC2012/Segmentation/comp{config.competition}_test_cls"
+    members = {f"{place}/{image_id}.png": file for image_id, file in files.items()}
     write_archive(archive, members)
     require_content(archive, members)
-    print(f"{archive}: {len(members)} label maps of {config.data.val_list} from {folder} in {config.member_folder}")
+    print(f"{archive}: {len(members)} label maps of {config.data.val_list} from {folder} in {place}")
     return 0
-
-
-def on_test_list(config: SubmitConfig) -> SubmitConfig:
-    """The configuration that ``test --split <data.test_list>`` has."""
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, val_list=config.data.test_list))
 
 
 def require_complete(files: Mapping[str, Path], config: SubmitConfig) -> None:
@@ -95,11 +80,7 @@ def require_complete(files: Mapping[str, Path], config: SubmitConfig) -> None:
 
 
 def fault_of(file: Path, layout: DatasetLayout, image_id: str, largest: int) -> str:
-    """What the server would refuse a label map for; empty if nothing.
-
-    Args:
-        largest: largest label that may occur.
-    """
+    """What the server would refuse a label map for, ``largest`` being the largest label that may occur; empty if nothing."""
     try:
         with open_image(file) as image:
             mode, palette, labels = image.mode, image.getpalette(), np.array(image)
@@ -140,11 +121,7 @@ def write_archive(path: Path, members: Mapping[str, Path]) -> None:
 
 
 def require_content(path: Path, members: Mapping[str, Path]) -> None:
-    """Read an archive back.
-
-    Raises:
-        DataError: it holds anything else than ``members``.
-    """
+    """Read an archive back."""
     found = {}
     try:
         with tarfile.open(path, "r:gz") as archive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,14 @@ from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.engine.finishing import FinishingProcesses, number_of_processes
 from common.engine.inference import OutputFolder, StageReport, images_to_files
-from common.engine.session import start_session
+from common.engine.session import Session, start_session
 from common.errors import CheckpointError, ConfigError
 from common.models.weights import file_fingerprint
-from deeplabv2.dataset import open_dataset
-from deeplabv2.inference.outputs import OutputFolders, write_logits
-from deeplabv2.inference.predictor import Form, NetworkInput, Prediction, Predictor, largest_label
-from deeplabv2.inference.squares import Squares
-from deeplabv2.inference.whole import WholeImages
-from deeplabv2.networks.build import load_network
-from deeplabv2.results import draw_pictures, score_folder
+from deeplabv2.dataset import open_segmentation_data
+from deeplabv2.inference import ImageForm, LoadInputs, Prediction, Predictor, Squares, WholeImages, largest_label
+from deeplabv2.networks.registry import load_network
+from deeplabv2.outputs import OutputFolders, write_logits
+from deeplabv2.results import draw_sheets, score_folder
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.train import convention_of
 
@@ -33,7 +31,7 @@ class WriteTest:
     process.
     """
 
-    form: Form
+    form: ImageForm
     labels: Path
     logits: Path | None
 
@@ -46,24 +44,16 @@ class WriteTest:
         write_label_map(path, label_map)
 
 
-def form_of(config: DeepLabConfig, long_side: int | None = None) -> Form:
-    """How section test applies the network.
-
-    Args:
-        long_side: in place of the section's, where that is used.
-    """
+def form_of(config: DeepLabConfig, long_side: int | None = None) -> ImageForm:
+    """How section test applies the network; ``long_side`` takes the place of the section's, where that is used."""
     test, precision = config.test, config.engine.precision
     if test.squares:
-        return Squares(precision, sides=tuple(test.squares), edge=test.edge)
+        return Squares(precision, tuple(test.squares), test.edge)
     return WholeImages(precision, tuple(test.scales), test.long_side if long_side is None else long_side, test.flip)
 
 
 def part_of(items: list[str], parts: int, part: int) -> list[str]:
-    """Part ``part`` (1..parts) of consecutive items; the last part takes the remainder (sgan spec, section 6.3).
-
-    Raises:
-        ConfigError: there is no such part.
-    """
+    """Part ``part`` (1..parts) of consecutive items; the last part takes the remainder (sgan spec, section 6.3)."""
     if not 1 <= part <= parts:
         raise ConfigError(f"part {part} of {parts} does not exist; test.part is 1..test.parts")
     length = len(items) // parts
@@ -72,29 +62,47 @@ def part_of(items: list[str], parts: int, part: int) -> list[str]:
 
 def tags_of(config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str]) -> Mapping[str, np.ndarray]:
     """The tags of the images where only these are allowed."""
-    return layout.read_tags(ids) if config.test.tags else {}
+    return layout.read_tags(ids) if config.test.true_tags else {}
 
 
-def network_input(
-    config: DeepLabConfig, layout: DatasetLayout, form: Form, tags: Mapping[str, np.ndarray]
-) -> NetworkInput:
-    return NetworkInput(layout.image_path, convention_of(config), form, config.network.pyramid, tags)
+def load_inputs(config: DeepLabConfig, path_of: Callable[[str], Path], form: ImageForm, **tags: Any) -> LoadInputs:
+    return LoadInputs(path_of, convention_of(config), form, config.network.pyramid, **tags)
 
 
-def test_network(config: DeepLabConfig) -> StageReport:
-    """Predict the VAL list with ``checkpoint`` (default: this config's final one), then score it.
-
-    Raises:
-        CheckpointError: there is no such checkpoint, or it is of another network.
-        ConfigError: there are predictions of another checkpoint or with other settings.
-        DataError: the dataset is not there.
+def images_to_outputs(
+    config: DeepLabConfig,
+    ids: Sequence[str],
+    load: Callable[[str], Any],
+    finish: Callable[[Path, Any], None],
+    output: OutputFolder,
+    session: Session,
+    predictor: Predictor | None,
+    title: str,
+) -> StageReport:
+    """:func:`common.engine.inference.images_to_files` whose files ``finish`` writes in other processes; ``predictor`` is None where
+    ``load`` gives predictions.
     """
-    layout = open_dataset(config.data, config.network.n_labels)
+    network = {"compute": predictor, "batch_size": config.test.batch_size, "workers": config.engine.workers}
+    # Label maps that the predictor has made are quickly written.
+    quick = predictor is not None and predictor.label_maps and not config.test.true_tags and not config.test.squares
+    processes = 1 if quick else number_of_processes(config.engine.processes, len(ids), session.world_size)
+    if session.is_main and processes > 1:
+        print(f"{title} in {processes} processes")
+    with FinishingProcesses(finish, processes) as finishing:
+        passes: dict[str, Any] = network if predictor else {"workers": 0}
+        report = images_to_files(ids, load, finishing, output, session, title=title, **passes)
+    finishing.correct(report, {output.file(image_id): image_id for image_id in ids})
+    return report
+
+
+def test_network(config: DeepLabConfig) -> int:
+    """Predict the VAL list with ``checkpoint`` (default: this config's final one), then score it."""
+    layout = open_segmentation_data(config.data, config.network.n_labels)
     checkpoint, form = chosen_checkpoint(config), form_of(config)
     ids = part_of(layout.ids("val"), config.test.parts, config.test.part)
     output = test_output(config, checkpoint, form)
     logits = config.logits if config.test.save_logits else None
-    load = network_input(config, layout, form, tags_of(config, layout, ids))
+    load = load_inputs(config, layout.image_path, form, tags=tags_of(config, layout, ids))
     with start_session(config.engine.device) as session:
         predictor = Predictor(form, load_network(config.network, checkpoint), session.device, label_maps=True)
         if session.is_main:
@@ -104,31 +112,17 @@ def test_network(config: DeepLabConfig) -> StageReport:
                 f"Model: {config.network.name}, {checkpoint}\n"
                 f"Label map dst: {output.path}" + (f"\nLogit dst: {logits}" if logits else "")
             )
-        # Label maps that the predictor has made are quickly written.
-        finished = isinstance(form, WholeImages) and not config.test.tags
-        processes = 1 if finished else number_of_processes(config.engine.processes, len(ids), session.world_size)
-        with FinishingProcesses(WriteTest(form, output.path, logits), processes) as finishing:
-            report = images_to_files(
-                *(ids, load, finishing, output, session),
-                compute=predictor,
-                batch_size=config.test.batch_size,
-                workers=config.engine.workers,
-                title="test",
-            )
-        finishing.correct(report, {output.file(image_id): image_id for image_id in ids})
+        finish = WriteTest(form, output.path, logits)
+        report = images_to_outputs(config, ids, load, finish, output, session, predictor, "test")
         failed = session.any(bool(report.failed))
         if session.is_main and not failed:
-            draw_pictures(config, layout, ids, load, predictor)
+            draw_sheets(config, layout, ids, load, predictor)
             score_folder(config, layout, checkpoint)
-    return report
+    return report.exit_status("test")
 
 
-def test_output(config: DeepLabConfig, checkpoint: Path, form: Form) -> OutputFolders:
-    """Where ``test`` writes.
-
-    Raises:
-        ConfigError: logits are wanted of a form that has several per image.
-    """
+def test_output(config: DeepLabConfig, checkpoint: Path, form: ImageForm) -> OutputFolders:
+    """Where ``test`` writes; logits of a form that has several per image are refused."""
     record = prediction_record(config, checkpoint, form)
     if config.test.save_logits and config.test.squares:
         raise ConfigError("test.save_logits is for whole images; leave it out, crf asks the network again")
@@ -137,18 +131,14 @@ def test_output(config: DeepLabConfig, checkpoint: Path, form: Form) -> OutputFo
     return OutputFolders(config.label_maps(crf=False), ".png", record, config.force, others, origin)
 
 
-def prediction_record(config: DeepLabConfig, checkpoint: Path, form: Form) -> dict[str, Any]:
+def prediction_record(config: DeepLabConfig, checkpoint: Path, form: ImageForm) -> dict[str, Any]:
     """Everything that label maps without CRF depend on."""
-    tags = {"tags": True} if config.test.tags else {}
+    tags = {"tags": True} if config.test.true_tags else {}
     return {"checkpoint": file_fingerprint(checkpoint), **form.record(), **tags}
 
 
 def chosen_checkpoint(config: DeepLabConfig) -> Path:
-    """The checkpoint of ``-m``, else the one that the training of this configuration ends with.
-
-    Raises:
-        CheckpointError: it is not there.
-    """
+    """The checkpoint of ``-m``, else the one that the training of this configuration ends with."""
     if config.checkpoint:
         return existing_checkpoint(Path(config.checkpoint))
     if not config.final_checkpoint.is_file():

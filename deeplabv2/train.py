@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from typing import Any, cast
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
-from common.engine.losses import Losses
+from common.engine.losses import Losses, StepFunction
 from common.engine.optimizer import build_optimizer
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import ConfigError
@@ -20,30 +21,20 @@ from common.method.settings import ReportConfig
 from common.method.training import Published, Training
 from common.models.backbones import describe_weights
 from common.models.frozen import fold_frozen_batchnorm
-from deeplabv2.dataset import TrainingCollate, TrainingImages, open_dataset
-from deeplabv2.inference.squares import resize_aligned
+from deeplabv2.dataset import TrainingImages, open_segmentation_data, stack_samples
 from deeplabv2.losses import LossName, map_loss, pyramid_losses
-from deeplabv2.networks.build import build_network, input_convention, network_groups
 from deeplabv2.networks.dsrg import OUTPUT_STRIDE
-from deeplabv2.networks.registry import network_kind
+from deeplabv2.networks.registry import grouped_parameters, input_convention, network_kind, resolved, starting_network
+from deeplabv2.resize import resize_aligned
 from deeplabv2.samples import InputConvention, scaled_crop, warped_crop
 from deeplabv2.seed_losses import dsrg_losses, retrain_losses, training_crf
-from deeplabv2.settings import DeepLabConfig, LossConfig, TestConfig
+from deeplabv2.settings import DeepLabConfig, SegmentationLossConfig, TestConfig
 
 # What the run folder holds: all that a prediction needs too, so that it finds its settings beside the checkpoint. Scores and test
 # settings may change without retraining.
 RECORDED = (
-    "experiment",
-    "label_dir",
-    "data",
-    "network",
-    "image",
-    "loss",
-    "engine",
-    "optimizer",
-    "schedule",
-    "test",
-    "report",
+    *("experiment", "label_dir", "data", "network", "image", "loss", "engine", "optimizer", "schedule"),
+    *("test", "report"),
 )
 FREE = {
     *FREE_TO_CHANGE,
@@ -63,26 +54,29 @@ def announce(line: str) -> None:
         print(line)
 
 
-class PyramidStep:
+def pyramid_step(loss: SegmentationLossConfig, ignore_label: int) -> StepFunction:
     """``(network, batch) -> losses`` of every map that the network gives."""
-
-    def __init__(self, loss: LossConfig, ignore_label: int) -> None:
-        name = cast(LossName, loss.name)
-        self.loss = map_loss(name, loss.focal_gamma, loss.self_training == "multiply", ignore_label)
-        self.at_image_size = loss.size == "image"
-
-    def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
-        return pyramid_losses(network(batch["image"]), batch["mask"], self.loss, self.at_image_size, batch.get("tags"))
+    name, at_image_size = cast(LossName, loss.name), loss.size == "image"
+    terms = map_loss(name, loss.focal_gamma, loss.self_training == "multiply", ignore_label)
+    return lambda network, batch: pyramid_losses(
+        network(batch["image"]), batch["mask"], terms, at_image_size, batch.get("tags")
+    )
 
 
 class SeedStep:
     """``(network, batch) -> losses`` of its one map; the label of a position is that of the pixel at its centre."""
 
-    def __init__(self, loss: LossConfig, ignore_label: int, convention: InputConvention) -> None:
+    def __init__(self, loss: SegmentationLossConfig, ignore_label: int, convention: InputConvention) -> None:
         self.retrains, self.ignore_label, self.convention = loss.name == "retrain", ignore_label, convention.rounded
         grow = (loss.grow_background, loss.grow_foreground) if loss.grow else None
-        crf = {"crf": training_crf(loss.crf_scale), "engine": loss.crf_engine}
-        self.losses = partial(dsrg_losses, seed=loss.seed, constrain=loss.constrain, grow=grow, **crf)
+        self.losses: Callable[..., Losses] = partial(
+            dsrg_losses,
+            seed=loss.seed_loss,
+            constrain=loss.constrain,
+            crf=training_crf(loss.crf_scale),
+            engine=loss.crf_engine,
+            grow=grow,
+        )
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
         (logits,) = network(batch["image"])
@@ -98,18 +92,14 @@ class SeedStep:
         return self.convention.colours(resize_aligned(images.double(), size))
 
 
-def build_step(config: DeepLabConfig, network: nn.Module) -> PyramidStep | SeedStep:
+def build_step(config: DeepLabConfig, network: nn.Module) -> StepFunction:
     if config.takes_seeds:
         return SeedStep(config.loss, config.data.ignore_label, convention_of(config))
-    return PyramidStep(config.loss, config.data.ignore_label)
+    return pyramid_step(config.loss, config.data.ignore_label)
 
 
-def training_data(config: DeepLabConfig, layout: DatasetLayout) -> SeededDataset:
-    """The items of a training: ``image`` float32 3 x H x W, ``mask`` int64 H x W, ``tags`` where the loss needs them.
-
-    Raises:
-        ConfigError: the network is not one to train, or seeds are needed and no folder is given.
-    """
+def training_samples(config: DeepLabConfig, layout: DatasetLayout) -> SeededDataset:
+    """The items of a training: ``image`` float32 3 x H x W, ``mask`` int64 H x W, ``tags`` where the loss needs them."""
     require_trainable(config)
     image, n_labels, ignore = config.image, config.network.n_labels, config.data.ignore_label
     if config.takes_seeds and not config.label_dir:
@@ -134,9 +124,9 @@ def require_trainable(config: DeepLabConfig) -> None:
         raise ConfigError(f"the loss {config.loss.name} is of a single map: set network.pyramid to []")
 
 
-def optimizer(config: DeepLabConfig, network: nn.Module) -> torch.optim.Optimizer:
+def group_optimizer(config: DeepLabConfig, network: nn.Module) -> torch.optim.Optimizer:
     """Over the groups of the network's kind."""
-    return build_optimizer(config.optimizer, network_groups(network, config.network, config.optimizer))
+    return build_optimizer(config.optimizer, grouped_parameters(network, config.network, config.optimizer))
 
 
 def fold(config: DeepLabConfig, network: nn.Module) -> None:
@@ -144,9 +134,10 @@ def fold(config: DeepLabConfig, network: nn.Module) -> None:
         announce(f"Folded: {fold_frozen_batchnorm(network)} frozen BatchNorm layers")
 
 
-def initial_weights(config: DeepLabConfig) -> str:
+def described_weights(config: DeepLabConfig) -> str:
     """Where the training starts from, for its results."""
-    return config.network.weights or describe_weights(config.network.backbone)
+    network = resolved(config.network)
+    return network.weights or describe_weights(network.backbone)
 
 
 def summary(config: DeepLabConfig, n_images: int, device: torch.device) -> str:
@@ -157,7 +148,7 @@ def summary(config: DeepLabConfig, n_images: int, device: torch.device) -> str:
         [
             f"Mode: train on {device}, {engine.precision}",
             f"Dataset: {data.dataset}, {n_images} images of {data.train_list}, masks of {config.label_dir or 'the dataset'}",
-            f"Model: {config.network.name}, {config.network.n_labels} labels, initial weights {initial_weights(config)}",
+            f"Model: {config.network.name}, {config.network.n_labels} labels, initial weights {described_weights(config)}",
             f"Loss: {config.loss.name}; {seen}, crop {image.crop_size}, batch {engine.batch_size} x {engine.accumulate}, "
             f"lr {config.optimizer.lr}, {engine.max_steps} iterations",
             f"Checkpoint dst: {config.training_folder}",
@@ -166,15 +157,15 @@ def summary(config: DeepLabConfig, n_images: int, device: torch.device) -> str:
 
 
 TRAIN = Training(
-    layout=lambda config: open_dataset(config.data, config.network.n_labels),
+    layout=lambda config: open_segmentation_data(config.data, config.network.n_labels),
     folder=lambda config: config.training_folder,
-    network=lambda config, layout: build_network(config.network, announce),
+    network=lambda config, layout: starting_network(config.network, announce),
     step=build_step,
-    data=training_data,
-    optimizer=optimizer,
+    data=training_samples,
+    optimizer=group_optimizer,
     decides=RECORDED,
     free=FREE,
-    collate=lambda config: TrainingCollate(config.data.ignore_label),
+    collate=lambda config: partial(stack_samples, ignore_label=config.data.ignore_label),
     prepare=fold,
     published=Published(lambda config, layout: config.final_checkpoint),
     summary=summary,

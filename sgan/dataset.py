@@ -13,7 +13,7 @@ from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.errors import DataError
 from common.files import resolve_inside
-from sgan.sample import NetworkInput
+from sgan.sample import SganInput
 from sgan.settings import SemiConfig
 
 
@@ -54,7 +54,7 @@ def masked_ids(semi: SemiConfig, layout: DatasetLayout) -> frozenset[str]:
     return frozenset(ids[:: round(1 / semi.share)] if semi.share else ids)
 
 
-def map_input(images: ListedImages, convert: NetworkInput, image_id: str) -> Sample:
+def map_input(images: ListedImages, convert: SganInput, image_id: str) -> Sample:
     """The network's input for the maps of an image, and ``keys`` (int64, numbers of its tagged classes)."""
     raw = images.read(image_id)
     if convert.use_saliency:

@@ -23,7 +23,7 @@ from common.metrics.scores import compute_scores
 from common.metrics.selection import BACKGROUND
 from sgan.labels import LABELS_ENDING, seeds_of
 from sgan.method import METHOD, SEED_LABELS
-from sgan.settings import ALIASES, SganSettings
+from sgan.settings import SGAN_KEYS, SganSettings
 
 # Segmentations are scored against the official masks; seeds, of more images, against the augmented ones (the dataset's own).
 PUBLISHED_MASKS = "SegmentationClass"
@@ -35,10 +35,10 @@ class EvaluationSettings(SganSettings):
     """Score a folder with one PNG per image.
 
     Args:
-        n_labels: labels with background, and one more where the files may hold "unlabelled"; 0: one more for seeds.
+        scored_labels: labels with background, and one more where the files may hold "unlabelled"; 0: one more for seeds.
     """
 
-    n_labels: int = 0
+    scored_labels: int = 0
 
 
 def evaluate(settings: EvaluationSettings) -> int:
@@ -52,11 +52,9 @@ def evaluate(settings: EvaluationSettings) -> int:
     n_labels, own = layout.n_classes + 1, seeds_of(SEED_LABELS.folder(settings))
     folder = (own if own.is_dir() else Path(settings.out, settings.res_path)).absolute()
     settings = dataclasses.replace(settings, res_path=str(folder.parent))
-    wanted = settings.n_labels or n_labels + int(folder.name == own.name)
+    wanted = settings.scored_labels or n_labels + int(folder.name == own.name)
     if wanted not in (n_labels, n_labels + 1):
-        raise ConfigError(
-            f"--num_classes is {wanted}; {layout.name} has {n_labels} labels, {n_labels + 1} with unlabelled"
-        )
+        raise ConfigError(f"--num_classes is {wanted}; {layout.name} has {n_labels} labels, {n_labels + 1} in seeds")
     if wanted == n_labels and (layout.root / PUBLISHED_MASKS).is_dir():
         layout = dataclasses.replace(layout, masks=layout.root / PUBLISHED_MASKS)
     # Seeds have their record beside the label maps that belong to them.
@@ -110,14 +108,10 @@ EVALUATE = Command(
     EvaluationSettings,
     evaluate,
     (
-        Flag(
-            ("--res_path",), "--res_path", "FOLDER", "the files to score, or the folder above the configuration's seeds"
-        ),
-        Flag(
-            ("--num_classes",), "--n_labels", "N", "labels with background, and one more where 'unlabelled' is a label"
-        ),
+        Flag(("--res_path",), "--res_path", "FOLDER", "the files to score, or the folder above the seeds"),
+        Flag(("--num_classes",), "--scored_labels", "N", "labels with background; one more where 'unlabelled' is one"),
     ),
-    ALIASES,
+    SGAN_KEYS,
     find_config=lambda settings: METHOD.configs[0],
     folder=METHOD.home,
 )

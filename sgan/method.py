@@ -35,8 +35,8 @@ from sgan.dataset import initial_seed_folder, map_input, masked_ids, seed_file
 from sgan.labels import LABELS_ENDING, SeedRule, write_seed
 from sgan.network import SGAN, tagged_maps
 from sgan.panels import network_panels
-from sgan.sample import NetworkInput, repeated
-from sgan.settings import ALIASES, SeedRuleConfig, SganSettings
+from sgan.sample import SganInput, repeated
+from sgan.settings import SGAN_KEYS, SeedRuleConfig, SganSettings
 from sgan.training import noise_batch, published_form, sgan_groups, sgan_step
 
 HOME = Path(__file__).parent
@@ -44,7 +44,7 @@ HOME = Path(__file__).parent
 OF_NETWORK = ("use_sal", "sal_thresh", "image_side", "mean", "std", "self_attention", "normaliser")
 OF_TRAINING = ("seed_subdir", "seed_loss_ratio", "semi")
 # Label maps without unlabelled pixels.
-DENSE = read_settings(HOME / "config" / "dense.yml", ALIASES)
+DENSE = read_settings(HOME / "config" / "dense.yml", SGAN_KEYS)
 
 
 def network_of(settings: SganSettings, layout: DatasetLayout) -> SGAN:
@@ -54,19 +54,19 @@ def network_of(settings: SganSettings, layout: DatasetLayout) -> SGAN:
     return network
 
 
-def network_input(settings: SganSettings) -> NetworkInput:
+def sgan_input(settings: SganSettings) -> SganInput:
     """How samples become the network's input."""
     colours, stride = (settings.mean, settings.std), settings.backbone.output_stride
-    return NetworkInput(settings.image_side, *colours, settings.sal_thresh, settings.use_sal, stride)
+    return SganInput(settings.image_side, *colours, settings.sal_thresh, settings.use_sal, stride)
 
 
-def training_data(settings: SganSettings, layout: DatasetLayout) -> SeededDataset:
+def sgan_data(settings: SganSettings, layout: DatasetLayout) -> SeededDataset:
     """Samples of the sorted list, repeated to cover all steps."""
     parts: set[Part] = {"tags", "mask", "saliency"} if settings.use_sal else {"tags", "mask"}
     folder = initial_seed_folder(settings.data.root, settings.seed_subdir)
     ids = repeated(sorted(layout.ids(settings.split)), settings.engine.max_steps * settings.engine.batch_size)
     masks = partial(seed_file, folder, layout, masked_ids(settings.semi, layout))
-    return SeededDataset(ListedImages(layout, ids, parts, masks), network_input(settings), settings.engine.seed)
+    return SeededDataset(ListedImages(layout, ids, parts, masks), sgan_input(settings), settings.engine.seed)
 
 
 def optimizer_of(settings: SganSettings, network: nn.Module) -> torch.optim.Optimizer:
@@ -138,7 +138,7 @@ def label_sets(settings: SganSettings) -> Sequence[LabelSet]:
 
 def sgan_panels(settings: SganSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
     network, _ = SGAN_TRAINING.trained(settings, layout, settings.checkpoint)
-    sample = network_input(settings).convert(pictured.sample)
+    sample = sgan_input(settings).convert(pictured.sample)
     yield from network_panels(network, pictured.sample["image"], sample, pictured.cams, layout.classes)
     initial = initial_seed_labels(settings) / f"{pictured.sample['id']}.png"
     if initial.is_file():
@@ -162,7 +162,7 @@ SGAN_TRAINING = Training(
     text="train the attention network on tags, saliency and initial seeds",
     network=network_of,
     step=lambda settings, network: partial(sgan_step, settings.seed_loss_ratio),
-    data=training_data,
+    data=sgan_data,
     optimizer=optimizer_of,
     decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
     # The network's tensors alone, in the published place.
@@ -176,7 +176,7 @@ SGAN_MAPS = Maps(
     training=SGAN_TRAINING,
     text="the maps of the tagged classes of every image of the list",
     batch_size=lambda settings: 8,
-    load=lambda settings, images: partial(map_input, images, network_input(settings)),
+    load=lambda settings, images: partial(map_input, images, sgan_input(settings)),
     compute=lambda settings, network, device: partial(tagged_maps, network.to(device), settings.cam.combine, device),
     write=write_single_precision,
     decides=map_decisions,
@@ -227,7 +227,7 @@ METHOD = Method(
         SEED_LABELS,
         Score(labels=SEED_LABELS, text="score the label maps"),
     ),
-    aliases=ALIASES,
+    aliases=SGAN_KEYS,
     label_sets=label_sets,
     panels=sgan_panels,
     variants={

@@ -72,7 +72,7 @@ def normalised_colours(image: Pixels, mean: Sequence[float], std: Sequence[float
 
 
 @dataclass(frozen=True)
-class NetworkInput:
+class SganInput:
     """``(sample, rng) -> sample`` of training: resized without keeping the aspect ratio, mirrored half of the time.
 
     Takes ``image`` (uint8, RGB), ``tags`` and, where there are any, ``saliency`` and ``mask`` (the seed). Gives ``image``

@@ -1,4 +1,4 @@
-"""All settings under the shared names; those of the published configuration file that say the same are rows of ``ALIASES``."""
+"""All settings under the shared names; those of the published configuration file that say the same are rows of ``SGAN_KEYS``."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class SganSettings(MethodSettings):
 
 
 # The only published dataset trains on the list of the augmented set. The last four are read by nothing, as in the published code.
-ALIASES: Aliases = {
+SGAN_KEYS: Aliases = {
     "dataset_name": Renamed("data.dataset", lambda name: "vocaug" if name == "voc12_sgan" else name),
     "dataset_root": "data.root",
     "sal_subdir": "data.saliency",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from common.cores import map_on_cores
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.engine.precision import autocast
+from common.engine.settings import PassConfig
 from common.errors import ConfigError, NonFiniteError
 from common.models.fold import fold_batchnorm
 from common.models.winograd import use_winograd
@@ -37,19 +38,13 @@ Outcome = TypeVar("Outcome")
 
 
 @dataclass
-class CamConfig:
+class CamConfig(PassConfig):
     """How CAMs are computed.
 
     Args:
-        long_side: longer side of the image at scale 1, in pixels; 0 keeps the image's own size.
-        scales: factors of that size.
-        flip: average with the mirror image.
-        batch_size: images loaded for one call; those of equal size pass the network together.
         precision: fp32, or bf16 autocast: faster, with maps that differ by a hundredth or so.
     """
 
-    long_side: int = 0
-    scales: list[float] = field(default_factory=lambda: [1.0])
     flip: bool = True
     batch_size: int = 16
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from common.errors import ConfigError
@@ -69,6 +69,23 @@ class EngineConfig:
         """Optimiser steps of one pass over a list, for recipes in epochs."""
         images = self.batch_size * self.accumulate
         return max(1, n_images // images) if self.last_batch == "drop" else -(-n_images // images)
+
+
+@dataclass
+class PassConfig:
+    """How a trained network is applied to whole images.
+
+    Args:
+        long_side: longer side of the image at scale 1, in pixels; 0 keeps the image's own size.
+        scales: factors of that size.
+        flip: average with the mirror image.
+        batch_size: images loaded for one call; those of equal size pass the network together.
+    """
+
+    long_side: int = 0
+    scales: list[float] = field(default_factory=lambda: [1.0])
+    flip: bool = False
+    batch_size: int = 1
 
 
 # Settings that may change between an interrupted run and its continuation without changing what is computed.

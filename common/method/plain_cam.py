@@ -35,7 +35,7 @@ from common.engine.losses import Losses, StepFunction
 from common.method.labels import Labels, Score
 from common.method.maps import Maps
 from common.method.method import LabelSet, Method
-from common.method.settings import MethodSettings
+from common.method.settings import CropConfig, MethodSettings
 from common.method.training import SECTIONS, Training
 from common.models.backbones import build_backbone
 from common.models.classifier import CamClassifier
@@ -46,20 +46,16 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 @dataclass
-class AugmentationConfig:
+class AugmentationConfig(CropConfig):
     """What the classifier sees of an image.
 
     Args:
-        crop_size: side of the square that is cut out, in pixels.
-        area: least and greatest share of the image's area in the square.
-        scales: when given, the image is scaled by one of these factors and cut without distortion (padded where it is
-            smaller than the square), and ``area`` is not used.
+        area: least and greatest share of the image's area in the square. Where scales are given it is not used: the image is
+            scaled by one of them and cut without distortion (padded where it is smaller than the square).
         color_jitter: strength of brightness, contrast and saturation changes; 0 for none.
     """
 
-    crop_size: int = 224
     area: tuple[float, float] = (0.35, 1.0)
-    scales: list[float] = field(default_factory=list)
     color_jitter: float = 0.2
 
 

@@ -73,7 +73,9 @@ def run_stage(method: Method, stage: Stage, settings: Any) -> None:
     """One stage, with its score where it has one; the labels that go on to DeepLab-v2 once for every set of label maps."""
     kinds = [settings]
     if isinstance(stage, Labels) and stage is method.labels:
-        kinds = [with_values(settings, one.values) for one in method.label_sets(settings) if not one.masks]
+        sets = [with_values(settings, one.values) for one in method.label_sets(settings) if not one.masks]
+        # Two segmentations may learn from one set.
+        kinds = list({stage.folder(kind): kind for kind in sets}.values())
     for kind in kinds:
         print(f"\n# {method.name}: {stage.name}", flush=True)
         status = stage.run(kind)

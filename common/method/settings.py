@@ -22,6 +22,19 @@ TOP = Path(__file__).resolve().parents[2]
 
 
 @dataclass
+class CropConfig:
+    """What a network sees of an image in training.
+
+    Args:
+        crop_size: side of the square that is cut out, in pixels.
+        scales: factors of the image, of which one is drawn.
+    """
+
+    crop_size: int = 224
+    scales: list[float] = field(default_factory=list)
+
+
+@dataclass
 class ReportConfig:
     """What results and pictures say about a run.
 
@@ -62,33 +75,42 @@ class ChainConfig:
 
 
 @dataclass
-class MethodSettings:
-    """Settings of every method.
+class RunSettings:
+    """Settings of everything that trains.
 
     Args:
         out: folder of the run and of all that is made from it.
         force: redo what is there.
-        split: list of the training images (train or val).
-        checkpoint: a trained network to make maps with, in place of the one that these settings train.
+        checkpoint: a trained network to use in place of the one that these settings train.
         data: the dataset.
-        backbone: feature extractor of the network.
         engine: how the training runs.
         optimizer: optimiser.
         schedule: learning-rate schedule.
         report: what results and pictures say.
-        chain: what reproduce runs around the method's own stages.
     """
 
     out: str = "runs/method"
     force: bool = False
-    split: Literal["train", "val"] = "train"
     checkpoint: str = ""
     data: DataConfig = field(default_factory=DataConfig)
-    backbone: BackboneConfig = field(default_factory=BackboneConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+
+
+@dataclass
+class MethodSettings(RunSettings):
+    """Settings of every method; those of every training come first.
+
+    Args:
+        split: list of the training images (train or val).
+        backbone: feature extractor of the network.
+        chain: what reproduce runs around the method's own stages.
+    """
+
+    split: Literal["train", "val"] = "train"
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
     chain: ChainConfig = field(default_factory=ChainConfig)
 
 

@@ -1,4 +1,4 @@
-"""The networks of deeplab-pytorch, L2G and I2CRC for one scale: a backbone, then a head (deeplabv2 spec, section 2).
+"""The networks of deeplab-pytorch, L2G and I2CRC, a backbone and a head, and the pyramid around them (deeplabv2 spec, section 2).
 
 DeepLab-v2 sums parallel atrous convolutions (ASPP; Chen et al., 2016, section 3.2); DeepLab-v1 has one branch with a large
 field of view and two hidden layers (LargeFOV); DeepLab-v2 on VGG-16 sums four such branches. Tensor names are the published ones.
@@ -10,10 +10,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 
 from common.models.base import BATCH_NORMS, Backbone, freeze_batchnorm_statistics
 from common.models.resnet import Bottleneck, ResNet
+from deeplabv2.resize import ResizeConvention, enlarge_maps, resize_by
 
 HIDDEN_CHANNELS = 1024
 LARGE_FOV_RATE = 12
@@ -178,3 +180,33 @@ class Classifier(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return add_up([convolution(features) for convolution in self.conv2d_list])
+
+
+class MSC(nn.Module):
+    """Runs ``base`` at scale 1 and at ``scales``; the answer is the element-wise maximum of all logits.
+
+    In training mode returns ``[scale 1, *scales, maximum]`` (the maximum only if there are other scales), each at its
+    own size; in eval mode the maximum, at the size of scale 1.
+    """
+
+    def __init__(self, base: nn.Module, scales: Sequence[float], resize: ResizeConvention = "current") -> None:
+        super().__init__()
+        self.base = base
+        self.scales = list(scales)
+        self.resize: ResizeConvention = resize
+
+    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        logits: Tensor = self.base(images)
+        pyramid = [self.base(resize_by(images, scale, self.resize)) for scale in self.scales]
+        maximum = elementwise_maximum(logits, pyramid)
+        if not self.training:
+            return maximum
+        return [logits, *pyramid, maximum] if pyramid else [logits]
+
+
+def elementwise_maximum(logits: Tensor, pyramid: Sequence[Tensor]) -> Tensor:
+    """Maximum of ``logits`` (N x C x h x w) and of ``pyramid`` enlarged to h x w; where two are equal the first wins."""
+    if not pyramid:
+        return logits
+    enlarged = [enlarge_maps(other, logits.shape[2:]) for other in pyramid]
+    return torch.stack([logits, *enlarged]).max(dim=0).values

@@ -102,9 +102,6 @@ class DSRGNetwork(nn.Module):
 
     Args:
         backbone: output stride 8; gets images in its own convention, RGB normalised as ImageNet's weights expect.
-
-    Raises:
-        ConfigError: another output stride.
     """
 
     def __init__(self, backbone: Backbone, n_labels: int, rates: Sequence[int]) -> None:

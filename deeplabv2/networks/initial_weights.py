@@ -19,22 +19,19 @@ from deeplabv2.networks.dsrg import CAFFE_MEAN
 
 PREFIXES = ("module.", "backbone.", "base.")
 # A head has as many labels as its data; hidden layers of the branches are in the published file alone.
-HEAD = "fc8_"
-CAFFE_HEAD = "fc8-SEC_"
-BRANCHES = ("fc6_", "fc7_", HEAD)
+FC8 = "fc8_"
+SEC_FC8 = "fc8-SEC_"
+BRANCHES = ("fc6_", "fc7_", FC8)
 TORCHVISION_NAME = re.compile(r"(?:.*\.)?features\.(\d+)\.(weight|bias)")
 
 
-def load_published(network: nn.Module, head: str, path: str, force: bool = False) -> LoadReport:
+def load_start(network: nn.Module, head: str, path: str, force: bool = False) -> LoadReport:
     """Start a network for one scale from a checkpoint: of its backbone alone, of a container of the COCO weights, or of a whole
     network.
 
     Args:
         head: beginning of the names of its head, which may be missing from the file or have another number of labels.
         force: take what fits even if not all of the backbone does.
-
-    Raises:
-        CheckpointError: the file is missing or unreadable, or a tensor of the backbone is missing or of another shape.
     """
     state, prefixes = read_state_dict(path), ("module.", "base.")
     try:
@@ -46,34 +43,19 @@ def load_published(network: nn.Module, head: str, path: str, force: bool = False
 
 
 def load_vgg16(network: nn.Module, head: str, weights: str, force: bool = False) -> LoadReport:
-    """Start DSRG's VGG16 from what ``network.weights`` names (sgan spec, section 2.2); see the settings.
-
-    Raises:
-        CheckpointError: the file is missing, or a convolution of the backbone is missing in it or of another shape.
-    """
-    state, source = read_vgg16(network, weights)
-    return load_weights(network, state, source=source, strip_prefixes=PREFIXES, optional=BRANCHES, force=force)
-
-
-def read_vgg16(network: nn.Module, weights: str) -> tuple[dict[str, Tensor], str]:
-    """Tensors under the network's names, and where they come from."""
+    """Start DSRG's VGG16 from what ``network.weights`` names (sgan spec, section 2.2); see the settings."""
     if weights.endswith(".caffemodel"):
-        return caffe_tensors(network, Path(weights)), weights
-    if Path(weights).is_file():
+        state, source = caffe_tensors(network, Path(weights)), weights
+    elif Path(weights).is_file():
         state, source = read_state_dict(weights), weights
     else:
         state, source = backbone_weights(BackboneConfig(name="vgg16", weights=weights))
     if any(TORCHVISION_NAME.fullmatch(name) for name in state):
         state = from_torchvision(state)
     # The head of a network for other labels is none for these.
-    return {
-        name: tensor for name, tensor in state.items() if not name.startswith(HEAD) or fits(network, name, tensor)
-    }, source
-
-
-def fits(network: nn.Module, name: str, tensor: Tensor) -> bool:
-    own = network.state_dict()
-    return name in own and own[name].shape == tensor.shape
+    own = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    state = {name: one for name, one in state.items() if not name.startswith(FC8) or own.get(name) == one.shape}
+    return load_weights(network, state, source=source, strip_prefixes=PREFIXES, optional=BRANCHES, force=force)
 
 
 def caffe_tensors(network: nn.Module, path: Path) -> dict[str, Tensor]:
@@ -83,7 +65,7 @@ def caffe_tensors(network: nn.Module, path: Path) -> dict[str, Tensor]:
     own, state = network.state_dict(), {}
     for layer in read_caffemodel(path):
         for kind, blob in zip(("weight", "bias"), layer.blobs, strict=False):
-            name = f"{layer.name.replace(CAFFE_HEAD, HEAD)}.{kind}"
+            name = f"{layer.name.replace(SEC_FC8, FC8)}.{kind}"
             if name in own:
                 values = torch.from_numpy(blob.copy())
                 # Another number of values stays flat, which the loader reports as a wrong shape.

@@ -1,32 +1,25 @@
-"""The networks by name: how each is built, what its head is called, which input it takes, how its parts learn."""
+"""The networks by name: how each is built and started, what its head is called, which input it takes, how its parts learn."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
 
 from torch import nn
 
-from common.engine.optimizer import GroupRule, backbone_and_head_rules
-from common.errors import ConfigError
+from common.engine.optimizer import GroupRule, OptimizerConfig, backbone_and_head_rules, parameter_groups
+from common.errors import CheckpointError, ConfigError
 from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
-from common.models.weights import LoadReport, load_weights
+from common.models.weights import LoadReport, load_weights, read_state_dict
+from deeplabv2.networks import deeplab
 from deeplabv2.networks.caffe_resnet import OUT_CHANNELS, caffe_resnet
-from deeplabv2.networks.deeplab import (
-    VGG_CHANNELS,
-    BackboneAndHead,
-    DeepLab,
-    I2CRCNetwork,
-    atrous_pyramid,
-    hidden_atrous_pyramid,
-    large_fov,
-    vgg16_layers,
-)
+from deeplabv2.networks.deeplab import MSC, DeepLab
 from deeplabv2.networks.dsrg import DeepLabVGG16, DSRGNetwork
-from deeplabv2.networks.initial_weights import load_published, load_vgg16
-from deeplabv2.networks.msc import ResizeConvention
+from deeplabv2.networks.initial_weights import caffe_tensors, load_start, load_vgg16
+from deeplabv2.resize import ResizeConvention
+from deeplabv2.samples import InputConvention, caffe_input, imagenet_input
 
 RATES = (6, 12, 18, 24)
 SMALL_RATES = (3, 6, 9, 12)
@@ -45,13 +38,14 @@ class NetworkConfig:
             image.mean; DeepLabV2_MSC is built on the backbone and takes RGB images as ImageNet weights do. I2CRC_ResNet101_MSC
             is what I2CRC calls DeepLabV2_ResNet101_MSC. DSRG_VGG16 and DSRG (on the backbone) are SGAN's.
         n_labels: number of labels, background included.
-        backbone: feature extractor of DeepLabV2_MSC and DSRG and its initial weights; of I2CRC_ResNet101_MSC the weights alone.
+        backbone: feature extractor of DeepLabV2_MSC and DSRG and its initial weights; of I2CRC_ResNet101_MSC the weights alone, of
+            DSRG_VGG16 the width.
         blocks: blocks of the four layers of a published ResNet.
         rates: dilations of the head's branches; empty for the network's own, which networks with one branch keep.
-        width: factor on all hidden channels of DSRG_VGG16.
-        weights: checkpoint to start from; its backbone has to fit, its head is used if it fits. Of DSRG_VGG16 also "imagenet"
-            for torchvision's VGG16 (downloaded once), a .caffemodel (vgg16_20M_mc.caffemodel as published), tensors with the
-            published names (conv1_1.weight), or a VGG16 of torchvision or this toolbox (features.0.weight).
+        weights: checkpoint to start from; its backbone has to fit, its head is used if it fits. Of a network on a backbone also
+            weights of that alone, as backbone.weights. Of DSRG_VGG16 also "imagenet" for torchvision's VGG16 (downloaded once), a
+            .caffemodel (vgg16_20M_mc.caffemodel as published), tensors with the published names (conv1_1.weight), or a VGG16 of
+            torchvision or this toolbox (features.0.weight).
         force_weights: take what fits of weights whose backbone does not fit as a whole.
         pyramid: scales of the multi-scale pyramid besides 1; empty for a single scale.
         pyramid_resize: how the pyramid reduces images: current, or recomputed as PyTorch did before 1.6.
@@ -65,7 +59,6 @@ class NetworkConfig:
     backbone: BackboneConfig = field(default_factory=default_backbone)
     blocks: list[int] = field(default_factory=lambda: [3, 4, 23, 3])
     rates: list[int] = field(default_factory=list)
-    width: float = 1.0
     weights: str = ""
     force_weights: bool = False
     pyramid: list[float] = field(default_factory=lambda: [0.5, 0.75])
@@ -98,7 +91,7 @@ def caffe_rules(head: str, multiplier: float) -> list[GroupRule]:
         GroupRule("head_bias", r"(^|\.)fc8_\d+\.bias$", 2 * multiplier, decays=False),
         GroupRule("head", r"(^|\.)fc8_\d+\.weight$", multiplier),
         GroupRule("bias", r"\.bias$", 2.0, decays=False),
-        GroupRule("body", ""),
+        GroupRule("backbone", ""),
     ]
 
 
@@ -111,7 +104,7 @@ class NetworkKind:
         head: beginning of the names of its head, which may be missing from initial weights.
         rules: (head, its rate relative to the backbone) -> groups of parameters.
         input: ``caffe`` (BGR minus mean) or ``imagenet`` (RGB, normalised).
-        backbone: what of the setting it reads: all of it, its weights, or nothing.
+        backbone: what of that setting it reads: all of it, its weights, its width, or nothing.
         load: (network for one scale, head, weights, force) -> what was loaded; starts it from ``weights``.
         trains: False for a mere container of weights, which has no pyramid either.
     """
@@ -120,8 +113,8 @@ class NetworkKind:
     head: str
     rules: Callable[[str, float], list[GroupRule]] = head_rules
     input: Literal["caffe", "imagenet"] = "caffe"
-    backbone: Literal["all", "weights", "nothing"] = "nothing"
-    load: Callable[[nn.Module, str, str, bool], LoadReport] = load_published
+    backbone: Literal["all", "weights", "width", "nothing"] = "nothing"
+    load: Callable[[nn.Module, str, str, bool], LoadReport] = load_start
     trains: bool = True
 
 
@@ -131,7 +124,7 @@ def caffe_deeplab(config: NetworkConfig, rates: Sequence[int] | None = None) -> 
         raise ConfigError(
             f"{config.name} has the rates {rates}; leave network.rates out or choose DeepLabV2_ResNet101_MSC"
         )
-    aspp = atrous_pyramid(OUT_CHANNELS, config.n_labels, rates or config.all_rates)
+    aspp = deeplab.atrous_pyramid(OUT_CHANNELS, config.n_labels, rates or config.all_rates)
     return DeepLab(**caffe_resnet(config.blocks), aspp=aspp)
 
 
@@ -142,23 +135,26 @@ def deeplabv1(config: NetworkConfig) -> nn.Module:
 
 def deeplabv1_fov(config: NetworkConfig) -> nn.Module:
     """L2G's DeepLab-v1: LargeFOV on the Caffe ResNet."""
-    return DeepLab(**caffe_resnet(config.blocks), fov=large_fov(OUT_CHANNELS, config.n_labels))
+    return DeepLab(**caffe_resnet(config.blocks), fov=deeplab.large_fov(OUT_CHANNELS, config.n_labels))
 
 
 def deeplabv2_vgg16(config: NetworkConfig) -> nn.Module:
     """L2G's DeepLab-v2 on VGG-16."""
-    return DeepLab(**vgg16_layers(), aspp=hidden_atrous_pyramid(VGG_CHANNELS, config.n_labels, config.all_rates))
+    return DeepLab(
+        **deeplab.vgg16_layers(),
+        aspp=deeplab.hidden_atrous_pyramid(deeplab.VGG_CHANNELS, config.n_labels, config.all_rates),
+    )
 
 
 def deeplabv1_vgg16(config: NetworkConfig) -> nn.Module:
     """L2G's DeepLab-v1 on VGG-16."""
-    return DeepLab(**vgg16_layers(), aspp=large_fov(VGG_CHANNELS, config.n_labels))
+    return DeepLab(**deeplab.vgg16_layers(), aspp=deeplab.large_fov(deeplab.VGG_CHANNELS, config.n_labels))
 
 
 def i2crc(config: NetworkConfig) -> nn.Module:
     """I2CRC's network, its backbone from ImageNet weights where network.backbone.weights names them."""
-    network = I2CRCNetwork(config.n_labels, config.all_rates)
-    backbone = dataclasses.replace(config.backbone, name="resnet101", width=1.0)
+    network = deeplab.I2CRCNetwork(config.n_labels, config.all_rates)
+    backbone = replace(config.backbone, name="resnet101", width=1.0)
     if backbone.weights:
         state, source = backbone_weights(backbone)
         load_weights(network.features, state, source=source)
@@ -166,7 +162,7 @@ def i2crc(config: NetworkConfig) -> nn.Module:
 
 
 def vgg16_of_dsrg(config: NetworkConfig) -> nn.Module:
-    return DeepLabVGG16(config.n_labels, config.all_rates, config.width)
+    return DeepLabVGG16(config.n_labels, config.all_rates, config.backbone.width)
 
 
 def on_backbone(network: Callable[..., nn.Module]) -> Callable[[NetworkConfig], nn.Module]:
@@ -181,25 +177,106 @@ NETWORKS = {
     "DeepLabV2_VGG16_MSC": NetworkKind(deeplabv2_vgg16, "aspp."),
     "DeepLabV1_VGG16_MSC": NetworkKind(deeplabv1_vgg16, "aspp."),
     "I2CRC_ResNet101_MSC": NetworkKind(i2crc, "classifier.", one_group, backbone="weights"),
-    "DeepLabV2_MSC": NetworkKind(on_backbone(BackboneAndHead), "aspp.", input="imagenet", backbone="all"),
-    "DSRG_VGG16": NetworkKind(vgg16_of_dsrg, "fc8_", caffe_rules, load=load_vgg16),
+    "DeepLabV2_MSC": NetworkKind(on_backbone(deeplab.BackboneAndHead), "aspp.", input="imagenet", backbone="all"),
+    "DSRG_VGG16": NetworkKind(vgg16_of_dsrg, "fc8_", caffe_rules, backbone="width", load=load_vgg16),
     "DSRG": NetworkKind(on_backbone(DSRGNetwork), "fc8_", caffe_rules, backbone="all"),
 }
 
 
 def network_kind(config: NetworkConfig) -> NetworkKind:
-    """The network of the name.
-
-    Raises:
-        ConfigError: there is no such network, or other settings contradict the choice.
-    """
+    """The network of the name."""
     if config.name not in NETWORKS:
         raise ConfigError(f"there is no network {config.name!r}; network.name is one of {', '.join(NETWORKS)}")
     kind = NETWORKS[config.name]
-    backbone = dataclasses.replace(config.backbone, weights="") if kind.backbone == "weights" else config.backbone
-    if kind.backbone != "all" and backbone != default_backbone():
+    default = default_backbone()
+    if kind.backbone == "weights":
+        default.weights = config.backbone.weights
+    elif kind.backbone == "width":
+        default.width = config.backbone.width
+    if kind.backbone != "all" and config.backbone != default:
         raise ConfigError(
             f"network.backbone is the backbone of DeepLabV2_MSC and DSRG; {config.name} has its own: leave it out "
             "(published weights are network.weights)"
         )
     return kind
+
+
+def bare_network(config: NetworkConfig) -> nn.Module:
+    """The network without ``network.weights``: tensors are named as in the published checkpoints."""
+    kind = network_kind(config)
+    base = kind.build(config)
+    return MSC(base, config.pyramid, config.pyramid_resize) if kind.trains else base
+
+
+def resolved(config: NetworkConfig) -> NetworkConfig:
+    """``weights`` of the backbone alone (a name, or a file without this network's head) as those of the backbone."""
+    kind, path = network_kind(config), Path(config.weights)
+    if not config.weights or kind.backbone not in ("all", "weights"):
+        return config
+    if path.is_file() and any(kind.head in name for name in read_state_dict(path)):
+        return config
+    return replace(config, weights="", backbone=replace(config.backbone, weights=config.weights))
+
+
+def starting_network(config: NetworkConfig, announce: Callable[[str], None] = print) -> nn.Module:
+    """The network as a training starts from it; ``announce`` gets one line that says what of the initial weights was used and what
+    was not.
+    """
+    config, kind = resolved(config), network_kind(config)
+    network = bare_network(config)
+    base = for_one_scale(network)
+    if config.weights:
+        report = kind.load(base, kind.head, config.weights, config.force_weights)
+        announce(f"Init: {report.summary()}")
+    if config.freeze_head:
+        for name, parameter in base.named_parameters():
+            if name.startswith(kind.head):
+                parameter.requires_grad_(False)
+    return network
+
+
+def for_one_scale(network: nn.Module) -> nn.Module:
+    """The network inside its pyramid."""
+    return network.base if isinstance(network, MSC) else network
+
+
+def load_network(config: NetworkConfig, checkpoint: Path) -> nn.Module:
+    """The network with the weights of a finished training, in eval mode.
+
+    Args:
+        checkpoint: a file of tensors; of DSRG_VGG16 also a caffemodel.
+    """
+    # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
+    network = bare_network(replace(config, backbone=replace(config.backbone, weights="")))
+    if checkpoint.suffix == ".caffemodel":
+        base = for_one_scale(network)
+        load_weights(base, caffe_tensors(base, checkpoint), source=str(checkpoint))
+    else:
+        load_strictly(network, checkpoint)
+    return network.eval()
+
+
+def load_strictly(network: nn.Module, checkpoint: Path) -> None:
+    """Load a checkpoint whose tensors are exactly those of ``network``, or of what is inside its pyramid (``module.`` prefixes
+    are taken off).
+    """
+    state = read_state_dict(checkpoint)
+    holder = network if any("base." in name for name in state) else for_one_scale(network)
+    report = load_weights(holder, state, source=str(checkpoint))
+    if report.unexpected:
+        raise CheckpointError(
+            f"{report.summary()}. The checkpoint is of a larger network than {type(network).__name__}: choose the one it "
+            "was trained with (network.name, network.blocks, network.rates)."
+        )
+
+
+def input_convention(config: NetworkConfig, mean_bgr: tuple[float, float, float]) -> InputConvention:
+    """How images enter the network; the mean, in grey levels, is that of Caffe's networks."""
+    return imagenet_input() if network_kind(config).input == "imagenet" else caffe_input(mean_bgr)
+
+
+def grouped_parameters(network: nn.Module, config: NetworkConfig, optimizer: OptimizerConfig) -> list[dict[str, Any]]:
+    """The optimiser's parameter groups; what does not learn is in none."""
+    kind = network_kind(config)
+    rules = kind.rules(kind.head, optimizer.head_lr_multiplier)
+    return parameter_groups(network, rules, optimizer.lr, optimizer.weight_decay, optimizer.decay_vectors)

@@ -211,6 +211,12 @@ def test_a_published_key_that_is_left_blank_is_not_set(yaml):
     assert parse_published("-c", yaml("max_iter:\nSOLVER:\n  LR:\n")) == Settings()
 
 
+def test_a_misspelled_published_key_is_an_error_with_the_nearest_one(yaml):
+    for arguments in (["--max_itr", "7"], ["-c", yaml("max_itr: 7\n")]):
+        with pytest.raises(ConfigError, match=r"Did you mean 'max_iter'\?$"):
+            parse_published(*arguments)
+
+
 def test_published_spellings_are_flags_too():
     flags = ["--max_iter", "7", "--SOLVER.LR=0.5", "--kind", "half", "--gt_path", "x", "--force", "--seed", "2"]
     assert parse_published(*flags) == Settings(force=True, lr=0.5, engine=Engine(max_steps=7, seed=2, precision="bf16"))

@@ -1,9 +1,9 @@
 import pytest
 
 from common.errors import ConfigError
-from deeplabv2.bench import PLAIN, SWITCHES, Work, parse, time_test, time_training
+from deeplabv2.bench import PLAIN, SWITCHES, TimedWork, parse_work, time_test, time_training
 
-TINY = Work("DeepLabV2_ResNet101_MSC", "cpu", crop=33, batch=1, steps=1, threads=1)
+TINY = TimedWork("DeepLabV2_ResNet101_MSC", "cpu", crop=33, batch=1, steps=1, threads=1)
 
 
 def test_the_folded_step_computes_the_loss_of_the_plain_one():
@@ -18,7 +18,7 @@ def test_a_test_image_is_timed():
 
 
 def test_the_plain_step_always_comes_first():
-    work, names, test = parse(["--only", "bf16", "--crop", "65", "--no-test"])
+    work, names, test = parse_work(["--only", "bf16", "--crop", "65", "--no-test"])
     assert names == [PLAIN, "bf16"]
     assert work.crop == 65
     assert not test
@@ -26,4 +26,4 @@ def test_the_plain_step_always_comes_first():
 
 def test_an_unknown_switch_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"fp8.*channels-last"):
-        parse(["--only", "fp8"])
+        parse_work(["--only", "fp8"])

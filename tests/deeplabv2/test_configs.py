@@ -96,7 +96,7 @@ def test_sgan_s_first_training_is_the_published_one():
     assert (config.optimizer.momentum, config.optimizer.weight_decay, config.optimizer.name) == (0.9, 5e-4, "sgd")
     assert (config.image.warp_size, config.image.crop_size, config.image.distort_colours) == (353, 321, True)
     loss, crf = config.loss, config.crf
-    assert (loss.name, loss.seed, loss.constrain, loss.grow) == ("dsrg", "balanced", True, False)
+    assert (loss.name, loss.seed_loss, loss.constrain, loss.grow) == ("dsrg", "balanced", True, False)
     assert config.test.squares == [288, 385, 481] and config.network.name == "DSRG_VGG16"
     assert crf.settings == PRESETS["sec"] and crf.image == "rgb"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from deeplabv2.dataset import TrainingCollate
+from deeplabv2.dataset import stack_samples
 from deeplabv2.samples import caffe_input, demo_image, imagenet_input, scaled_crop
 
 MEAN_BGR = (104.008, 116.669, 122.675)
@@ -58,11 +58,10 @@ def test_the_demo_brings_the_longer_side_to_its_size(size, resized):
 
 
 def test_a_batch_without_a_label_is_named(capsys):
-    collate = TrainingCollate(255)
     image = torch.zeros(3, 2, 2)
     empty, full = torch.full((2, 2), 255), torch.zeros(2, 2, dtype=torch.int64)
-    batch = collate([{"id": "a", "image": image, "mask": empty}, {"id": "b", "image": image, "mask": full}])
+    batch = stack_samples([{"id": "a", "image": image, "mask": empty}, {"id": "b", "image": image, "mask": full}], 255)
     assert batch["mask"].shape == (2, 2, 2)
     assert capsys.readouterr().err == ""
-    collate([{"id": "a", "image": image, "mask": empty}, {"id": "c", "image": image, "mask": empty}])
+    stack_samples([{"id": "a", "image": image, "mask": empty}, {"id": "c", "image": image, "mask": empty}], 255)
     assert "a, c is ignored" in capsys.readouterr().err

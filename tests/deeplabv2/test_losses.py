@@ -9,11 +9,10 @@ from deeplabv2.losses import (
     cross_entropy,
     focal_loss,
     map_loss,
-    nearest_positions,
     pyramid_losses,
-    resize_labels,
     self_training_labels,
 )
+from deeplabv2.resize import nearest_positions, resize_labels
 
 LOSSES = ["ce", "balanced_ce", "focal", "self_training"]
 

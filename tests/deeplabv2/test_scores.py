@@ -10,7 +10,7 @@ import pytest
 from common.metrics.scores import compute_scores
 from common.report.results import read_results
 from deeplabv2.main import main
-from deeplabv2.results import method_name, published_text, trained_steps
+from deeplabv2.results import method_name, published_text, steps_of_checkpoint
 from deeplabv2.settings import DeepLabConfig
 
 
@@ -69,4 +69,4 @@ def test_the_row_of_the_table_is_never_a_wrong_one(method, label_dir, expected):
 def test_steps_are_those_of_the_checkpoint_or_of_the_configuration(name, steps):
     config = DeepLabConfig()
     config.engine.max_steps = 700
-    assert trained_steps(config, Path(name)) == steps
+    assert steps_of_checkpoint(config, Path(name)) == steps

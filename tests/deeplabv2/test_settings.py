@@ -10,9 +10,8 @@ from common.config_files import apply_alias
 from common.errors import ConfigError
 from deeplabv2.aliases import ALIASES
 from deeplabv2.dataset import data_config
-from deeplabv2.networks.build import bare_network
-from deeplabv2.networks.registry import NETWORKS, NetworkConfig, network_kind
-from deeplabv2.settings import DeepLabConfig, ImageConfig, LossConfig
+from deeplabv2.networks.registry import NETWORKS, NetworkConfig, bare_network, network_kind
+from deeplabv2.settings import DeepLabConfig, ImageConfig, SegmentationLossConfig
 from deeplabv2.train import convention_of, require_trainable
 
 FIVE_SCALES = [0.5, 0.75, 1.0, 1.25, 1.5]
@@ -220,12 +219,12 @@ def test_number_of_blocks_and_rates_shape_the_network():
 
 def test_settings_that_contradict_each_other_are_errors():
     with pytest.raises(ConfigError, match=r"loss\.grow"):
-        LossConfig(name="retrain", grow=True)
+        SegmentationLossConfig(name="retrain", grow=True)
     with pytest.raises(ConfigError, match=r"grow_background is 2"):
-        LossConfig(grow_background=2)
+        SegmentationLossConfig(grow_background=2)
     with pytest.raises(ConfigError, match=r"8 k \+ 1"):
-        DeepLabConfig(loss=LossConfig(name="dsrg"), image=ImageConfig(crop_size=32))
+        DeepLabConfig(loss=SegmentationLossConfig(name="dsrg"), image=ImageConfig(crop_size=32))
     with pytest.raises(ConfigError, match=r"above image\.warp_size 25"):
         DeepLabConfig(image=ImageConfig(warp_size=25, crop_size=33))
     with pytest.raises(ConfigError, match=r"network\.pyramid"):
-        require_trainable(DeepLabConfig(loss=LossConfig(name="dsrg")))
+        require_trainable(DeepLabConfig(loss=SegmentationLossConfig(name="dsrg")))

@@ -9,8 +9,8 @@ import torch
 
 from common.data.images import read_label_map
 from common.errors import ConfigError, DataError
-from deeplabv2.inference.whole import largest_enlarged
 from deeplabv2.main import main
+from deeplabv2.resize import largest_enlarged
 
 
 def test_logits_are_written_on_request_in_the_published_form(arguments, features):

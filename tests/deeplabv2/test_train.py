@@ -12,8 +12,7 @@ from PIL import Image
 from common.engine.metric_file import read_metrics
 from common.errors import ConfigError
 from deeplabv2.main import main
-from deeplabv2.networks.build import bare_network
-from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.networks.registry import NetworkConfig, bare_network
 from tests.guards.source import ROOT
 
 

@@ -1,22 +1,18 @@
 """DSRG's losses as SGAN uses them: what they are made of, their learning rates, and trainings end to end."""
 
-import dataclasses
 import json
 
 import pytest
 import torch
 
-from common.crf.presets import PRESETS
 from common.engine.losses import as_means
 from common.engine.optimizer import OptimizerConfig
 from common.errors import ConfigError
 from deeplabv2 import seed_losses
 from deeplabv2.main import main
-from deeplabv2.networks.build import network_groups
 from deeplabv2.networks.dsrg import DeepLabVGG16
-from deeplabv2.networks.registry import RATES, NetworkConfig
+from deeplabv2.networks.registry import RATES, NetworkConfig, grouped_parameters
 from deeplabv2.seed_losses import (
-    SeedTerms,
     balanced_seed_loss,
     dsrg_losses,
     floored_softmax,
@@ -30,11 +26,10 @@ LABELS = torch.randint(0, 4, (2, 5, 5), generator=GENERATOR)
 IMAGES = torch.randint(0, 256, (2, 5, 5, 3), generator=GENERATOR).byte()
 TAGS = torch.ones(2, 2)
 LOGITS = 3 * torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(1))
-DSRG = SeedTerms("balanced", constrain=True, crf=PRESETS["sec"].scaled(12))
 
 
-def losses(**changes):
-    return dsrg_losses(LOGITS, LABELS, IMAGES, dataclasses.replace(DSRG, **changes), TAGS)
+def losses(**options):
+    return dsrg_losses(LOGITS, LABELS, IMAGES, tags=TAGS, **options)
 
 
 def test_seed_and_constrain_loss_are_weighed_alike():
@@ -67,13 +62,13 @@ def test_own_labels_are_those_of_the_image_where_it_has_any():
 
 def test_learning_rates_and_decay_are_the_published_ones():
     network = DeepLabVGG16(3, RATES, width=0.05)
-    groups = network_groups(network, NetworkConfig("DSRG_VGG16"), OptimizerConfig(lr=0.001))
+    groups = grouped_parameters(network, NetworkConfig("DSRG_VGG16"), OptimizerConfig(lr=0.001))
     found = {group["name"]: (group["lr"], group["weight_decay"], len(group["params"])) for group in groups}
     assert found == {
         "head_bias": (0.02, 0.0, 4),
         "head": (0.01, 5e-4, 4),
         "bias": (0.002, 0.0, 21),
-        "body": (0.001, 5e-4, 21),
+        "backbone": (0.001, 5e-4, 21),
     }
 
 
@@ -100,7 +95,7 @@ def test_a_stopped_training_ends_as_one_that_was_not_stopped(seed_settings, seed
     [
         (["--loss.grow"], "fc8_1.weight"),
         (["--loss.name", "retrain"], "fc8_1.weight"),
-        (["--loss.seed", "plain", "--loss.constrain", "false"], "fc8_1.weight"),
+        (["--loss.seed_loss", "plain", "--loss.constrain", "false"], "fc8_1.weight"),
         (["--network.name", "DeepLabV2_MSC"], "aspp.c0.weight"),
     ],
 )
@@ -113,7 +108,7 @@ def test_every_loss_on_seeds_trains(seed_settings, tmp_path, changed, head):
 def test_the_published_network_trains_on_whole_masks_too(toy, tmp_path):
     flags = {
         "network.name": "DSRG_VGG16",
-        "network.width": 0.05,
+        "network.backbone.width": 0.05,
         "network.n_labels": 7,
         "network.pyramid": "[0.5]",
         "data.dataset": "toy",

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deeplabv2.networks.build import bare_network
-from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.networks.registry import NetworkConfig, bare_network
 from tests.parity.fill import filled_input, filled_state_dict
 
 GOLDEN = Path(__file__).parent / "golden" / "deeplabv2"

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import torch
 
-from deeplabv2.inference.squares import Squares
+from deeplabv2.inference import Squares
 from deeplabv2.networks.dsrg import CAFFE_MEAN
 from deeplabv2.samples import caffe_input
 from tests.parity.fill import filled_input

@@ -13,10 +13,10 @@ from deeplabv2.losses import (
     focal_loss,
     map_loss,
     pyramid_losses,
-    resize_labels,
     self_training_labels,
 )
-from deeplabv2.networks.msc import elementwise_maximum
+from deeplabv2.networks.deeplab import elementwise_maximum
+from deeplabv2.resize import resize_labels
 from tests.parity.deeplabv2_cases import CASES, EDGE_LOSS, PYRAMID_LOSS, RESIZED_LABELS, expected, made
 
 # Beginning of a case's name: its loss.

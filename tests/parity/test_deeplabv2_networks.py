@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from common.cores import torch_threads
-from deeplabv2.networks.build import bare_network
-from deeplabv2.networks.msc import enlarge, resize_by
+from deeplabv2.networks.registry import bare_network
+from deeplabv2.resize import enlarge_maps, resize_by
 from tests.parity.deeplabv2_cases import (
     CASES,
     EVAL_OUTPUT,
@@ -104,7 +104,7 @@ def test_pyramid_input(case):
 @pytest.mark.parametrize("case", LOGITS_TO_LABELS)
 def test_logits_become_labels_at_image_size(case):
     spec, wanted = CASES[case], expected(case)
-    probabilities = enlarge(torch.from_numpy(made(spec["input"])), spec["input"]["target"]).softmax(1)[0]
+    probabilities = enlarge_maps(torch.from_numpy(made(spec["input"])), spec["input"]["target"]).softmax(1)[0]
     assert (probabilities.argmax(0).numpy() == wanted["labels"]).mean() >= 0.999
     np.testing.assert_allclose(
         probabilities[:, ::9, ::9].numpy(), wanted["prob"], rtol=0, atol=spec["tolerance"]["prob_atol"]

@@ -14,9 +14,9 @@ from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import train
 from common.method.settings import with_values
-from deeplabv2.networks.build import build_network, network_groups
+from deeplabv2.networks.registry import grouped_parameters, starting_network
 from deeplabv2.settings import DeepLabConfig
-from deeplabv2.train import TRAIN, build_step, optimizer
+from deeplabv2.train import TRAIN, build_step, group_optimizer
 from tests.parity.deeplabv2_cases import (
     CASES,
     GOLDEN,
@@ -31,16 +31,16 @@ from tests.parity.fill import filled_input
 
 PUBLISHED = json.loads((GOLDEN / "param_groups.json").read_text())
 # The published groups' names and ours.
-GROUPS = {"1x": "body", "10x": "head", "20x": "head_bias"}
+GROUPS = {"1x": "backbone", "10x": "head", "20x": "head_bias"}
 
 
 def grouped_names(net, **settings):
     """Group name -> (names, group) of a network's parameter groups; the names of all parameters in none."""
     config = DeepLabConfig(network=network_of(net, **settings))
     with torch.device("meta"):
-        network = build_network(config.network)
+        network = starting_network(config.network)
     name_of = {parameter: name for name, parameter in network.named_parameters()}
-    groups = network_groups(network, config.network, config.optimizer)
+    groups = grouped_parameters(network, config.network, config.optimizer)
     grouped = {group["name"]: ([name_of.pop(parameter) for parameter in group["params"]], group) for group in groups}
     return grouped, set(name_of.values())
 
@@ -111,7 +111,7 @@ def training_samples(case):
 def run_training(case, config, network, folder):
     """Two steps of the one training loop; records losses, gradient norms and rates of each."""
     seen = SimpleNamespace(losses=[], norms=[], rates=[])
-    sgd = optimizer(config, network)
+    sgd = group_optimizer(config, network)
 
     def record(sgd, *_):
         groups = {group["name"]: group for group in sgd.param_groups}

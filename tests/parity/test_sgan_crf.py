@@ -11,8 +11,8 @@ from common.crf.presets import PRESETS
 from common.crf.unary import unary_from_negated, unary_from_probabilities
 from common.data.palette import voc_palette
 from common.pseudo_labels.background import power
-from deeplabv2.inference.refine import ImageCrf
-from deeplabv2.inference.squares import resize_aligned
+from deeplabv2.crf import ImageCrf
+from deeplabv2.resize import resize_aligned
 from deeplabv2.results import entropy_bits
 from deeplabv2.seed_losses import training_crf
 from deeplabv2.test import part_of

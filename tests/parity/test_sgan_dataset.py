@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sgan.sample import NetworkInput, feature_size, repeated
+from sgan.sample import SganInput, feature_size, repeated
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected
 
@@ -42,7 +42,7 @@ def raw_sample(case):
 def test_training_sample(case):
     inputs, wanted, tolerance = CASES[case]["inputs"], expected(case), CASES[case]["tolerance"]
     colours = (RGB_MEAN if inputs["std"] else BGR_MEAN, inputs["std"] or ())
-    convert = NetworkInput(inputs["new_size"], *colours, inputs["sal_thresh"]).convert
+    convert = SganInput(inputs["new_size"], *colours, inputs["sal_thresh"]).convert
     sample = convert(raw_sample(case), mirror=inputs["mirror"] == "flipped")
     step = int(re.search(r"::(\d+)", inputs["slices"]["image"])[1])
     image, mask = sample["image"].numpy(), sample["salient"].numpy()

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from common.crf.presets import PRESETS
-from deeplabv2.inference.predictor import largest_label
-from deeplabv2.inference.refine import ImageCrf
+from deeplabv2.crf import ImageCrf
+from deeplabv2.inference import largest_label
 from deeplabv2.networks.dsrg import DeepLabVGG16
 from deeplabv2.networks.registry import RATES
 from tests.parity.fill import filled_input, filled_state_dict

@@ -17,7 +17,7 @@ from deeplabv2.seed_losses import (
     plain_seed_loss,
     self_labels,
 )
-from deeplabv2.settings import LossConfig
+from deeplabv2.settings import SegmentationLossConfig
 from deeplabv2.train import SeedStep
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected
@@ -46,7 +46,7 @@ def probabilities(inputs):
 @pytest.fixture
 def photographs(inputs):
     """The images as the CRF takes them, uint8 2 x 9 x 9 x 3."""
-    step = SeedStep(LossConfig(name="dsrg"), 255, caffe_input(CAFFE_MEAN))
+    step = SeedStep(SegmentationLossConfig(name="dsrg"), 255, caffe_input(CAFFE_MEAN))
     return step.photographs(inputs[3], inputs[1])
 
 

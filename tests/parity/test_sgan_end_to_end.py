@@ -12,7 +12,7 @@ from common.data.zoom import zoom_linear
 from common.pseudo_labels.rule import Evidence
 from sgan.labels import SeedRule, paint_cues, sec_cues
 from sgan.network import tagged_maps
-from sgan.sample import NetworkInput
+from sgan.sample import SganInput
 from sgan.settings import SganSettings
 from tests.parity.fill import filled_input
 from tests.parity.sgan_cases import CASES, assert_close, cases, expected, filled_network
@@ -31,7 +31,7 @@ def sample_of(inputs):
     tags = np.isin(np.arange(20), np.array(inputs["tags"]) - 1).astype(np.float32)
     raw = {"id": name, "image": bgr[:, :, ::-1], "saliency": saliency, "tags": tags}
     config = SganSettings()
-    converted = NetworkInput(config.image_side, config.mean, (), config.sal_thresh).convert(raw)
+    converted = SganInput(config.image_side, config.mean, (), config.sal_thresh).convert(raw)
     return {**converted, "keys": np.flatnonzero(tags)}, raw
 
 

@@ -16,7 +16,7 @@ from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import accumulate_gradients, update_parameters
 from common.method.plain_cam import classification_loss
-from deeplabv2.inference.squares import resize_aligned
+from deeplabv2.resize import resize_aligned
 from deeplabv2.seed_losses import balanced_seed_loss, constrain_loss, one_hot_seeds, refined_probabilities
 from sgan.backbone import SganVGG16
 from sgan.network import SGAN

@@ -16,7 +16,7 @@ from common.data.dataset import ListedImages
 from common.data.layout import DataConfig, open_layout
 from common.data.toy import ToyConfig, make_toy
 from sgan.method import INITIAL_SEEDS, SEED_LABELS, SGAN_MAPS, SGAN_TRAINING
-from sgan.settings import ALIASES, SganSettings
+from sgan.settings import SGAN_KEYS, SganSettings
 
 TINY = [
     *("--cfg_name", "tiny"),
@@ -46,7 +46,7 @@ def one_thread() -> Iterator[None]:
 
 
 def tiny(*flags: str) -> SganSettings:
-    return parse_config(SganSettings, [*TINY, *flags], program="tiny", aliases=ALIASES)
+    return parse_config(SganSettings, [*TINY, *flags], program="tiny", aliases=SGAN_KEYS)
 
 
 @pytest.fixture(scope="session")

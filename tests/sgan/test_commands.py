@@ -10,7 +10,7 @@ import pytest
 from common.config import parse_config
 from common.method.settings import find_config
 from sgan.method import METHOD, seed_label_folder
-from sgan.settings import ALIASES, SganSettings
+from sgan.settings import SGAN_KEYS, SganSettings
 
 FOLDER = Path(__file__).parents[2] / "sgan"
 CONFIGS = sorted(file.name for file in (FOLDER / "config").glob("*.yml"))
@@ -48,14 +48,14 @@ def test_every_other_command_explains_itself():
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_configuration_is_read_and_says_its_command(name):
     file = FOLDER / "config" / name
-    parse_config(SganSettings, ["-c", str(file)], program="test", aliases=ALIASES)
+    parse_config(SganSettings, ["-c", str(file)], program="test", aliases=SGAN_KEYS)
     first = file.read_text().splitlines()[0]
     assert "bash sgan/" in first or "tools/stage2" in first
 
 
 def test_a_second_configuration_changes_only_what_it_says():
     given = [f"--cfg_file={FOLDER / 'config' / name}" for name in ("toy.yml", "dense.yml", "semi_8.yml")]
-    config = parse_config(SganSettings, given, program="test", aliases=ALIASES)
+    config = parse_config(SganSettings, given, program="test", aliases=SGAN_KEYS)
     assert (config.labels.at, config.labels.overruled, config.semi.share) == ("image", ["all"], 0.125)
     assert seed_label_folder(config).name == "toy_masks_1_8_dense_labels"
 
@@ -64,7 +64,7 @@ def test_a_second_configuration_changes_only_what_it_says():
     "name", ["toy.yml", "voc_animals.yml", "sgan_vgg16_321x321.yml", "sgan_vgg16_coco_321x321.yml"]
 )
 def test_the_chain_of_a_configuration_names_files_that_are_there(name, monkeypatch):
-    config = parse_config(SganSettings, ["-c", str(FOLDER / "config" / name)], program="test", aliases=ALIASES)
+    config = parse_config(SganSettings, ["-c", str(FOLDER / "config" / name)], program="test", aliases=SGAN_KEYS)
     monkeypatch.chdir(METHOD.home)
     for named in (config.chain.reference, config.chain.segmentation, config.chain.dsrg, config.stage0.config):
         assert not named or find_config(named).is_file()

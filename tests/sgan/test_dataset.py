@@ -3,7 +3,7 @@ import pytest
 from common.data.layout import open_layout
 from common.errors import DataError
 from sgan.dataset import initial_seed_folder, masked_ids
-from sgan.method import training_data
+from sgan.method import sgan_data
 from sgan.settings import SemiConfig
 
 
@@ -40,7 +40,7 @@ def test_a_mask_takes_the_place_of_the_seed(settings, work):
     layout = open_layout(settings().data)
     masked = sorted(layout.ids("train"))[0]
     (work / "data" / "ini_seed" / "seeds" / f"{masked}.png").unlink()
-    data = training_data(settings("--semi.share", "0.25"), layout)
+    data = sgan_data(settings("--semi.share", "0.25"), layout)
     assert data.samples[0]["id"] == masked
     with pytest.raises(DataError, match="initial seed"):
-        _ = training_data(settings(), layout).samples[0]
+        _ = sgan_data(settings(), layout).samples[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from sgan.sample import NetworkInput, normalised_colours, repeated, salient_positions, seed_positions
+from sgan.sample import SganInput, normalised_colours, repeated, salient_positions, seed_positions
 
 PLAIN = ((0, 0, 0), ())
 
@@ -17,14 +17,14 @@ def made(size=33):
 
 
 def test_image_mask_and_seed_are_mirrored_together():
-    convert = NetworkInput(33, *PLAIN, 0.5).convert
+    convert = SganInput(33, *PLAIN, 0.5).convert
     straight, mirrored = convert(made()), convert(made(), mirror=True)
     for name in ("image", "salient", "seed"):
         np.testing.assert_array_equal(straight[name].numpy()[..., ::-1], mirrored[name].numpy())
 
 
 def test_half_of_the_samples_are_mirrored_by_the_generator_that_is_given():
-    transform = NetworkInput(33, *PLAIN, 0.5)
+    transform = SganInput(33, *PLAIN, 0.5)
     firsts = [transform(made(), random.Random(seed))["image"][0, 0, 0].item() for seed in range(100)]
     assert set(firsts) == {0, 32}
     assert 30 < firsts.count(0) < 70
@@ -39,7 +39,7 @@ def test_the_border_is_never_salient():
 def test_without_saliency_every_position_takes_part():
     sample = made()
     del sample["saliency"]
-    assert NetworkInput(33, *PLAIN, 0.06, use_saliency=False).convert(sample)["salient"].all()
+    assert SganInput(33, *PLAIN, 0.06, use_saliency=False).convert(sample)["salient"].all()
 
 
 def test_background_unlabelled_and_ignored_positions_do_not_supervise():
@@ -53,7 +53,7 @@ def test_background_unlabelled_and_ignored_positions_do_not_supervise():
 def test_a_seed_of_another_dataset_is_an_error_that_names_the_image():
     sample = made() | {"mask": np.full((33, 33), 20, np.uint8)}
     with pytest.raises(DataError, match="seed of one holds 20"):
-        NetworkInput(33, *PLAIN, 0.5).convert(sample)
+        SganInput(33, *PLAIN, 0.5).convert(sample)
 
 
 def test_colours_are_bgr_without_and_rgb_with_a_standard_deviation():

@@ -3,7 +3,7 @@ import pytest
 from common.config import parse_config
 from common.errors import ConfigError
 from sgan.method import METHOD, SEED_LABELS, SGAN_TRAINING, training_folder
-from sgan.settings import ALIASES, SganSettings
+from sgan.settings import SGAN_KEYS, SganSettings
 
 PUBLISHED = """
 cfg_name: mine
@@ -73,7 +73,7 @@ FOUND = {
 
 
 def parse(*flags):
-    return parse_config(SganSettings, flags, program="test", aliases=ALIASES)
+    return parse_config(SganSettings, flags, program="test", aliases=SGAN_KEYS)
 
 
 def found(settings):

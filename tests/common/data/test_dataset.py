@@ -44,6 +44,11 @@ def test_the_order_is_that_of_the_list(layout):
     assert [images[index]["id"] for index in range(2)] == ["two", "one"]
 
 
+def test_a_list_may_name_an_image_several_times(layout):
+    images = ListedImages(layout, ["two", "one", "two"], {"tags"})
+    assert [sample["id"] for sample in images] == ["two", "one", "two"]
+
+
 def test_masks_can_come_from_elsewhere(layout, tmp_path):
     save(tmp_path / "pseudo" / "one.png", np.full((8, 10), 7, np.uint8))
     images = ListedImages(layout, ["one"], {"mask"}, mask_path=lambda name: tmp_path / "pseudo" / f"{name}.png")

@@ -123,6 +123,12 @@ def test_paths_in_lists_cannot_leave_the_dataset_and_must_agree(tmp_path: Path) 
         open_layout(config(tmp_path / "voc", "vocaug")).image_path("a")
 
 
+def test_one_of_several_sets_of_saliency_maps_is_found_by_its_name(tmp_path: Path) -> None:
+    touch(tmp_path, "sal/snet/a.png", "sal/other/a.png")
+    layout = open_layout(config(tmp_path, "vocaug", saliency="snet"))
+    assert layout.saliency_path("a") == tmp_path / "sal/snet/a.png"
+
+
 @pytest.mark.parametrize("name", ["Sal", "SALImages", "saliency_map", "saliency_aug"])
 def test_the_saliency_folders_of_the_field_are_found(tmp_path: Path, name: str) -> None:
     touch(tmp_path, f"{name}/a.png")

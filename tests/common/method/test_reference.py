@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from common.method.plain_cam import CamSettings
+from common.method.calls import in_repository
+from common.method.plain_cam import CONFIGS, CamSettings
 from common.method.reference import flags_of_reference
 from common.method.settings import with_values
 from tests.processes import is_running
 
 TOP = Path(__file__).parents[3]
+CONFIG = str(CONFIGS / "toy.yaml")
 # A program that makes reference rows, and runs `stages` beside them; `chain` is what the chain of plain CAM does.
 PROGRAM = """
 import os, pathlib, sys, time
@@ -28,7 +30,7 @@ from common.method.plain_cam import CamSettings
 from common.method.settings import with_values
 
 folder = pathlib.Path({folder!r})
-settings = with_values(CamSettings(), {{"chain.reference": "toy.yaml", "chain.reference_out": str(folder)}})
+settings = with_values(CamSettings(), {{"chain.reference": {config!r}, "chain.reference_out": str(folder)}})
 reference.call = lambda module, arguments: (folder / "labels").write_text(" ".join(arguments))
 reference.COMMAND = "reference_chain"
 os.cpu_count = lambda: 8
@@ -50,7 +52,7 @@ def start(tmp_path) -> Callable[..., subprocess.Popen[str]]:
 
     def run(chain: str, stages: str = "pass") -> subprocess.Popen[str]:
         (tmp_path / "reference_chain.py").write_text(textwrap.dedent(f"import os, pathlib, sys, time\n{chain}\n"))
-        (tmp_path / "program.py").write_text(PROGRAM.format(folder=str(tmp_path), stages=stages))
+        (tmp_path / "program.py").write_text(PROGRAM.format(folder=str(tmp_path), config=CONFIG, stages=stages))
         environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
         environment["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{TOP}"
         program = [sys.executable, str(tmp_path / "program.py")]
@@ -85,7 +87,7 @@ def test_the_stages_find_the_label_maps_and_share_the_cores_with_the_trainings(s
     stages = "import torch; print('stages with', torch.get_num_threads(), (folder / 'labels').read_text())"
     output, errors = start(chain, stages).communicate()
     assert seen.read_text() == "4", errors
-    assert "stages with 4 plain_cam reproduce -c toy.yaml --out" in output and "--until labels" in output
+    assert f"stages with 4 plain_cam reproduce -c {in_repository(CONFIG)} --out" in output and "--until labels" in output
     assert "--until" not in (tmp_path / "segmentation.log").read_text()
     assert "all done" in output
 
@@ -127,7 +129,7 @@ def test_a_chain_that_is_stopped_takes_the_reference_rows_with_it(start, tmp_pat
 
 def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights():
     values = {
-        "chain.reference": "toy.yaml",
+        "chain.reference": CONFIG,
         "chain.reference_out": "runs/reference",
         "chain.weights": "imagenet",
         "data.root": "photos",
@@ -135,5 +137,5 @@ def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights():
         "engine.device": "cpu",
     }
     flags = " ".join(flags_of_reference(with_values(CamSettings(), values)))
-    assert flags.startswith("-c toy.yaml --out runs/reference --seed 3 --device cpu")
+    assert flags.startswith(f"-c {CONFIG} --out runs/reference --seed 3 --device cpu")
     assert flags.endswith("--root photos --weights imagenet")

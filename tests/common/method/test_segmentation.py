@@ -46,7 +46,7 @@ def test_a_program_that_ends_well_shows_what_to_type_to_repeat_it(monkeypatch, c
 
 @pytest.fixture
 def settings() -> CamSettings:
-    values = {"out": "runs/x", "chain.segmentation": "deep.yaml", "report.saliency_source": "maps"}
+    values = {"out": "runs/x", "chain.segmentation": "deeplabv2/configs/toy.yaml", "report.saliency_source": "maps"}
     return with_values(CamSettings(), values)
 
 
@@ -56,7 +56,7 @@ def flag(arguments: list[str], name: str) -> str:
 
 def test_a_segmentation_learns_from_the_folder_its_labels_are_in(settings):
     plain, guided, ceiling = (job.arguments() for job in segmentations(METHOD, settings))
-    assert flag(plain, "-c") == "deep.yaml" and flag(plain, "--out") == "runs/x/deeplabv2"
+    assert Path(flag(plain, "-c")).is_file() and flag(plain, "--out") == "runs/x/deeplabv2"
     assert flag(plain, "--label-dir") == "runs/x/labels/plain_cam"
     assert (flag(plain, "--experiment"), flag(plain, "--report.method")) == ("plain_cam", "plain CAM")
     assert flag(plain, "--report.saliency_source") == "none"
@@ -69,13 +69,22 @@ def test_seed_dataset_and_weights_reach_the_segmentation(settings):
     changed = with_values(settings, {"engine.seed": 5, "data.root": "photos", "chain.weights": "mobilenet.pth"})
     arguments = segmentations(METHOD, changed)[0].arguments()
     assert (flag(arguments, "--seed"), flag(arguments, "--root")) == ("5", "photos")
-    assert flag(arguments, "--weights") == "mobilenet.pth"
-    assert "--weights" not in segmentations(METHOD, settings)[0].arguments()
+    assert flag(arguments, "--network.backbone.weights") == "mobilenet.pth"
+    assert "--network.backbone.weights" not in segmentations(METHOD, settings)[0].arguments()
 
 
 def test_one_set_of_labels_may_have_a_segmentation_of_its_own(settings):
     job = job_of(METHOD, settings, LabelSet(segmentation="other/dsrg.yaml", suffix=", DSRG"))
     assert (job.config, job.experiment, job.row) == ("other/dsrg.yaml", "plain_cam_dsrg", "plain CAM, DSRG")
+
+
+def test_a_configuration_of_the_toolbox_is_found_from_anywhere_and_a_missing_one_is_named(
+    settings, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert Path(flag(segmentations(METHOD, settings)[0].arguments(), "-c")).is_file()
+    with pytest.raises(ConfigError, match=r"no configuration never\.yaml"):
+        segmentations(METHOD, with_values(settings, {"chain.segmentation": "never.yaml"}))[0].arguments()
 
 
 def test_without_a_configuration_no_segmentation_is_trained(settings):

@@ -8,14 +8,13 @@ from torchvision.models import vgg16
 from common.errors import CheckpointError
 from common.models.backbones import BackboneConfig, build_backbone
 from common.models.classifier import CamClassifier
-from deeplabv2.networks.build import build_network, load_network
 from deeplabv2.networks.dsrg import CAFFE_MEAN, DeepLabVGG16
-from deeplabv2.networks.initial_weights import HEAD, for_caffe_input, load_vgg16, torchvision_names
-from deeplabv2.networks.registry import RATES, NetworkConfig
+from deeplabv2.networks.initial_weights import FC8, for_caffe_input, load_vgg16, torchvision_names
+from deeplabv2.networks.registry import RATES, NetworkConfig, default_backbone, load_network, starting_network
 from tests.common.models.caffe_files import field, layer
 
 WIDTH = 0.05
-CONFIG = NetworkConfig("DSRG_VGG16", 5, width=WIDTH, pyramid=[])
+CONFIG = NetworkConfig("DSRG_VGG16", 5, replace(default_backbone(), width=WIDTH), pyramid=[])
 
 
 def network(n_labels=5):
@@ -23,7 +22,7 @@ def network(n_labels=5):
 
 
 def load_initial_weights(started, weights):
-    return load_vgg16(started, HEAD, weights)
+    return load_vgg16(started, FC8, weights)
 
 
 def other_values(**changed):
@@ -99,7 +98,7 @@ def test_a_classifier_of_the_toolbox_starts_the_body(tmp_path):
     classifier = CamClassifier(build_backbone(BackboneConfig(name="vgg16", output_stride=8, width=WIDTH)), 4)
     path = tmp_path / "classifier.pth"
     torch.save({"model": classifier.state_dict()}, path)
-    started = build_network(replace(CONFIG, weights=str(path))).base
+    started = starting_network(replace(CONFIG, weights=str(path))).base
     assert torch.equal(started.conv5_3.weight, classifier.backbone.features[28].weight)
 
 

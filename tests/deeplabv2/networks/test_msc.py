@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from deeplabv2.networks.msc import MSC, elementwise_maximum, resize_by
+from deeplabv2.networks.deeplab import MSC, elementwise_maximum
+from deeplabv2.resize import resize_by
 
 
 class Sizes(nn.Module):

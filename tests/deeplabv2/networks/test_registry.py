@@ -7,8 +7,15 @@ from common.engine.optimizer import OptimizerConfig
 from common.errors import ConfigError
 from common.models.backbones import BackboneConfig
 from common.models.fold import fold_batchnorm
-from deeplabv2.networks.build import bare_network, build_network, input_convention, network_groups
-from deeplabv2.networks.registry import NETWORKS, NetworkConfig, network_kind
+from deeplabv2.networks.registry import (
+    NETWORKS,
+    NetworkConfig,
+    bare_network,
+    grouped_parameters,
+    input_convention,
+    network_kind,
+    starting_network,
+)
 
 SMALL_BACKBONE = BackboneConfig(name="resnet18", width=0.125, output_stride=8)
 I2CRC = NetworkConfig("I2CRC_ResNet101_MSC")
@@ -22,7 +29,7 @@ def label(config):
 
 def on_meta(config, n_labels=5):
     with torch.device("meta"):
-        return build_network(replace(config, n_labels=n_labels))
+        return starting_network(replace(config, n_labels=n_labels))
 
 
 @pytest.mark.parametrize("n_labels", [2, 182])
@@ -66,19 +73,19 @@ def test_i2crc_trains_its_batchnorm_and_keeps_dilation_1_in_first_blocks():
 @pytest.mark.parametrize("model", [model for model in TRAINED if model != I2CRC], ids=label)
 def test_everything_that_learns_is_in_one_group_and_the_head_learns_faster(model):
     network = on_meta(model)
-    groups = {group["name"]: group for group in network_groups(network, model, OPTIMIZER)}
+    groups = {group["name"]: group for group in grouped_parameters(network, model, OPTIMIZER)}
     grouped = [parameter for group in groups.values() for parameter in group["params"]]
     assert len(grouped) == len(set(grouped))
     assert set(grouped) == {parameter for parameter in network.parameters() if parameter.requires_grad}
-    rates = [groups[name]["lr"] / groups["body"]["lr"] for name in ("head", "head_bias")]
+    rates = [groups[name]["lr"] / groups["backbone"]["lr"] for name in ("head", "head_bias")]
     assert rates == pytest.approx([10, 20])
     assert groups["head_bias"]["weight_decay"] == 0
 
 
 def test_a_frozen_head_is_in_no_group():
     model = NetworkConfig("DeepLabV1_ResNet101_MSC", freeze_head=True)
-    groups = network_groups(on_meta(model), model, OPTIMIZER)
-    assert [group["name"] for group in groups] == ["body"]
+    groups = grouped_parameters(on_meta(model), model, OPTIMIZER)
+    assert [group["name"] for group in groups] == ["backbone"]
 
 
 @pytest.mark.parametrize("model", TRAINED, ids=label)

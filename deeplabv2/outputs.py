@@ -13,7 +13,7 @@ from common.data.images import image_size
 from common.engine.inference import STAGE_FILE, OutputFolder
 from common.errors import DataError
 from common.files import atomic_write, read_json, write_json
-from deeplabv2.inference.predictor import Prediction
+from deeplabv2.inference import Prediction
 
 ORIGIN_FILE = "origin.json"
 
@@ -42,19 +42,10 @@ class OutputFolders(OutputFolder):
         return [image_id for image_id in ids if image_id in lacking]
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """The settings that the files of ``folder`` were made with; None where there is no such record."""
-    return read_mapping(folder / STAGE_FILE)
-
-
-def read_origin(folder: Path) -> dict[str, Any]:
-    return read_mapping(folder / ORIGIN_FILE) or {}
-
-
-def read_mapping(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    values = read_json(path)
+def read_record(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
+    """The settings that the files of ``folder`` were made with, or its :data:`ORIGIN_FILE`; empty where there is no such record."""
+    path = folder / name
+    values = read_json(path) if path.exists() else {}
     if not isinstance(values, dict):
         raise DataError(f"{path} does not hold settings; delete the folder it is in and make it again")
     return values
@@ -67,11 +58,7 @@ def write_logits(path: Path, logits: np.ndarray) -> None:
 
 
 def read_logits(path: Path, n_labels: int) -> np.ndarray:
-    """Read one file.
-
-    Raises:
-        DataError: it is damaged, or holds something else than the logits of ``n_labels`` labels.
-    """
+    """Read one file."""
     try:
         logits = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -84,13 +71,14 @@ def read_logits(path: Path, n_labels: int) -> np.ndarray:
     return logits.astype(np.float32, copy=False)
 
 
+@dataclass(frozen=True)
 class ReadPredictions:
-    """``id -> Prediction`` from the files of ``test --save-logits``; tags as for NetworkInput."""
+    """``id -> Prediction`` from the files of ``test --save-logits``; tags as for LoadInputs."""
 
-    def __init__(
-        self, path_of: Callable[[str], Path], folder: Path, n_labels: int, tags: Mapping[str, np.ndarray]
-    ) -> None:
-        self.path_of, self.folder, self.n_labels, self.tags = path_of, folder, n_labels, tags
+    path_of: Callable[[str], Path]
+    folder: Path
+    n_labels: int
+    tags: Mapping[str, np.ndarray]
 
     def __call__(self, image_id: str) -> Prediction:
         path = self.path_of(image_id)

@@ -8,8 +8,7 @@ import torch
 from common.errors import CheckpointError
 from common.models.backbones import BackboneConfig
 from common.models.resnet import ResNet
-from deeplabv2.networks.build import bare_network, build_network, load_network
-from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.networks.registry import NetworkConfig, bare_network, load_network, starting_network
 
 SMALL = {"n_labels": 3, "blocks": [1, 1, 1, 1]}
 PUBLISHED = NetworkConfig(**SMALL)
@@ -35,7 +34,7 @@ def equal(network, name, tensor):
 @pytest.mark.parametrize("prefix", ["", "module.", "base.", "module.base."])
 def test_the_body_starts_from_the_container_and_the_rest_is_reported(tmp_path, capsys, container, prefix):
     path = saved(tmp_path / "init.pth", container, prefix)
-    network = build_network(replace(PUBLISHED, weights=str(path)))
+    network = starting_network(replace(PUBLISHED, weights=str(path)))
     name = "layer5.block1.conv3x3.conv.weight"
     assert equal(network, f"base.{name}", container[name])
     (line,) = capsys.readouterr().out.splitlines()
@@ -49,8 +48,8 @@ def test_a_body_that_lacks_one_tensor_is_refused_by_its_name(tmp_path, container
     state = {name: tensor for name, tensor in container.items() if name != "layer3.block1.reduce.bn.weight"}
     path = saved(tmp_path / "init.pth", state)
     with pytest.raises(CheckpointError, match=r"init\.pth.*layer3\.block1\.reduce\.bn\.weight"):
-        build_network(replace(PUBLISHED, weights=str(path)))
-    network = build_network(replace(PUBLISHED, weights=str(path), force_weights=True))
+        starting_network(replace(PUBLISHED, weights=str(path)))
+    network = starting_network(replace(PUBLISHED, weights=str(path), force_weights=True))
     name = "layer1.conv1.conv.weight"
     assert equal(network, f"base.{name}", container[name])
 
@@ -58,16 +57,16 @@ def test_a_body_that_lacks_one_tensor_is_refused_by_its_name(tmp_path, container
 def test_foreign_names_are_refused_with_what_they_look_like(tmp_path):
     path = saved(tmp_path / "resnet101.pth", ResNet(101, width=0.125).state_dict())
     with pytest.raises(CheckpointError, match=r"0 matched.*torchvision's ResNet-101.*backbone\.weights"):
-        build_network(replace(PUBLISHED, weights=str(path), force_weights=True))
+        starting_network(replace(PUBLISHED, weights=str(path), force_weights=True))
 
 
 @pytest.mark.parametrize("model", [PUBLISHED, OURS], ids=lambda config: config.name)
 def test_a_whole_network_is_a_start_too_with_a_new_head_where_labels_differ(tmp_path, model):
     other = bare_network(model)
     path = saved(tmp_path / "other.pth", other.state_dict())
-    same = build_network(replace(model, weights=str(path)))
+    same = starting_network(replace(model, weights=str(path)))
     assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in same.state_dict().items())
-    fewer = build_network(replace(model, n_labels=2, weights=str(path))).state_dict()
+    fewer = starting_network(replace(model, n_labels=2, weights=str(path))).state_dict()
     assert all(torch.equal(fewer[name], other.state_dict()[name]) for name in fewer if "aspp" not in name)
     assert fewer["base.aspp.c0.weight"].shape[0] == 2
 
@@ -109,7 +108,7 @@ def test_torchvision_weights_start_our_body_and_i2crc(tmp_path):
         (NetworkConfig("DeepLabV2_MSC", 3, ours), "body"),
         (NetworkConfig("I2CRC_ResNet101_MSC", 3, ours), "features"),
     ):
-        network = build_network(model)
+        network = starting_network(model)
         state = network.base.get_submodule(place).state_dict()
         assert all(torch.equal(tensor, state[name]) for name, tensor in body.state_dict().items())
 
@@ -119,7 +118,7 @@ def test_the_imagenet_start_computes_the_classifiers_features(tmp_path):
     body = ResNet(50, output_stride=32).eval()
     path = saved(tmp_path / "resnet50.pth", body.state_dict())
     config = BackboneConfig(name="resnet50", output_stride=8, freeze_batchnorm=True, weights=str(path))
-    network = build_network(NetworkConfig("DeepLabV2_MSC", 3, config)).train()
+    network = starting_network(NetworkConfig("DeepLabV2_MSC", 3, config)).train()
     images = torch.randn(1, 3, 65, 97)
     with torch.inference_mode():
         torch.testing.assert_close(network.base.body(images)[:, :, ::4, ::4], body(images), rtol=1e-3, atol=1e-4)

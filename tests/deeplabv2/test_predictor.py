@@ -9,9 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from common.errors import ConfigError, NonFiniteError
-from deeplabv2.inference.predictor import Predictor
-from deeplabv2.inference.whole import WholeImages
-from deeplabv2.networks.msc import resize_by
+from deeplabv2.inference import Predictor, WholeImages
+from deeplabv2.resize import resize_by
 
 CPU = torch.device("cpu")
 

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from common.errors import DataError
-from deeplabv2.inference.predictor import NetworkInput
-from deeplabv2.inference.whole import WholeImages
+from deeplabv2.inference import LoadInputs, WholeImages
 from deeplabv2.samples import caffe_input
 
 MEAN = (104.008, 116.669, 122.675)
@@ -15,7 +14,7 @@ MEAN = (104.008, 116.669, 122.675)
 def load(folder, array, long_side=0, scales=(1.0,), pyramid=()):
     Image.fromarray(array).save(folder / "a.png")
     form = WholeImages("fp32", scales, long_side)
-    return NetworkInput(lambda image_id: folder / f"{image_id}.png", caffe_input(MEAN), form, pyramid)("a")
+    return LoadInputs(lambda image_id: folder / f"{image_id}.png", caffe_input(MEAN), form, pyramid)("a")
 
 
 def test_a_sample_says_which_file_and_which_size(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from common.engine.inference import OutputFolder
 from common.errors import ConfigError, DataError
-from deeplabv2.inference.outputs import ORIGIN_FILE, OutputFolders, read_origin, read_record
+from deeplabv2.outputs import ORIGIN_FILE, OutputFolders, read_record
 
 
 def folders(root, record, others=("logit",), force=False):
@@ -32,13 +32,13 @@ def test_every_folder_has_its_record(tmp_path):
 
 
 def test_the_origin_may_change_and_need_not_be_there(tmp_path):
-    assert read_origin(tmp_path / "label") == {}
-    assert read_record(tmp_path / "label") is None
+    assert read_record(tmp_path / "label", ORIGIN_FILE) == {}
+    assert read_record(tmp_path / "label") == {}
     folders(tmp_path, {"a": 1}).begin(["x"])
-    assert read_origin(tmp_path / "label") == {"checkpoint": "somewhere"}
+    assert read_record(tmp_path / "label", ORIGIN_FILE) == {"checkpoint": "somewhere"}
 
 
 def test_a_record_that_is_none_is_named(tmp_path):
     (tmp_path / ORIGIN_FILE).write_text("[1]")
     with pytest.raises(DataError, match=ORIGIN_FILE):
-        read_origin(tmp_path)
+        read_record(tmp_path, ORIGIN_FILE)

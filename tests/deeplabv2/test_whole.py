@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from deeplabv2.inference.whole import largest_enlarged
-from deeplabv2.networks.msc import enlarge
+from deeplabv2.resize import enlarge_maps, largest_enlarged
 
 
 @pytest.mark.parametrize("at_once", [1, 2 * 2 * 30 * 41, 1 << 26])
@@ -12,7 +11,7 @@ def test_few_labels_at_a_time_give_what_all_at_once_give(at_once):
     scores = torch.randn(2, 7, 9, 11, generator=torch.Generator().manual_seed(0))
     labels = largest_enlarged(scores, (30, 41), at_once)
     assert labels.dtype == torch.uint8
-    assert torch.equal(labels.long(), enlarge(scores, (30, 41)).argmax(1))
+    assert torch.equal(labels.long(), enlarge_maps(scores, (30, 41)).argmax(1))
 
 
 @pytest.mark.parametrize("at_once", [1, 1 << 26])

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from common.errors import ConfigError
-from deeplabv2.inference.predictor import largest_label
-from deeplabv2.inference.squares import Squares, ends_in_zeros, resize_aligned
+from deeplabv2.inference import Squares, largest_label
+from deeplabv2.resize import ends_in_zeros, resize_aligned
 
 # Sides for which scipy leaves zeros (sgan spec, section 10, defect 4).
 AFFECTED = {

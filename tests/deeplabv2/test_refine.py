@@ -5,9 +5,8 @@ import pytest
 
 from common.crf.inference import dense_crf, resolve_engine
 from common.crf.unary import unary_from_probabilities
-from deeplabv2.crf import image_crf
-from deeplabv2.inference.refine import mean_subtracted
-from deeplabv2.inference.whole import WholeImages
+from deeplabv2.crf import image_crf, mean_subtracted
+from deeplabv2.inference import WholeImages
 from deeplabv2.settings import CrfConfig, DeepLabConfig
 
 

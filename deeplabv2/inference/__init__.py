@@ -1,1 +1,0 @@
-"""From a checkpoint to label maps: what test, crf, predict and the demo share."""
