@@ -14,7 +14,7 @@ from common.method.method import LabelSet
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.reproduce import job_of, segmentations
 from common.method.segmentation import Segmentation
-from common.method.settings import with_values
+from common.method.settings import TOP, with_values
 
 
 def fake_program(monkeypatch, main):
@@ -82,7 +82,7 @@ def test_a_configuration_of_the_toolbox_is_found_from_anywhere_and_a_missing_one
     settings, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    assert Path(flag(segmentations(METHOD, settings)[0].arguments(), "-c")).is_file()
+    assert (TOP / flag(segmentations(METHOD, settings)[0].arguments(), "-c")).is_file()
     with pytest.raises(ConfigError, match=r"no configuration never\.yaml"):
         segmentations(METHOD, with_values(settings, {"chain.segmentation": "never.yaml"}))[0].arguments()
 
