@@ -87,7 +87,9 @@ def test_the_stages_find_the_label_maps_and_share_the_cores_with_the_trainings(s
     stages = "import torch; print('stages with', torch.get_num_threads(), (folder / 'labels').read_text())"
     output, errors = start(chain, stages).communicate()
     assert seen.read_text() == "4", errors
-    assert f"stages with 4 plain_cam reproduce -c {in_repository(CONFIG)} --out" in output and "--until labels" in output
+    assert (
+        f"stages with 4 plain_cam reproduce -c {in_repository(CONFIG)} --out" in output and "--until labels" in output
+    )
     assert "--until" not in (tmp_path / "segmentation.log").read_text()
     assert "all done" in output
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.data.showing import most_classes
+from common.method.pictures import most_classes
 
 
 class Tags:

@@ -1,7 +1,7 @@
 import numpy as np
 
+from common.method.report import COLUMNS, WIDTH, chain_sheet, columns_of
 from common.report.html import Example, Panel
-from common.report.picture import COLUMNS, WIDTH, chain_sheet, columns_of
 
 
 def panel(title: str, value: int = 0) -> Panel:
