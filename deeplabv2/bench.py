@@ -70,7 +70,7 @@ def training_config(work: TimedWork, switches: Mapping[str, Any]) -> DeepLabConf
     return with_values(config, switches)
 
 
-def noise_batch(work: TimedWork) -> dict[str, Any]:
+def made_up_images(work: TimedWork) -> dict[str, Any]:
     """Noise as images and as labels: the time of a step does not depend on what is to be seen."""
     generator = torch.Generator().manual_seed(0)
     size = (work.batch, work.crop, work.crop)
@@ -94,7 +94,7 @@ def time_training(work: TimedWork, switches: Mapping[str, Any]) -> Measured:
         network.to(memory_format=torch.channels_last)
     update = group_optimizer(config, network)
     fold(config, network)
-    step, batch = build_step(config, network), noise_batch(work)
+    step, batch = build_step(config, network), made_up_images(work)
     times = time_training_steps(network, step, batch, update, config.engine, session, work.steps)
     return Measured(times.seconds, peak_gigabytes(session), times.first_loss)
 
@@ -104,7 +104,7 @@ def time_test(work: TimedWork, switches: Mapping[str, Any]) -> Measured:
     session = begin(work)
     config = training_config(work, switches)
     network = fold_batchnorm(starting_network(config.network)).to(session.device)
-    image = noise_batch(work._replace(batch=1))["image"].to(session.device)
+    image = made_up_images(work._replace(batch=1))["image"].to(session.device)
     if config.engine.channels_last:
         network.to(memory_format=torch.channels_last)
         image = image.contiguous(memory_format=torch.channels_last)

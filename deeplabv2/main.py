@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from common.commands import Command, Flag, Program, run_commands
 from common.errors import run_command
@@ -43,7 +44,7 @@ STAGE_FLAGS = (
 PREDICT_FLAGS = (
     MODEL,
     OUTPUTS,
-    Flag(("--images",), "--images", "FOLDER", "the images, in this folder and below it"),
+    Flag(("--images",), "--image_folder", "FOLDER", "the images, in this folder and below it"),
     Flag(("--out",), "--results", "FOLDER", "where masks/, overlays/, probabilities/ and labels.txt go"),
     REFINED,
     Flag(("--probabilities",), "--probabilities", "", "also write probabilities/<id>.npz, float16 C x H x W"),
@@ -54,7 +55,7 @@ PREDICT_FLAGS = (
 SUBMIT_FLAGS = (
     Flag(("--out",), "--archive", "FILE", "the archive (default results.tgz)"),
     replace(REFINED, text="pack the label maps of crf instead of those of test"),
-    Flag(("--masks",), "--masks", "FOLDER", "pack the label maps of this folder instead"),
+    Flag(("--masks",), "--mask_folder", "FOLDER", "pack the label maps of this folder instead"),
     Flag(("--split",), "--data.test_list", "LIST", "list to pack (default: data.test_list)"),
     Flag(("--competition",), "--competition", "5|6", "comp6 (default), or comp5 for training on nothing but VOC"),
     OF_EXPERIMENT,
@@ -85,36 +86,28 @@ def start_bench(arguments: Sequence[str]) -> int:
     return bench(arguments)
 
 
+def stage(text: str, run: Callable[[DeepLabConfig], int], **more: Any) -> Command:
+    return Command(text, DeepLabConfig, run, STAGE_FLAGS, ALIASES, **more)
+
+
 COMMANDS: dict[str, Command | Program] = {
-    "train": Command(
+    "train": stage(
         "Train on images and masks; a stopped training continues. Writes checkpoints and checkpoint_final.pth.",
-        DeepLabConfig,
         TRAIN.run,
-        STAGE_FLAGS,
-        ALIASES,
     ),
-    "test": Command(
+    "test": stage(
         "Predict a list of the dataset: palette label maps and, where there are masks, scores.json.",
-        DeepLabConfig,
         test_network,
-        STAGE_FLAGS,
-        ALIASES,
     ),
-    "crf": Command(
+    "crf": stage(
         "Refine the predictions of test with the dense CRF: label maps and scores_crf.json. The logits come from the "
         "files of test --save-logits, or again from the network.",
-        DeepLabConfig,
         refine_predictions,
-        STAGE_FLAGS,
-        ALIASES,
     ),
-    "all": Command(
+    "all": stage(
         "Train, test and crf, from any directory; paths of flags begin where you are, those of the configuration in the "
         "repository.",
-        DeepLabConfig,
         run_all,
-        STAGE_FLAGS,
-        ALIASES,
         environment=ENVIRONMENT,
         folder=REPOSITORY,
     ),

@@ -33,7 +33,7 @@ class PredictConfig(RefinedConfig):
     """Predict a folder of images.
 
     Args:
-        images: folder of the images, in it and in the folders below it.
+        image_folder: the images, in it and in the folders below it.
         results: folder of the results (--out): masks, overlays, probabilities, labels.txt.
         seen_side: longer side in pixels at which the network sees the images; 0 keeps their size. Blank: test.long_side where
             the configuration sets it, else image.test_size, as the demo.
@@ -41,7 +41,7 @@ class PredictConfig(RefinedConfig):
         probabilities: also write the probabilities of all labels at image size, float16.
     """
 
-    images: str = ""
+    image_folder: str = ""
     results: str = ""
     seen_side: int | None = None
     overlays: bool = True
@@ -101,10 +101,10 @@ def training_config(config: PredictConfig) -> Path | None:
 
 
 def predict_folder(config: PredictConfig) -> int:
-    """Predict every image below ``images``."""
-    if not config.images or not config.results:
+    """Predict every image below ``image_folder``."""
+    if not config.image_folder or not config.results:
         raise ConfigError("predict needs --images FOLDER and --out FOLDER")
-    paths = find_images(Path(config.images), Path(config.results))
+    paths = find_images(Path(config.image_folder), Path(config.results))
     names = label_names(config.data, config.network.n_labels)
     default = config.test.long_side or config.image.test_size
     seen_side = default if config.seen_side is None else config.seen_side
@@ -116,7 +116,7 @@ def predict_folder(config: PredictConfig) -> int:
     with start_session(config.engine.device) as session:
         if session.is_main:
             print(f"Mode: predict on {session.device}\nModel: {config.network.name}, {checkpoint}")
-            print(f"Images: {len(paths)} below {config.images}\nMask dst: {output.path}")
+            print(f"Images: {len(paths)} below {config.image_folder}\nMask dst: {output.path}")
         predictor = Predictor(form, load_network(config.network, checkpoint), session.device)
         report = images_to_outputs(config, list(paths), load, finish, output, session, predictor, "predict")
         if session.is_main:
@@ -134,7 +134,7 @@ def results_of(config: PredictConfig, checkpoint: Path, form: ImageForm, crf: Im
         for folder, suffix in ((overlays, ".jpg"), (probabilities, ".npz"))
         if folder
     ]
-    origin = {"checkpoint": str(checkpoint.resolve()), "images": str(Path(config.images).resolve())}
+    origin = {"checkpoint": str(checkpoint.resolve()), "images": str(Path(config.image_folder).resolve())}
     return OutputFolders(Path(config.results) / "masks", ".png", record, config.force, others, origin)
 
 

@@ -36,7 +36,7 @@ BRIGHTNESS = 32.0
 CONTRAST = SATURATION = (0.5, 1.5)
 HUE = 18.0
 GREY_LEVELS = np.arange(256, dtype=np.float64)
-Pixels = npt.NDArray[np.uint8]
+Colours = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -103,40 +103,40 @@ class InputTensors(ToTensors):
         return super().image(image[..., ::-1] if self.reverses else image)
 
 
-def saturated(levels: npt.NDArray[np.float64]) -> Pixels:
+def saturated(levels: npt.NDArray[np.float64]) -> Colours:
     """Rounded to the nearest (even) whole number and clamped to 0..255, as OpenCV's conversions do."""
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
-def change_levels(values: npt.NDArray[Any], factor: float, offset: float) -> Pixels:
+def change_levels(values: npt.NDArray[Any], factor: float, offset: float) -> Colours:
     """values x factor + offset, saturated."""
     return saturated(GREY_LEVELS * factor + offset)[values]
 
 
-def change_hsv(image: Pixels, channel: int, factor: float, offset: float) -> Pixels:
+def change_hsv(image: Colours, channel: int, factor: float, offset: float) -> Colours:
     """Change hue (0, half degrees) or saturation (1). As published, a hue below 0 becomes 0 and does not wrap."""
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     hsv[..., channel] = change_levels(hsv[..., channel], factor, offset)
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
 
 
-def brightness(image: Pixels, rng: random.Random) -> Pixels:
+def brightness(image: Colours, rng: random.Random) -> Colours:
     return change_levels(image, 1.0, rng.uniform(-BRIGHTNESS, BRIGHTNESS))
 
 
-def contrast(image: Pixels, rng: random.Random) -> Pixels:
+def contrast(image: Colours, rng: random.Random) -> Colours:
     return change_levels(image, rng.uniform(*CONTRAST), 0.0)
 
 
-def saturation(image: Pixels, rng: random.Random) -> Pixels:
+def saturation(image: Colours, rng: random.Random) -> Colours:
     return change_hsv(image, 1, rng.uniform(*SATURATION), 0.0)
 
 
-def hue(image: Pixels, rng: random.Random) -> Pixels:
+def hue(image: Colours, rng: random.Random) -> Colours:
     return change_hsv(image, 0, 1.0, rng.uniform(-HUE, HUE))
 
 
-Step = Callable[[Pixels, random.Random], Pixels]
+Step = Callable[[Colours, random.Random], Colours]
 # One of the two orders, each with probability one half.
 ORDERS: tuple[tuple[Step, ...], ...] = (
     (brightness, contrast, saturation, hue),

@@ -32,12 +32,12 @@ class SubmitConfig(RefinedConfig):
     Args:
         archive: the archive (--out).
         competition: 6 for networks that have seen more than VOC's own images, as ImageNet or COCO weights have; else 5.
-        masks: pack the label maps of this folder instead.
+        mask_folder: pack the label maps of this folder instead.
     """
 
     archive: str = "results.tgz"
     competition: Literal[5, 6] = 6
-    masks: str = ""
+    mask_folder: str = ""
 
 
 def submit(config: SubmitConfig) -> int:
@@ -45,7 +45,7 @@ def submit(config: SubmitConfig) -> int:
     # The settings that test --split LIST had.
     config = replace(config, data=replace(config.data, val_list=config.data.test_list))
     layout = open_segmentation_data(config.data, config.network.n_labels)
-    folder = Path(config.masks) if config.masks else config.label_maps(config.with_crf)
+    folder = Path(config.mask_folder) if config.mask_folder else config.label_maps(config.with_crf)
     files = {image_id: folder / f"{image_id}.png" for image_id in sorted(layout.ids("val"))}
     require_complete(files, config)
     largest = min(LARGEST_VOC_LABEL, config.network.n_labels - 1)

@@ -42,7 +42,7 @@ class Maps(Stage):
     """Compute the maps of every image of the list with a trained network; what is complete is skipped.
 
     Attributes:
-        training: whose end gives the network.
+        training: whose end gives the network, or the one before where the settings leave it out.
         checkpoint: settings -> a file to use in place of that; empty for none.
         load: (settings, images) -> ``id -> sample``, in worker processes.
         compute: (settings, network, device) -> ``[sample] -> [maps]``.
@@ -78,7 +78,7 @@ class Maps(Stage):
         """
         layout = self.layout(settings)
         with start_session(settings.engine.device) as session:
-            network, path = self.training.trained(settings, layout, self.checkpoint(settings))
+            network, path = self.training.last(settings).trained(settings, layout, self.checkpoint(settings))
             ids = ids_by_size(layout, layout.ids(settings.split))
             report = images_to_files(
                 ids,
@@ -107,8 +107,9 @@ class Maps(Stage):
     def record(self, settings: Any, layout: DatasetLayout, path: Path) -> dict[str, Any]:
         """Everything the maps depend on, without what only sets the pace."""
         cam = {name: value for name, value in config_to_dict(settings.cam).items() if name != "batch_size"}
+        training = self.training.last(settings)
         return {
-            "network": self.training.origin(settings, layout, path, given=bool(self.checkpoint(settings))),
+            "network": training.origin(settings, layout, path, given=bool(self.checkpoint(settings))),
             "images": str(layout.images),
             "split": settings.split,
             "cam": cam,
@@ -133,7 +134,7 @@ class Maps(Stage):
     def of_images(self, settings: Any, layout: DatasetLayout, ids: Sequence[str]) -> list[Any]:
         """The maps of a few images of any list, computed now: for pictures."""
         device = choose_device(settings.engine.device, 0)
-        network, _ = self.training.trained(settings, layout, self.checkpoint(settings))
+        network, _ = self.training.last(settings).trained(settings, layout, self.checkpoint(settings))
         load = self.load(settings, ListedImages(layout, list(ids), self.parts))
         return self.compute(settings, network, device)([load(image_id) for image_id in ids])
 

@@ -140,5 +140,5 @@ def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights(mo
         "engine.device": "cpu",
     }
     flags = " ".join(flags_of_reference(with_values(CamSettings(), values)))
-    assert flags.startswith("-c common/method/configs/toy.yaml --out runs/reference --seed 3 --device cpu")
+    assert flags.startswith(f"-c {in_repository(CONFIG)} --out runs/reference --seed 3 --device cpu")
     assert flags.endswith("--root photos --weights imagenet")

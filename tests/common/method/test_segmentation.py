@@ -14,9 +14,7 @@ from common.method.method import LabelSet
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.reproduce import job_of, segmentations
 from common.method.segmentation import Segmentation
-from common.method.settings import with_values
-
-TOP = Path(__file__).parents[3]
+from common.method.settings import TOP, with_values
 
 
 def fake_program(monkeypatch, main):
