@@ -123,11 +123,10 @@ class Training(Stage):
         if self.last(settings) is not self:
             print(f"{self.name}: left out by the settings")
             return 0
-        layout = self.layout(settings)
+        layout, decisive = self.layout(settings), self.decisive(settings)
         data = self.data(settings, layout)
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
         with start_session(engine.device) as session:
-            decisive = self.decisive(settings)
             session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
             seed_everything(engine.seed)
             network = self.initial_network(settings, layout, len(data)).train()
@@ -164,10 +163,11 @@ class Training(Stage):
         """The network as this training starts from it."""
         if self.after is None:
             return self.network(settings, layout)
-        checkpoint = self.after.checkpoint(settings, n_samples)
         # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
         network = self.network(without_initial_weights(settings), layout)
-        load_weights(network, load_model_state(checkpoint), source=str(checkpoint))
+        checkpoint = self.after.checkpoint(settings, n_samples)
+        state = load_model_state(checkpoint)
+        load_weights(network, state, source=str(checkpoint))
         return network
 
     def checkpoint(self, settings: Any, n_samples: int) -> Path:
