@@ -120,11 +120,15 @@ class Maps(Stage):
         """The record of the maps that are there.
 
         Raises:
-            DataError: there are none.
+            DataError: there are none, or they are of another version.
         """
         record = record_of(self.folder(settings))
         if not record:
             raise DataError(f"no maps in {self.folder(settings)}; run the stage {self.name} first")
+        if "network" not in record:
+            raise DataError(
+                f"the maps in {self.folder(settings)} are of another version of the toolbox; make them again with --force"
+            )
         return record
 
     def read(self, settings: Any, image_id: str) -> Cams:
