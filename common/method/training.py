@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ class Training(Stage):
         after: the training of the same method whose end this one starts from, in place of initial weights.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
-        summary: (settings, number of samples, device) -> what is printed first.
+        summary: (settings with the engine of this training, number of samples, device) -> what is printed first.
     """
 
     network: Callable[[Any, DatasetLayout], nn.Module]
@@ -132,7 +133,7 @@ class Training(Stage):
             network = self.initial_network(settings, layout, len(data)).train()
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
-            summary = self.summary(settings, len(data), session.device)
+            summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
             if summary and session.is_main:
                 print(summary)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
