@@ -167,10 +167,11 @@ class GivenMaps:
         return record_of(folder) or {"folder": str(folder)}
 
 
-def record_of(folder: Path) -> dict[str, Any]:
+def record_of(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
     """What the files of a folder were made with; empty where nobody has said."""
-    file = folder / STAGE_FILE
-    record: dict[str, Any] = read_json(file) if file.exists() else {}
+    record = read_json(folder / name) if (folder / name).exists() else {}
+    if not isinstance(record, dict):
+        raise DataError(f"{folder / name} does not hold settings; delete the folder it is in and make it again")
     return record
 
 
