@@ -120,11 +120,15 @@ class Maps(Stage):
         """The record of the maps that are there.
 
         Raises:
-            DataError: there are none.
+            DataError: there are none, or they are of another version.
         """
         record = record_of(self.folder(settings))
         if not record:
             raise DataError(f"no maps in {self.folder(settings)}; run the stage {self.name} first")
+        if "network" not in record:
+            raise DataError(
+                f"the maps in {self.folder(settings)} are of another version of the toolbox; make them again with --force"
+            )
         return record
 
     def read(self, settings: Any, image_id: str) -> Cams:
@@ -163,10 +167,11 @@ class GivenMaps:
         return record_of(folder) or {"folder": str(folder)}
 
 
-def record_of(folder: Path) -> dict[str, Any]:
+def record_of(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
     """What the files of a folder were made with; empty where nobody has said."""
-    file = folder / STAGE_FILE
-    record: dict[str, Any] = read_json(file) if file.exists() else {}
+    record = read_json(folder / name) if (folder / name).exists() else {}
+    if not isinstance(record, dict):
+        raise DataError(f"{folder / name} does not hold settings; delete the folder it is in and make it again")
     return record
 
 

@@ -109,13 +109,16 @@ def run_name(run: Path, folders: Sequence[Path]) -> str:
 
 
 def with_predictions(example: Example, folders: Sequence[Path]) -> Example:
-    """The example with the predictions of every segmentation network, before and after the CRF."""
+    """The example with the predictions of every segmentation network that was scored, before and after the CRF."""
     panels = list(example.panels)
     for kind, title in (("label", "DeepLab-v2"), ("crf", "DeepLab-v2 + CRF")):
         for folder in folders:
-            for path in sorted(folder.glob(f"deeplabv2/features/*/*/*/{kind}/{example.id}.png")):
-                experiment = path.parents[3].name.replace("_", " ")
-                panels.append(Panel(f"{title}: {experiment}", colour_label_map(read_label_map(path))))
+            for scores in sorted(folder.glob("deeplabv2/scores/*/*/*/results.json")):
+                network = scores.parent.relative_to(folder / "deeplabv2/scores")
+                path = folder / "deeplabv2/features" / network / kind / f"{example.id}.png"
+                rows = [one.method for one in read_results(scores) if REFERENCE_ROWS.get(one.method) != "floor"]
+                if path.is_file() and rows:
+                    panels.append(Panel(f"{title}: {rows[-1]}", colour_label_map(read_label_map(path))))
     return Example(example.id, panels)
 
 

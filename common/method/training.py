@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ class Training(Stage):
         after: the training of the same method whose end this one starts from, in place of initial weights.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
-        summary: (settings, number of samples, device) -> what is printed first.
+        summary: (settings with the engine of this training, number of samples, device) -> what is printed first.
     """
 
     network: Callable[[Any, DatasetLayout], nn.Module]
@@ -123,17 +124,16 @@ class Training(Stage):
         if self.last(settings) is not self:
             print(f"{self.name}: left out by the settings")
             return 0
-        layout = self.layout(settings)
+        layout, decisive = self.layout(settings), self.decisive(settings)
         data = self.data(settings, layout)
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
         with start_session(engine.device) as session:
-            decisive = self.decisive(settings)
             session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
             seed_everything(engine.seed)
             network = self.initial_network(settings, layout, len(data)).train()
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
-            summary = self.summary(settings, len(data), session.device)
+            summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
             if summary and session.is_main:
                 print(summary)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
@@ -164,10 +164,11 @@ class Training(Stage):
         """The network as this training starts from it."""
         if self.after is None:
             return self.network(settings, layout)
-        checkpoint = self.after.checkpoint(settings, n_samples)
         # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
         network = self.network(without_initial_weights(settings), layout)
-        load_weights(network, load_model_state(checkpoint), source=str(checkpoint))
+        checkpoint = self.after.checkpoint(settings, n_samples)
+        state = load_model_state(checkpoint)
+        load_weights(network, state, source=str(checkpoint))
         return network
 
     def checkpoint(self, settings: Any, n_samples: int) -> Path:

@@ -124,8 +124,8 @@ def caffe_deeplab(config: NetworkConfig, rates: Sequence[int] | None = None) -> 
         raise ConfigError(
             f"{config.name} has the rates {rates}; leave network.rates out or choose DeepLabV2_ResNet101_MSC"
         )
-    aspp = deeplab.atrous_pyramid(OUT_CHANNELS, config.n_labels, rates or config.all_rates)
-    return DeepLab(**caffe_resnet(config.blocks), aspp=aspp)
+    parts = caffe_resnet(config.blocks)
+    return DeepLab(**parts, aspp=deeplab.atrous_pyramid(OUT_CHANNELS, config.n_labels, rates or config.all_rates))
 
 
 def deeplabv1(config: NetworkConfig) -> nn.Module:
