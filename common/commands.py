@@ -144,6 +144,19 @@ def run_commands(program: str, commands: Mapping[str, Command | Program], argv: 
     return command.run(parse_command(f"{program} {name}", command, arguments))
 
 
+def run_alone(program: str, command: Command, argv: Sequence[str] | None = None) -> int:
+    """Run a program that is one command.
+
+    Raises:
+        ConfigError: an argument is wrong.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(command_help(program, "", command))
+        return 0
+    return command.run(parse_command(program, command, arguments))
+
+
 def share_work(arguments: Sequence[str]) -> None:
     """Give this process up for several ones of the same command, where GPUS asks for them."""
     gpus = os.environ.get("GPUS", "")
@@ -222,7 +235,8 @@ def overview(program: str, commands: Mapping[str, Command | Program]) -> str:
 
 def command_help(program: str, name: str, command: Command) -> str:
     config = "[-c CONFIG]" if command.find_config else "-c CONFIG"
-    lines = [f"usage: python {program} {name} {config} [flags]", "", *textwrap.wrap(command.text, WIDTH), ""]
+    program = f"{program} {name}".strip()
+    lines = [f"usage: python {program} {config} [flags]", "", *textwrap.wrap(command.text, WIDTH), ""]
     for flag in command.all_flags:
         lines += entry(", ".join(flag.names) + (f" {flag.value}" if flag.value else ""), flag.text)
     variables = [f"{variable} for {flag}" for variable, flag in command.environment.items()]
@@ -233,7 +247,7 @@ def command_help(program: str, name: str, command: Command) -> str:
     )
     more = (
         "Every key of a configuration file is a flag too, e.g. --engine.max_steps 100. "
-        f"python {program} {name} --help-settings explains all of them, --print_config shows the values that would be used."
+        f"python {program} --help-settings explains all of them, --print_config shows the values that would be used."
     )
     return "\n".join([*lines, "", *textwrap.wrap(more, WIDTH)])
 

@@ -39,6 +39,12 @@ class DiskFullError(ToolboxError):
     """There is not enough space to write a file; what was there before is untouched."""
 
 
+def require(holds: bool, message: str) -> None:
+    """Raise :class:`ConfigError` with the message unless the settings are as they have to be."""
+    if not holds:
+        raise ConfigError(message)
+
+
 def run_command(main: Callable[[], int | None]) -> None:
     """Run an entry point and exit: 0 on success, 2 on a :class:`ToolboxError`, ``main``'s own integer otherwise.
 

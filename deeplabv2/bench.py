@@ -1,7 +1,6 @@
 """``python deeplabv2/main.py bench``: what each switch of the training step costs or saves, in time and memory.
 
-Every variant runs in a process of its own, so that its peak memory is its own, on the same made-up batch. Times of one
-run are compared with the plain fp32 step of that run; absolute times say more about the machine than about the code.
+Every variant runs in a process of its own on the same made-up batch, and is compared with the plain fp32 step of the same run.
 """
 
 from __future__ import annotations
@@ -42,9 +41,7 @@ PUBLISHED_GB = 11.2
 
 
 class TimedWork(NamedTuple):
-    """What is timed: a network by name on a device, with images of ``crop`` x ``crop`` pixels and ``batch`` of them in a step,
-    ``steps`` times after one that is not, in ``threads`` CPU threads (0 for torch's choice).
-    """
+    """``steps`` steps of a network on ``batch`` images of ``crop`` x ``crop`` pixels; threads 0: torch's choice."""
 
     network: str
     device: str

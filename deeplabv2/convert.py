@@ -34,16 +34,14 @@ class Conversion(NamedTuple):
 
 CONVERSIONS = {
     "coco": Conversion(
-        folder="data/models/coco/deeplabv1_resnet101/caffemodel",
-        caffemodel="init.caffemodel",
-        checkpoint="deeplabv1_resnet101-coco.pth",
-        network=NetworkConfig("DeepLabV1_ResNet101", 91),
+        "data/models/coco/deeplabv1_resnet101/caffemodel",
+        *("init.caffemodel", "deeplabv1_resnet101-coco.pth"),
+        NetworkConfig("DeepLabV1_ResNet101", 91),
     ),
     "voc12": Conversion(
-        folder="data/models/voc12/deeplabv2_resnet101_msc/caffemodel",
-        caffemodel="train2_iter_20000.caffemodel",
-        checkpoint="deeplabv2_resnet101_msc-vocaug.pth",
-        network=NetworkConfig("DeepLabV2_ResNet101_MSC", 21),
+        "data/models/voc12/deeplabv2_resnet101_msc/caffemodel",
+        *("train2_iter_20000.caffemodel", "deeplabv2_resnet101_msc-vocaug.pth"),
+        NetworkConfig("DeepLabV2_ResNet101_MSC", 21),
     ),
 }
 # The branches of the smaller scales share their weights with the first one.

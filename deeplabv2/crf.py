@@ -22,11 +22,12 @@ from common.engine.inference import OutputFolder
 from common.engine.run_folder import describe_differences
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.method.maps import record_of
 from common.report.record import describe_crf
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.inference import ImageForm, Prediction, Predictor, largest_label
 from deeplabv2.networks.registry import load_network
-from deeplabv2.outputs import ORIGIN_FILE, ReadPredictions, read_record
+from deeplabv2.outputs import ORIGIN_FILE, ReadPredictions
 from deeplabv2.results import score_folder
 from deeplabv2.settings import CrfImage, DeepLabConfig
 from deeplabv2.test import (
@@ -160,7 +161,7 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
     """
     folder = config.logits
     complete = not config.test.squares and all((folder / f"{image_id}.npy").is_file() for image_id in ids)
-    recorded = read_record(folder) if complete else {}
+    recorded = record_of(folder) if complete else {}
     given = existing_checkpoint(Path(config.checkpoint)) if config.checkpoint else None
     if recorded:
         wanted = prediction_record(config, given, form) if given else {**recorded, **form.record()}
@@ -179,14 +180,14 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
 
 def tested_checkpoint(config: DeepLabConfig) -> Path | None:
     """The checkpoint that ``test`` used, if it still is where it was; else that of the training."""
-    tested = Path(read_record(config.label_maps(crf=False), ORIGIN_FILE).get("checkpoint", ""))
+    tested = Path(record_of(config.label_maps(crf=False), ORIGIN_FILE).get("checkpoint", ""))
     return next((path for path in (tested, config.final_checkpoint) if path.is_file()), None)
 
 
 def require_those_of_test(config: DeepLabConfig, source: LogitSource) -> None:
     """Raise :class:`ConfigError` where ``test`` has left label maps of other logits: their scores stand side by side."""
     folder = config.label_maps(crf=False)
-    tested = read_record(folder)
+    tested = record_of(folder)
     changes = describe_differences(tested, source.record) if tested and source.record != UNRECORDED else ""
     if changes:
         raise ConfigError(

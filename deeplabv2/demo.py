@@ -61,9 +61,7 @@ class Segmented(NamedTuple):
 
 
 class SegmentImage:
-    """``image -> Segmented``: longer side brought to image.test_size, softmax, CRF if wanted, largest label (deeplabv2 spec,
-    section 6).
-    """
+    """``image -> Segmented``: longer side at image.test_size, softmax, CRF if wanted, largest label (deeplabv2 spec, section 6)."""
 
     def __init__(self, config: RefinedConfig, device: torch.device) -> None:
         if not config.checkpoint:

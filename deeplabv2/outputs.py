@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from common.data.images import image_size
-from common.engine.inference import STAGE_FILE, OutputFolder
+from common.engine.inference import OutputFolder
 from common.errors import DataError
-from common.files import atomic_write, read_json, write_json
+from common.files import atomic_write, write_json
 from deeplabv2.inference import Prediction
 
 ORIGIN_FILE = "origin.json"
@@ -40,15 +40,6 @@ class OutputFolders(OutputFolder):
     def missing(self, ids: Sequence[str]) -> list[str]:
         lacking = {*super().missing(ids), *(image_id for other in self.others for image_id in other.missing(ids))}
         return [image_id for image_id in ids if image_id in lacking]
-
-
-def read_record(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
-    """The settings that the files of ``folder`` were made with, or its :data:`ORIGIN_FILE`; empty where there is no such record."""
-    path = folder / name
-    values = read_json(path) if path.exists() else {}
-    if not isinstance(values, dict):
-        raise DataError(f"{path} does not hold settings; delete the folder it is in and make it again")
-    return values
 
 
 def write_logits(path: Path, logits: np.ndarray) -> None:

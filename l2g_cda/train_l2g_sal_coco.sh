@@ -1,10 +1,5 @@
 #!/usr/bin/env bash
-# L2G on COCO.
-#
-#   bash train_l2g_sal_coco.sh [CONFIG] [--flag value ...]
-#
-# CONFIG is configs/coco.yaml if it is left out. EXP, GPUS and PYTHON as in run_stages.sh.
-set -euo pipefail
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-exec bash "$here/run_stages.sh" "train" "$here/configs/coco.yaml" "$@"
+# L2G on COCO: bash train_l2g_sal_coco.sh [CONFIG] [--flag value ...]
+# EXP in the environment names the experiment, GPUS the number of processes, PYTHON the interpreter.
+here=$(dirname "${BASH_SOURCE[0]}")
+exec "${PYTHON:-python}" "$here/main.py" train "$here/configs/coco.yaml" "$@"

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from common.cam.files import Cams
+from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL
 from common.data.zoom import zoom_linear, zoom_nearest
+from common.errors import DataError
 from common.files import atomic_write
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence
@@ -148,7 +150,10 @@ def seeds_of(labels: Path) -> Path:
     return labels.with_name(labels.name.removesuffix(LABELS_ENDING))
 
 
-def write_seed(labels: Path, n_classes: int, path: Path, label_map: LabelMap) -> None:
+def write_seed(labels: Path, n_classes: int, replace: bool, path: Path, label_map: LabelMap) -> None:
     """Write a file of a folder of label maps also in the paper's form: 8-bit grey PNG, C + 1 unlabelled."""
-    image = Image.fromarray(np.where(label_map == IGNORE_LABEL, n_classes + 1, label_map).astype(np.uint8))
-    atomic_write(seeds_of(labels) / path.relative_to(labels), lambda file: image.save(file, format="PNG"))
+    seed = np.where(label_map == IGNORE_LABEL, n_classes + 1, label_map).astype(np.uint8)
+    file = seeds_of(labels) / path.relative_to(labels)
+    if not replace and file.is_file() and not np.array_equal(read_label_map(file), seed):
+        raise DataError(f"{file} is another seed than the one made now; move its folder away, or use --force")
+    atomic_write(file, lambda opened: Image.fromarray(seed).save(opened, format="PNG"))

@@ -118,7 +118,7 @@ def initial_seed_labels(settings: SganSettings) -> Path:
 
 def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -> Write:
     """Writer of the seeds in the paper's form that belong to a folder of label maps."""
-    return partial(write_seed, folder(settings), of_background(settings).n_classes)
+    return partial(write_seed, folder(settings), of_background(settings).n_classes, settings.force)
 
 
 def classifier_arguments(settings: SganSettings) -> list[str]:

@@ -1,7 +1,8 @@
 """Files that hold the class activation maps of one image.
 
 Written: the shared ``.npz`` with ``keys`` (int64, K, 0-based class numbers) and ``maps`` (float16, K x H x W, 0..1, image
-size). Read besides: IRN's ``.npy`` dictionary (``keys``, ``high_res``) and PSA's ``.npy`` dictionary (class -> map).
+size). Read besides, all ``.npy`` dictionaries: IRN's (``keys``, ``high_res``), PSA's (class -> map) and the one that random
+walks with a background read (``keys``: 0, then class + 1; ``hr_cam``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
-from common.files import read_npz, write_npz
+from common.files import read_npz, resolve_inside, write_npz
 
 REDO = "delete it and run the CAM stage again"
 
@@ -52,7 +53,25 @@ def read_cams(path: Path) -> Cams:
         raise DataError(f"{path} holds no map, so the size of its image is unknown; take the image out of the list")
     if "keys" in content and "high_res" in content:
         return checked(content["keys"], content["high_res"], path)
+    if "keys" in content and "hr_cam" in content:
+        labels = np.asarray(content["keys"])
+        if labels.ndim != 1 or labels.size == 0 or labels[0] != 0:
+            raise DataError(f"{path}: keys {labels.tolist()} do not begin with the background, 0; {REDO}")
+        return checked(labels[1:] - 1, content["hr_cam"], path)
     return checked(list(content), list(content.values()), path)
+
+
+def find_cams(folder: Path, image_id: str) -> Path:
+    """The file of an image's maps, whichever form it has.
+
+    Raises:
+        DataError: there is none.
+    """
+    paths = [resolve_inside(folder, f"{image_id}{suffix}") for suffix in (".npy", ".npz")]
+    for path in paths:
+        if path.is_file():
+            return path
+    raise DataError(f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
 
 
 def read_shared_form(path: Path) -> Cams:

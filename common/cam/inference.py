@@ -66,11 +66,14 @@ class PyramidLoader:
     """``id -> sample`` with the normalised image at every scale; runs in worker processes.
 
     The sample holds ``keys`` (int64, tagged classes), ``size`` (height, width) and ``pyramid`` (list of float32 3 x h x w).
+
+    Args:
+        to_tensors: normalises; by default with ImageNet's colours.
     """
 
-    def __init__(self, images: ReadableImages, config: CamConfig) -> None:
+    def __init__(self, images: ReadableImages, config: CamConfig, to_tensors: ToTensors | None = None) -> None:
         self.images, self.config = images, config
-        self.to_tensors = ToTensors()
+        self.to_tensors = to_tensors or ToTensors()
 
     def __call__(self, image_id: str) -> Sample:
         sample = self.images.read(image_id)
@@ -194,16 +197,30 @@ def normalised_sum(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> np.nd
     Raises:
         NonFiniteError: a map holds NaN or infinite values.
     """
-    total = torch.stack([resize_maps(one, size) for one in maps]).sum(0)
+    return divided_by_maximum(finite_sum([resize_maps(one, size) for one in maps]), 1e-5)
+
+
+def finite_sum(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Sum of maps K x h x w of one size, any sign.
+
+    Raises:
+        NonFiniteError: it holds NaN or infinite values.
+    """
+    total = torch.stack(list(maps)).sum(0)
     if not torch.isfinite(total).all():
-        raise NonFiniteError("the class maps hold NaN or infinite values; check the classifier, or use precision fp32")
-    maximum = total.flatten(1).amax(1) if len(total) else total.new_zeros(0)
-    normalised: np.ndarray = (total / (maximum[:, None, None] + 1e-5)).cpu().numpy()
-    return normalised
+        raise NonFiniteError("the class maps hold NaN or infinite values; check the training, or use precision fp32")
+    return total
 
 
-def resize_maps(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Bilinear (align_corners False) resize of float32 K x h x w to K x H x W; K may be 0."""
+def divided_by_maximum(maps: torch.Tensor, epsilon: float) -> np.ndarray:
+    """Every map of K x h x w, at least 0, divided by its maximum (plus ``epsilon``): float32, 0..1. K may be 0."""
+    maximum = maps.flatten(1).amax(1) if len(maps) else maps.new_zeros(0)
+    divided: np.ndarray = (maps / (maximum[:, None, None] + epsilon)).cpu().numpy()
+    return divided
+
+
+def resize_maps(maps: torch.Tensor, size: tuple[int, int], mode: str = "bilinear") -> torch.Tensor:
+    """K x h x w of any sign at ``size`` = (height, width), without aligned corners; K may be 0."""
     if not len(maps):
         return maps.new_zeros((0, *size))
-    return functional.interpolate(maps[None], size, mode="bilinear", align_corners=False)[0]
+    return functional.interpolate(maps[None], size, mode=mode, align_corners=False)[0]

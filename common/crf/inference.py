@@ -11,7 +11,6 @@ from torch import Tensor
 
 from common.crf.cpu_engine import cpu_mean_field
 from common.crf.presets import CrfSettings
-from common.crf.pydensecrf_engine import pydensecrf_mean_field
 from common.crf.tensor_engine import tensor_mean_field
 from common.errors import ConfigError, DataError
 
@@ -157,3 +156,24 @@ def check_finite(unaries: npt.NDArray[np.float32]) -> None:
     """Raise :class:`DataError` if energies (float32, any shape) hold NaN or infinite numbers."""
     if not np.isfinite(unaries).all():
         raise DataError("CRF energies hold NaN or infinite numbers; look at the network or maps they come from.")
+
+
+def pydensecrf_mean_field(
+    image: npt.NDArray[np.uint8], unary: npt.NDArray[np.float32], settings: CrfSettings
+) -> npt.NDArray[np.float32]:
+    """The published engine: Q float32 [C, H, W] in 0..1 of an image uint8 HxWx3 and energies float32 [C, H, W], both contiguous and writable."""
+    try:
+        from pydensecrf.densecrf import DenseCRF2D
+    except ImportError as error:
+        raise ConfigError(
+            f"the CRF engine pydensecrf cannot be imported ({error}); install it with: pip install pydensecrf2 "
+            "(needs Python < 3.13), or use the engine torch."
+        ) from error
+    n_labels, height, width = unary.shape
+    crf = DenseCRF2D(width, height, n_labels)
+    crf.setUnaryEnergy(unary.reshape(n_labels, -1))
+    crf.addPairwiseGaussian(sxy=settings.gaussian_sxy, compat=settings.gaussian_compat)
+    crf.addPairwiseBilateral(
+        sxy=settings.bilateral_sxy, srgb=settings.bilateral_srgb, rgbim=image, compat=settings.bilateral_compat
+    )
+    return np.array(crf.inference(settings.iterations), np.float32).reshape(unary.shape)

@@ -289,9 +289,8 @@ def folder_ids(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise DataError(f"image folder {folder} does not exist; put the images there or set images.")
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    files = sorted(name for name in names if not name.name.startswith("."))
     by_id: dict[str, Path] = {}
-    for name in files:
+    for name in sorted(name for name in names if not name.name.startswith(".")):
         image_id = name.with_suffix("").as_posix()
         if image_id in by_id:
             raise DataError(f"{folder} holds {by_id[image_id]} and {name}, two images of one id; rename one of them.")

@@ -65,6 +65,11 @@ class EngineConfig:
         """The step after which this run stops."""
         return min(self.stop_at, self.max_steps) if self.stop_at else self.max_steps
 
+    def steps_per_epoch(self, n_images: int) -> int:
+        """Optimiser steps of one pass over a list, for recipes in epochs."""
+        images = self.batch_size * self.accumulate
+        return max(1, n_images // images) if self.last_batch == "drop" else -(-n_images // images)
+
 
 @dataclass
 class PassConfig:

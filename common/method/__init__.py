@@ -14,6 +14,7 @@ kind of stage       the method says
 ``Labels``          which maps, the rule ``(maps, saliency, image) -> label map``, its row, column and threshold; which label maps the
                     rule ``starts_from`` besides
 ``Score``           which labels
+``Files``           names and the rule ``name -> file``: what is made of a dataset without a network, e.g. cut-out objects
 ``Saliency``        which training, which may be on another dataset; 8-bit grey PNGs
 ``Segmentation``    which labels, whether it also predicts the training list for a second round
 ``Pictures``        panels besides image, saliency, maps, label maps and truth
@@ -22,9 +23,10 @@ kind of stage       the method says
 How the five papers are declared (``->``: starts from):
 
 ``l2g_cda``
-    ``bank`` (files from label maps) · ``base`` Training of the local-global pair · ``pasting`` Training -> base, with twins from the bank ·
-    ``cam`` Maps -> pasting, attention PNGs beside · ``random_walk`` Maps -> pasting, AffinityNet's and IRN's files · ``label``
-    Labels -> cam · ``score``. Variants share ``base`` where they differ in pasting only.
+    ``bank`` Files: objects cut out by label maps · ``base`` Training of the local-global pair · ``pasting`` Training -> base, with
+    twins from the bank; where settings leave it out of the chain, ``base`` stands for it · ``cam`` Maps -> pasting, attention PNGs
+    beside · ``label`` Labels -> cam · ``score`` · outside of the chain ``random_walk`` Maps -> pasting, AffinityNet's and IRN's files,
+    and ``res`` Files: pictures of the maps. Variants share ``base`` where they differ in pasting only.
 ``sgan``
     ``init`` and ``seeds`` (initial weights and seeds from plain CAM's classifier) · ``train`` Training · ``cam`` Maps, both branches ·
     ``label`` Labels -> cam, seeds with unlabelled pixels beside; a second label set is dense. DSRG's recipe is a configuration of

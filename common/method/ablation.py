@@ -51,7 +51,7 @@ def run_variant(method: Method, settings: Any, run: Path, seed: int, variant: Va
     values = {"report.method": variant.row, "engine.seed": seed, **variant.values}
     changed = method.within(with_values(settings, values), run)
     for stage in method.stages:
-        if not isinstance(stage, (Score, Pictures)):
+        if stage.in_chain(changed) and not isinstance(stage, (Score, Pictures)):
             run_stage(method, stage, changed)
         if isinstance(stage, Labels) and stage is method.labels:
             return

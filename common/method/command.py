@@ -26,6 +26,7 @@ REPRODUCE = (
 )
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
+ALL_TRAININGS = "train"
 CONFIG_FILES = (".yaml", ".yml")
 UNTIL = ("labels", "segmentation", "report")
 
@@ -40,7 +41,9 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = program or f"-m common.method {method.name}"
-    known = {stage.name: stage for stage in method.commands}
+    known = {stage.name: [stage] for stage in method.commands}
+    # Several trainings, one after another.
+    known.setdefault(ALL_TRAININGS, list(method.trainings))
     chain: dict[str, tuple[str, Callable[[Method, Command, str, list[str]], int]]] = {
         "reproduce": (REPRODUCE, run_reproduce),
         "ablation": (ABLATION, run_ablation),
@@ -48,7 +51,9 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
     }
     if not method.variants:
         del chain["ablation"]
-    texts = {stage.name: stage.text for stage in method.commands} | {name: text for name, (text, _) in chain.items()}
+    texts = {name: ", then ".join(stage.text for stage in stages) for name, stages in known.items()} | {
+        name: text for name, (text, _) in chain.items()
+    }
     if arguments and arguments[0] in ("-h", "--help"):
         print(overview(program, {name: command_of(method, text) for name, text in texts.items()}))
         return 0
@@ -56,14 +61,15 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
         name = arguments.pop(0)
         text, run = chain[name]
         return run(method, command_of(method, text, of_chain=name != "bench"), f"{program} {name}", arguments)
-    stages = list(itertools.takewhile(known.__contains__, arguments))
-    if not stages:
+    words = list(itertools.takewhile(known.__contains__, arguments))
+    if not words:
         raise ConfigError(f"say which stages to run: python {program} {' | '.join(texts)} -c CONFIG (--help explains)")
-    text = ", then ".join(texts[name] for name in stages)
-    rest = arguments[len(stages) :]
+    text = ", then ".join(texts[word] for word in words)
+    stages = [stage for word in words for stage in known[word]]
+    rest = arguments[len(words) :]
     if rest and not rest[0].startswith("-") and not Path(rest[0]).suffix:
         raise ConfigError(f"{rest[0]} is neither a stage nor a configuration file; the stages are {', '.join(known)}")
-    return run_stages(method, [known[name] for name in stages], text, program, rest)
+    return run_stages(method, stages, text, program, rest)
 
 
 def command_of(method: Method, text: str, of_chain: bool = False) -> Command:
@@ -74,9 +80,10 @@ def command_of(method: Method, text: str, of_chain: bool = False) -> Command:
         text,
         method.settings,
         run=lambda settings: 0,
-        flags=(WEIGHTS,),
+        flags=(WEIGHTS, *method.flags),
         aliases=method.aliases,
         find_config=(lambda settings: config) if config else None,
+        environment=method.environment,
         folder=method.home,
     )
 

@@ -42,7 +42,7 @@ class Maps(Stage):
     """Compute the maps of every image of the list with a trained network; what is complete is skipped.
 
     Attributes:
-        training: whose end gives the network.
+        training: whose end gives the network, or the one before where the settings leave it out.
         checkpoint: settings -> a file to use in place of that; empty for none.
         load: (settings, images) -> ``id -> sample``, in worker processes.
         compute: (settings, network, device) -> ``[sample] -> [maps]``.
@@ -78,7 +78,7 @@ class Maps(Stage):
         """
         layout = self.layout(settings)
         with start_session(settings.engine.device) as session:
-            network, path = self.training.trained(settings, layout, self.checkpoint(settings))
+            network, path = self.training.last(settings).trained(settings, layout, self.checkpoint(settings))
             ids = ids_by_size(layout, layout.ids(settings.split))
             report = images_to_files(
                 ids,
@@ -107,8 +107,9 @@ class Maps(Stage):
     def record(self, settings: Any, layout: DatasetLayout, path: Path) -> dict[str, Any]:
         """Everything the maps depend on, without what only sets the pace."""
         cam = {name: value for name, value in config_to_dict(settings.cam).items() if name != "batch_size"}
+        training = self.training.last(settings)
         return {
-            "network": self.training.origin(settings, layout, path, given=bool(self.checkpoint(settings))),
+            "network": training.origin(settings, layout, path, given=bool(self.checkpoint(settings))),
             "images": str(layout.images),
             "split": settings.split,
             "cam": cam,
@@ -119,11 +120,15 @@ class Maps(Stage):
         """The record of the maps that are there.
 
         Raises:
-            DataError: there are none.
+            DataError: there are none, or they are of another version.
         """
         record = record_of(self.folder(settings))
         if not record:
             raise DataError(f"no maps in {self.folder(settings)}; run the stage {self.name} first")
+        if "network" not in record:
+            raise DataError(
+                f"the maps in {self.folder(settings)} are of another version of the toolbox; make them again with --force"
+            )
         return record
 
     def read(self, settings: Any, image_id: str) -> Cams:
@@ -133,7 +138,7 @@ class Maps(Stage):
     def of_images(self, settings: Any, layout: DatasetLayout, ids: Sequence[str]) -> list[Any]:
         """The maps of a few images of any list, computed now: for pictures."""
         device = choose_device(settings.engine.device, 0)
-        network, _ = self.training.trained(settings, layout, self.checkpoint(settings))
+        network, _ = self.training.last(settings).trained(settings, layout, self.checkpoint(settings))
         load = self.load(settings, ListedImages(layout, list(ids), self.parts))
         return self.compute(settings, network, device)([load(image_id) for image_id in ids])
 
@@ -162,10 +167,11 @@ class GivenMaps:
         return record_of(folder) or {"folder": str(folder)}
 
 
-def record_of(folder: Path) -> dict[str, Any]:
+def record_of(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
     """What the files of a folder were made with; empty where nobody has said."""
-    file = folder / STAGE_FILE
-    record: dict[str, Any] = read_json(file) if file.exists() else {}
+    record = read_json(folder / name) if (folder / name).exists() else {}
+    if not isinstance(record, dict):
+        raise DataError(f"{folder / name} does not hold settings; delete the folder it is in and make it again")
     return record
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from common.commands import Flag
 from common.config_files import Aliases
 from common.errors import ConfigError
 from common.method.labels import Labels
@@ -70,6 +71,8 @@ class Method:
         settings: dataclass of all settings, an extension of :class:`common.method.settings.MethodSettings`.
         stages: what it does, in order; each says what it starts from.
         aliases: the paper's spellings of settings.
+        flags: short flags of its commands besides those of all programs.
+        environment: variable -> flag whose value it gives, where that flag is not given.
         label_sets: settings -> the sets of label maps that its chain makes.
         panels: pictures of one image besides those that every method shows.
         variants: rows of the ablation by name.
@@ -84,6 +87,8 @@ class Method:
     settings: type[Any]
     stages: Sequence[Stage]
     aliases: Aliases = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     label_sets: Callable[[Any], Sequence[LabelSet]] = one_set
     panels: Panels = no_panels
     variants: Mapping[str, Variant] = field(default_factory=dict)

@@ -15,7 +15,6 @@ from common.data.dataset import ListedImages, Part
 from common.data.layout import DatasetLayout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample
-from common.data.showing import most_classes
 from common.method.labels import Labels
 from common.method.maps import Maps
 from common.method.stage import Stage
@@ -119,3 +118,14 @@ def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) ->
     if heat.shape != image.shape[:2]:
         positive = cv2.resize(positive, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     return cam_overlay(image, np.clip(positive, 0, 1))
+
+
+def most_classes(layout: DatasetLayout, ids: Sequence[str], count: int) -> list[str]:
+    """``count`` ids (all if there are fewer), spread evenly over the third with the most classes: these show the problem best.
+
+    Raises:
+        DataError: the dataset has no tags, or none of an id.
+    """
+    tags = layout.read_tags(ids)
+    rich = sorted(ids, key=lambda image_id: -tags[image_id].sum())[: max(count, len(ids) // 3)]
+    return [rich[place] for place in np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)]

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from common.data.images import read_label_map
 from common.data.palette import colour_label_map
 from common.engine.metric_file import read_metrics
@@ -16,16 +19,26 @@ from common.report.curves import Curve
 from common.report.examples import FOLDER, read_class_names, read_examples
 from common.report.html import Example, Panel, ReportInput, write_report
 from common.report.metrics import training_curves
-from common.report.picture import chain_sheet
 from common.report.results import Result, read_results
 from common.report.table import REFERENCE_ROWS, build_tables
 from common.report.table_text import format_text
-from common.visual.panels import png_bytes
+from common.visual.panels import as_rgb, png_bytes, side_by_side
 
 REPORT, PICTURE = "report.html", "picture.png"
 # Folder of the ablation's runs within a run; they have a table of their own.
 ABLATION = "ablation"
 FIRST_ROWS = ("all background", "plain CAM", "CAM x saliency")
+# Panel title of the report -> heading in the picture, in the order of the chain.
+COLUMNS = {
+    "image": "image",
+    "saliency": "saliency",
+    "CAM": "CAM (first tag)",
+    "pseudo label: plain CAM": "plain CAM label",
+    "pseudo label: CAM x saliency": "CAM x saliency label",
+    "DeepLab-v2: CAM x saliency": "DeepLab-v2 from it",
+    "ground truth": "ground truth",
+}
+WIDTH = 168
 
 
 def write_chain_report(title: str, description: str, folders: Sequence[Path], path: Path) -> None:
@@ -96,16 +109,44 @@ def run_name(run: Path, folders: Sequence[Path]) -> str:
 
 
 def with_predictions(example: Example, folders: Sequence[Path]) -> Example:
-    """The example with the predictions of every segmentation network, before and after the CRF."""
+    """The example with the predictions of every segmentation network that was scored, before and after the CRF."""
     panels = list(example.panels)
     for kind, title in (("label", "DeepLab-v2"), ("crf", "DeepLab-v2 + CRF")):
         for folder in folders:
-            for path in sorted(folder.glob(f"deeplabv2/features/*/*/*/{kind}/{example.id}.png")):
-                experiment = path.parents[3].name.replace("_", " ")
-                panels.append(Panel(f"{title}: {experiment}", colour_label_map(read_label_map(path))))
+            for scores in sorted(folder.glob("deeplabv2/scores/*/*/*/results.json")):
+                network = scores.parent.relative_to(folder / "deeplabv2/scores")
+                path = folder / "deeplabv2/features" / network / kind / f"{example.id}.png"
+                rows = [one.method for one in read_results(scores) if REFERENCE_ROWS.get(one.method) != "floor"]
+                if path.is_file() and rows:
+                    panels.append(Panel(f"{title}: {rows[-1]}", colour_label_map(read_label_map(path))))
     return Example(example.id, panels)
 
 
 def report_of(settings: Any) -> tuple[str, str]:
     """Title and first paragraph of a chain's report."""
     return settings.chain.title or "From image tags to a segmentation model", settings.chain.description
+
+
+def chain_sheet(examples: Sequence[Example], rows: int = 3) -> np.ndarray:
+    """A sheet, uint8 [H, W, 3] RGB, with one row per example and the columns that the examples have."""
+    chosen = [columns_of(example) for example in examples[:rows]]
+    shared = [title for title in COLUMNS.values() if all(title in row for row in chosen)]
+    pictures = [enlarge(row[title]) for row in chosen for title in shared]
+    return side_by_side(pictures, shared * len(chosen), columns=len(shared))
+
+
+def columns_of(example: Example) -> dict[str, np.ndarray]:
+    """Heading -> picture (uint8 [H, W, 3] or [H, W]); of several CAMs the first."""
+    found: dict[str, np.ndarray] = {}
+    for panel in example.panels:
+        heading = COLUMNS.get("CAM" if panel.title.startswith("CAM: ") else panel.title)
+        if heading:
+            found.setdefault(heading, panel.image)
+    return found
+
+
+def enlarge(image: np.ndarray) -> np.ndarray:
+    """uint8 [h, WIDTH, 3] of a picture uint8 [H, W, 3] or [H, W]; small pictures keep their pixels visible."""
+    height = round(image.shape[0] * WIDTH / image.shape[1])
+    method = cv2.INTER_NEAREST if image.shape[1] < WIDTH else cv2.INTER_AREA
+    return cv2.resize(as_rgb(image), (WIDTH, height), interpolation=method)

@@ -40,7 +40,7 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
     with contextlib.ExitStack() as context:
         if settings.chain.reference and until == "report":
             context.enter_context(ReferenceRows(settings))
-        for stage in stages_of_chain(method):
+        for stage in stages_of_chain(method, settings):
             run_stage(method, stage, settings)
         if until == "labels":
             return
@@ -59,13 +59,14 @@ def require_own_folder(settings: Any) -> None:
         )
 
 
-def stages_of_chain(method: Method) -> Iterator[Stage]:
+def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:
     """The stages in order; scores follow their labels at once, and the default segmentation has a job per set of labels."""
     declared = method.of_kind(Segmentation)
     for stage in method.commands:
         if isinstance(stage, Score) or (isinstance(stage, Segmentation) and stage not in declared):
             continue
-        yield stage
+        if stage.in_chain(settings):
+            yield stage
 
 
 def run_stage(method: Method, stage: Stage, settings: Any) -> None:

@@ -129,7 +129,7 @@ class Segmentation(Stage):
         job = self.job(settings)
         job.run()
         if self.predicts:
-            arguments = [*job.arguments(), "--split", str(self.predicted_list(settings))]
+            arguments = [*job.arguments(), "--split", in_repository(self.predicted_list(settings))]
             for command in ("test", "crf") if self.refined else ("test",):
                 call(SEGMENTER, [command, *arguments])
         return 0

@@ -21,6 +21,14 @@ def inside(*parts: str) -> Callable[[Any], Path]:
     return lambda settings: Path(settings.out).joinpath(*parts)
 
 
+def always(settings: Any) -> bool:
+    return True
+
+
+def never(settings: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage(ABC):
     """One step of a method, a command of its own.
@@ -30,12 +38,15 @@ class Stage(ABC):
         text: what it does, for the help.
         layout: the dataset it works on.
         folder: where it writes.
+        in_chain: settings -> whether the chain runs it; otherwise it is a command only. A training left out of the chain
+            stands for the one before it.
     """
 
     name: str
     text: str = ""
     layout: Callable[[Any], DatasetLayout] = dataset_of
     folder: Callable[[Any], Path] = field(default_factory=inside)
+    in_chain: Callable[[Any], bool] = always
 
     @abstractmethod
     def run(self, settings: Any) -> int:

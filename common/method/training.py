@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from common.config import config_to_dict
 from common.config_files import read_yaml
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
-from common.engine.checkpoint import load_model_state
+from common.engine.checkpoint import canonical, load_model_state
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
 from common.engine.optimizer import backbone_and_head_rules, build_optimizer, parameter_groups
@@ -60,12 +61,14 @@ class Published:
 
     Attributes:
         path: (settings, dataset) -> file.
-        content: (network, training engine's settings) -> what ``torch.save`` writes; None for the network's tensors alone.
+        content: (settings, network, engine) -> tensors and plain values to write; None for the network's tensors alone.
+        network: (settings, dataset) -> what the file is read into, where that is only a part of the trained network.
         load: reads the file into a network; None for a file of the network's tensors.
     """
 
     path: Callable[[Any, DatasetLayout], Path]
     content: Callable[[Any, nn.Module, EngineConfig], Mapping[str, Any]] | None = None
+    network: Callable[[Any, DatasetLayout], nn.Module] | None = None
     load: Callable[[nn.Module, Path], None] | None = None
 
 
@@ -79,6 +82,7 @@ class Training(Stage):
         network: (settings, dataset) -> the network with its initial weights.
         step: (settings, network) -> ``(network, batch) -> losses``.
         data: (settings, dataset) -> samples.
+        n_samples: (settings, dataset) -> how many samples, where that is cheaper to say than to build them.
         optimizer: (settings, network) -> optimiser over the network's groups.
         schedule: (settings, engine) -> factor of the rates by step.
         engine: (settings, number of samples) -> how long and how the loop runs.
@@ -89,13 +93,14 @@ class Training(Stage):
         after: the training of the same method whose end this one starts from, in place of initial weights.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
-        summary: (settings, number of samples, device) -> what is printed first.
+        summary: (settings with the engine of this training, number of samples, device) -> what is printed first.
     """
 
     network: Callable[[Any, DatasetLayout], nn.Module]
     step: Callable[[Any, nn.Module], StepFunction]
     data: Callable[[Any, DatasetLayout], SeededDataset]
     name: str = "train"
+    n_samples: Callable[[Any, DatasetLayout], int] | None = None
     optimizer: Callable[[Any, nn.Module], torch.optim.Optimizer] = head_and_backbone_optimizer
     schedule: Callable[[Any, EngineConfig], Schedule] = schedule_of_settings
     engine: Callable[[Any, int], EngineConfig] = lambda settings, n_samples: settings.engine
@@ -116,17 +121,19 @@ class Training(Stage):
             DataError: the dataset is not there.
             CheckpointError: the initial weights, or the training before, are missing or do not fit.
         """
-        layout = self.layout(settings)
+        if self.last(settings) is not self:
+            print(f"{self.name}: left out by the settings")
+            return 0
+        layout, decisive = self.layout(settings), self.decisive(settings)
         data = self.data(settings, layout)
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
         with start_session(engine.device) as session:
-            decisive = self.decisive(settings)
             session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
             seed_everything(engine.seed)
             network = self.initial_network(settings, layout, len(data)).train()
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
-            summary = self.summary(settings, len(data), session.device)
+            summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
             if summary and session.is_main:
                 print(summary)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
@@ -140,6 +147,14 @@ class Training(Stage):
     def run_folder(self, settings: Any) -> RunFolder:
         return RunFolder(self.folder(settings))
 
+    def last(self, settings: Any) -> Training:
+        """This training, or the one before it where the settings leave this one out."""
+        return self if self.after is None or self.in_chain(settings) else self.after.last(settings)
+
+    def count(self, settings: Any, layout: DatasetLayout) -> int:
+        """Number of samples."""
+        return len(self.data(settings, layout)) if self.n_samples is None else self.n_samples(settings, layout)
+
     def decisive(self, settings: Any) -> dict[str, Any]:
         """The settings that decide the trained network."""
         values = config_to_dict(settings)
@@ -149,10 +164,11 @@ class Training(Stage):
         """The network as this training starts from it."""
         if self.after is None:
             return self.network(settings, layout)
-        checkpoint = self.after.checkpoint(settings, n_samples)
         # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
         network = self.network(without_initial_weights(settings), layout)
-        load_weights(network, load_model_state(checkpoint), source=str(checkpoint))
+        checkpoint = self.after.checkpoint(settings, n_samples)
+        state = load_model_state(checkpoint)
+        load_weights(network, state, source=str(checkpoint))
         return network
 
     def checkpoint(self, settings: Any, n_samples: int) -> Path:
@@ -173,10 +189,14 @@ class Training(Stage):
         path = published.path(settings, layout)
 
         def write() -> None:
-            # The checkpoint's tensors are compact and on the CPU; the network's may be neither.
-            state = load_model_state(self.run_folder(settings).finished_checkpoint(engine.max_steps))
-            content = published.content
-            write_torch(path, state if content is None else content(settings, network, engine))
+            if published.content is None:
+                content: Mapping[str, Any] = load_model_state(
+                    self.run_folder(settings).finished_checkpoint(engine.max_steps)
+                )
+            else:
+                # The checkpoint's tensors are compact and on the CPU; the network's may be neither.
+                content = canonical(published.content(settings, network, engine))
+            write_torch(path, content)
             print(f"wrote {path}")
 
         session.on_main(write)
@@ -190,9 +210,10 @@ class Training(Stage):
         Raises:
             CheckpointError: the training is missing or unfinished, or the file is of another network.
         """
-        network = self.network(without_initial_weights(settings), layout)
+        build = self.network if self.published is None else self.published.network or self.network
+        network = build(without_initial_weights(settings), layout)
         if self.published is None and not given:
-            path = self.checkpoint(settings, len(self.data(settings, layout)))
+            path = self.checkpoint(settings, self.count(settings, layout))
             load_weights(network, load_model_state(path), source=str(path))
             return network.eval(), path
         path = Path(given) if given else self.published_file(settings, layout)
@@ -217,7 +238,7 @@ class Training(Stage):
             trained = self.require_trained_with(settings)
             known = {
                 "seed": trained["engine"]["seed"],
-                "steps": self.steps(settings, len(self.data(settings, layout))),
+                "steps": self.steps(settings, self.count(settings, layout)),
                 "initial_weights": self.initial_weights(settings),
             }
         return {"sha256": file_fingerprint(path), **known}

@@ -78,21 +78,37 @@ def sweep_background_threshold(
         names: one name per scored label.
         over: see :func:`compute_scores`.
     """
-    edges = checked_thresholds(thresholds)
-    check_label_count(n_labels)
-
-    def count(identifier: str) -> npt.NDArray[np.int64]:
-        sample = load(identifier)
-        try:
-            return winner_counts(sample, edges, n_labels, ignore_label)
-        except DataError as error:
-            raise DataError(f"image {identifier}: {error}") from error
-
-    matrices = matrices_of_thresholds(sum_over_images(count, ids, workers))
+    matrices = threshold_matrices(load, ids, thresholds, n_labels, ignore_label=ignore_label, workers=workers)
     if labels is not None:
         matrices = [restrict_truth(matrix, labels) for matrix in matrices]
     scores = tuple(compute_scores(matrix, names, over) for matrix in matrices)
     return ThresholdSweep(tuple(float(threshold) for threshold in thresholds), scores, len(ids))
+
+
+def threshold_matrices(
+    load: Callable[[str], CamSample],
+    ids: Sequence[str],
+    thresholds: Sequence[float],
+    n_labels: int,
+    *,
+    ignore_label: int = IGNORE_LABEL,
+    workers: int | None = None,
+) -> list[Matrix]:
+    """One confusion matrix int64 [n, n + 1] per threshold; arguments as :func:`sweep_background_threshold`.
+
+    Raises:
+        DataError: there is no image, or a file is missing or does not fit (the message names the image).
+    """
+    edges = checked_thresholds(thresholds)
+    check_label_count(n_labels)
+
+    def count(image_id: str) -> npt.NDArray[np.int64]:
+        try:
+            return winner_counts(load(image_id), edges, n_labels, ignore_label)
+        except DataError as error:
+            raise DataError(f"image {image_id}: {error}") from error
+
+    return matrices_of_thresholds(sum_over_images(count, ids, workers))
 
 
 def winner_counts(sample: CamSample, thresholds: Thresholds, n_labels: int, ignore_label: int) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ Pre-activation blocks, no biases, output stride 8 (l2g_cda spec, section 2.1). T
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
@@ -14,6 +15,8 @@ from torch.nn.functional import relu
 
 from common.errors import ConfigError
 from common.models.base import Backbone, initialise_convolutions, scaled_channels
+from common.models.mxnet_params import read_mxnet_params
+from common.models.weights import read_state_dict
 
 # Name of a level of equal resolution -> number of its plain blocks, published channels (within, out), stride.
 LEVELS = {"b2": (3, 128, 128, 2), "b3": (3, 256, 256, 2), "b4": (6, 512, 512, 2), "b5": (3, 512, 1024, 1)}
@@ -212,3 +215,10 @@ def renamed_published_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of the ImageNet ResNet-38 under our names, its classifier left out."""
     named = {published_tensor_name(name): tensor for name, tensor in state.items()}
     return {name: torch.as_tensor(tensor) for name, tensor in named.items() if name is not None}
+
+
+def read_resnet38_weights(path: str) -> dict[str, Tensor]:
+    """ImageNet weights from the published MXNet file (``.params``) or a file with torch's names."""
+    return (
+        renamed_published_weights(read_mxnet_params(path)) if Path(path).suffix == ".params" else read_state_dict(path)
+    )

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from common.data.images import read_image
 from common.errors import DataError
-from common.files import atomic_write, read_json, resolve_inside, write_json
+from common.files import read_json, resolve_inside, write_json
 from common.report.html import Example, Panel
-from common.visual.panels import png_bytes
+from common.visual.panels import write_png
 
 FOLDER = "examples"
 CLASS_NAMES = "classes.json"
@@ -33,13 +33,7 @@ def write_example(run_folder: Path, example: Example) -> None:
     for number, panel in enumerate(example.panels, start=1):
         if "/" in panel.title or not panel.title.strip():
             raise DataError(f"picture title {panel.title!r} cannot be a file name; leave out slashes")
-        write_panel(folder / f"{number:02} {panel.title}.png", panel)
-
-
-def write_panel(path: Path, panel: Panel) -> None:
-    """Write the picture as a PNG, atomically."""
-    content = png_bytes(panel.image)
-    atomic_write(path, lambda file: file.write(content))
+        write_png(folder / f"{number:02} {panel.title}.png", panel.image)
 
 
 def write_class_names(run_folder: Path, names: Sequence[str]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from common.errors import DataError
+from common.files import atomic_write
 
 GAP = 6
 TITLE_SIZE = 13
@@ -62,6 +64,12 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise DataError(f"picture is {image.dtype} {image.shape}; give uint8 [H, W] or [H, W, 3]")
     return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write a uint8 picture [H, W] or RGB [H, W, 3]."""
+    content = png_bytes(image)
+    atomic_write(path, lambda file: file.write(content))
 
 
 def png_bytes(image: np.ndarray) -> bytes:

@@ -1,1 +1,1 @@
-"""Segmentation networks: body, atrous head, multi-scale pyramid."""
+"""Segmentation networks: backbone, atrous head, multi-scale pyramid."""

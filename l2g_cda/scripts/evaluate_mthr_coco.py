@@ -1,21 +1,24 @@
-"""Which background threshold suits the attention maps of COCO: ``python scripts/evaluate_mthr_coco.py --experiment_name EXP``."""
-
-from __future__ import annotations
+"""The background threshold that suits the attention maps of COCO: ``python scripts/evaluate_mthr_coco.py --experiment_name EXP``."""
 
 import sys
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from common.errors import run_command
-from l2g_cda.labels.sweep import COCO_THRESHOLDS
-from l2g_cda.labels.sweep_command import sweep_command
+from l2g_cda.quality import QUALITY_FLAGS, QualitySettings, sweep_thresholds
+from l2g_cda.settings import run_program
 
-
-def main(argv: Sequence[str] | None = None) -> None:
-    sweep_command(argv, "l2g_cda/scripts/evaluate_mthr_coco.py", "coco14", COCO_THRESHOLDS)
-
+sweep_of_coco = partial(sweep_thresholds, (0.2, 0.3))
+main = partial(
+    run_program,
+    "Score attention maps at several thresholds.",
+    QualitySettings,
+    sweep_of_coco,
+    "coco.yaml",
+    QUALITY_FLAGS,
+)
 
 if __name__ == "__main__":
     run_command(main)

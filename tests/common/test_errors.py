@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError, run_command
+from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError, require, run_command
 
 
 @pytest.mark.parametrize(("result", "status"), [(None, 0), (0, 0), (1, 1)])
@@ -36,3 +36,9 @@ def test_a_reader_that_has_gone_ends_the_command_without_a_traceback():
     command = f"set -o pipefail; '{sys.executable}' -c \"{code}\" | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (141, "l", "")
+
+
+def test_settings_that_do_not_hold_are_an_error_with_the_message_given():
+    require(True, "never said")
+    with pytest.raises(ConfigError, match="give another"):
+        require(False, "give another")

@@ -4,7 +4,8 @@ import pytest
 
 from common.engine.inference import OutputFolder
 from common.errors import ConfigError, DataError
-from deeplabv2.outputs import ORIGIN_FILE, OutputFolders, read_record
+from common.method.maps import record_of
+from deeplabv2.outputs import ORIGIN_FILE, OutputFolders
 
 
 def folders(root, record, others=("logit",), force=False):
@@ -25,20 +26,20 @@ def test_every_folder_has_its_record(tmp_path):
     folders(tmp_path, {"a": 1}).begin(["x"])
     (tmp_path / "label" / "x.png").touch()
     folders(tmp_path, {"a": 2}, others=(), force=True).begin(["x"])
-    assert read_record(tmp_path / "label") == {"a": 2}
-    assert read_record(tmp_path / "logit") == {"a": 1}
+    assert record_of(tmp_path / "label") == {"a": 2}
+    assert record_of(tmp_path / "logit") == {"a": 1}
     with pytest.raises(ConfigError, match="a: 1 -> 2"):
         folders(tmp_path, {"a": 2}).begin(["x"])
 
 
 def test_the_origin_may_change_and_need_not_be_there(tmp_path):
-    assert read_record(tmp_path / "label", ORIGIN_FILE) == {}
-    assert read_record(tmp_path / "label") == {}
+    assert record_of(tmp_path / "label", ORIGIN_FILE) == {}
+    assert record_of(tmp_path / "label") == {}
     folders(tmp_path, {"a": 1}).begin(["x"])
-    assert read_record(tmp_path / "label", ORIGIN_FILE) == {"checkpoint": "somewhere"}
+    assert record_of(tmp_path / "label", ORIGIN_FILE) == {"checkpoint": "somewhere"}
 
 
 def test_a_record_that_is_none_is_named(tmp_path):
     (tmp_path / ORIGIN_FILE).write_text("[1]")
     with pytest.raises(DataError, match=ORIGIN_FILE):
-        read_record(tmp_path, ORIGIN_FILE)
+        record_of(tmp_path, ORIGIN_FILE)

@@ -11,6 +11,9 @@ from tests.guards.source import Sources, package_sources, require_none
 SHARED = {
     "name": "what the section chooses: a backbone, an optimiser, a schedule",
     "weights": "the initial weights of what the section builds",
+    "batch_size": "images of a training pass (engine) and of an inference pass (cam, test): one run has both",
+    "precision": "of the training (engine) and of the maps (cam)",
+    "scales": "factors of a training crop, of which one is drawn, and of an image whose maps are averaged over all",
 }
 EXAMPLE = {
     "common/method/settings.py": """

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from common.cam.inference import PyramidLoader
 from common.data.dataset import ListedImages
 from common.data.layout import DataConfig, open_layout
 from common.data.sampling import SampleKey
-from l2g_cda.config import L2GConfig
-from l2g_cda.data.collate import collate
-from l2g_cda.data.dataset import training_data
-from l2g_cda.maps import AttentionInference, PyramidReader, inference_settings
-from l2g_cda.models.pair import build_pair
-from l2g_cda.solver import build_optimizer, optimizer_groups
-from l2g_cda.train import L2GStep
+from l2g_cda.maps import AttentionInference
+from l2g_cda.method import FIRST, plain_views
+from l2g_cda.network import build_pair
+from l2g_cda.settings import L2GSettings
+from l2g_cda.views import collate
 
 LIMIT_GB = 20
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -40,31 +39,29 @@ def require_memory(gigabytes):
 
 def test_one_training_step_of_both_networks_fits_in_20_gb(layout):
     require_memory(LIMIT_GB)
-    config = L2GConfig()
-    data = training_data(layout, layout.ids("train")[:1], config.views, None, seed=0)
-    batch = collate([data[SampleKey(0, 0)]])
+    settings = L2GSettings()
+    batch = collate([plain_views(settings, layout)[SampleKey(0, 0)]])
     torch.manual_seed(0)
-    pair = build_pair(config.body, layout.n_classes).train()
-    optimizer = build_optimizer(optimizer_groups(pair, config.base.lr, config.solver), config.solver)
-    before = pair.whole.fc8.weight.detach().clone()
-    losses = L2GStep(config.loss, config.views.crop_size, pair.whole.body.output_stride)(pair, batch)
+    pair = build_pair(settings.backbone, layout.n_classes).train()
+    optimizer = FIRST.optimizer(settings, pair)
+    before = pair.global_network.fc8.weight.detach().clone()
+    losses = FIRST.step(settings, pair)(pair, batch)
     assert batch["image"].shape == (1, 3, 448, 448) and len(batch["boxes"]) == 6
     assert all(torch.isfinite(loss) for loss in losses.values())
     sum(losses.values()).backward()
     optimizer.step()
-    assert not torch.equal(before, pair.whole.fc8.weight)
+    assert not torch.equal(before, pair.global_network.fc8.weight)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9 < LIMIT_GB
 
 
 def test_maps_of_one_image_at_four_scales(layout):
     require_memory(10)
-    config = L2GConfig()
+    settings = L2GSettings()
     image_id = layout.ids("train")[0]
     torch.manual_seed(0)
-    network = build_pair(config.body, layout.n_classes).whole.eval()
-    reader = PyramidReader(ListedImages(layout, [image_id], parts={"tags"}), config.maps.scales, "imagenet")
-    inference = AttentionInference(network, inference_settings(config.maps), torch.device("cpu"))
-    sample = reader(image_id)
+    network = build_pair(settings.backbone, layout.n_classes).global_network.eval()
+    sample = PyramidLoader(ListedImages(layout, [image_id], parts={"tags"}), settings.cam)(image_id)
+    inference = AttentionInference(network, settings.cam, torch.device("cpu"))
     (cams,) = inference([sample])
     assert cams.maps.shape == (len(sample["keys"]), *sample["size"])
     assert np.isfinite(cams.maps).all() and cams.maps.min() >= 0 and cams.maps.max() <= 1

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from l2g_cda.losses import aligned_probabilities, local_target
+from common.errors import ConfigError
+from l2g_cda.losses import L2GLoss, aligned_probabilities, local_target
 
 CLASSES, BACKGROUND = 2, 2
 
@@ -65,3 +66,9 @@ def test_a_box_of_the_whole_view_aligns_to_the_map_itself():
     aligned = aligned_probabilities(constant, boxes, (4, 4), stride=8)
     torch.testing.assert_close(aligned, constant[1:].softmax(1))
     assert aligned_probabilities(maps, boxes, (3, 5), stride=8).shape == (1, 3, 3, 5)
+
+
+@pytest.mark.parametrize("settings", [{"background_threshold": 1.5}, {"distillation_weight": -1.0}])
+def test_losses_that_make_no_sense_are_an_error(settings):
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        L2GLoss(**settings)

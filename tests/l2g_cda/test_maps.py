@@ -2,20 +2,24 @@ import numpy as np
 import pytest
 import torch
 
-from common.cam.files import Cams
-from common.errors import NonFiniteError
-from l2g_cda.config import MapConfig
+from common.cam.files import Cams, read_cams
+from common.cam.inference import PyramidLoader
+from common.data.images import read_label_map
+from common.data.transforms import ToTensors
+from common.errors import DataError, NonFiniteError
+from l2g_cda.backbones import L2GBackbone
 from l2g_cda.maps import (
     AttentionInference,
-    AttentionWriter,
-    PyramidReader,
+    L2GCam,
     attention_bytes,
+    byte_shares,
     fuse_attention,
     fuse_random_walk,
-    inference_settings,
+    write_attention,
+    write_published_pngs,
 )
-from l2g_cda.models.bodies import BodyConfig
-from l2g_cda.models.network import build_network
+from l2g_cda.network import build_l2g
+from l2g_cda.views import NORMALISATIONS
 
 
 class OneImage:
@@ -51,12 +55,31 @@ def test_bytes_are_rounded():
     assert attention_bytes(np.array([0, 0.0019, 0.002, 0.5, 1], np.float32)).tolist() == [0, 0, 1, 128, 255]
 
 
+def test_the_shared_file_keeps_every_value_of_the_published_pictures(tmp_path):
+    levels = np.arange(256, dtype=np.float32) / np.float32(255)
+    write_attention(tmp_path / "a.npz", Cams(np.array([3]), levels.reshape(1, 16, 16) + np.float32(0.001)))
+    read = byte_shares(read_cams(tmp_path / "a.npz"))
+    assert read.maps.dtype == np.float32 and (read.maps.ravel() == levels).all()
+
+
+def test_labels_compare_as_the_published_pictures_do():
+    cams = byte_shares(Cams(np.array([0]), np.float32([[[0.2, 0.2005]]])))
+    assert cams.maps[0, 0, 0] == np.float32(0.2) == cams.maps[0, 0, 1]
+
+
+@pytest.mark.parametrize(("name", "mean", "deviation"), [("imagenet", 0.485, 0.229), ("coco", 0.471, 0.234)])
+def test_the_normalisation_is_the_one_asked_for(name, mean, deviation):
+    loader = PyramidLoader(OneImage(), L2GCam(scales=[1.0]), ToTensors(*NORMALISATIONS[name]))
+    red = loader.scaled(np.zeros((4, 4, 3), np.uint8), 1.0)[0]
+    assert red[0, 0].item() == pytest.approx(-mean / deviation)
+
+
 def test_the_loop_over_passes_equals_the_plain_computation():
     torch.manual_seed(0)
-    network = build_network(BodyConfig(name="vgg16", width=0.125, frozen_stages=0), 3).eval()
-    reader = PyramidReader(OneImage(), [0.5, 1.0], "imagenet")
-    sample = reader("a")
-    (cams,) = AttentionInference(network, inference_settings(MapConfig([0.5, 1.0])), torch.device("cpu"))([sample])
+    network = build_l2g(L2GBackbone(name="vgg16", width=0.125, frozen_stages=0), 3).eval()
+    config = L2GCam(scales=[0.5, 1.0])
+    sample = PyramidLoader(OneImage(), config)("a")
+    (cams,) = AttentionInference(network, config, torch.device("cpu"))([sample])
     maps = []
     with torch.inference_mode():
         for level in sample["pyramid"]:
@@ -65,8 +88,13 @@ def test_the_loop_over_passes_equals_the_plain_computation():
     assert cams.keys.tolist() == [0, 2]
 
 
-def test_the_writer_leaves_one_picture_per_class_and_the_labels_last(tmp_path):
+def test_a_picture_per_class_and_the_labels_of_an_image(tmp_path):
     cams = Cams(np.array([1, 4]), np.stack([np.eye(4), 1 - np.eye(4)]).astype(np.float32))
-    AttentionWriter(tmp_path / "attention", 0.35)(tmp_path / "cam_png" / "a_b.png", cams)
-    assert sorted(path.name for path in (tmp_path / "attention").iterdir()) == ["a_b_1.png", "a_b_4.png"]
-    assert (tmp_path / "cam_png" / "a_b.png").is_file()
+    write_published_pngs(tmp_path, 0.35, "a_b", cams)
+    assert sorted(path.name for path in (tmp_path / "ms" / "attention").iterdir()) == ["a_b_1.png", "a_b_4.png"]
+    assert read_label_map(tmp_path / "cam_png" / "a_b.png").tolist() == (np.eye(4) * 2 + (1 - np.eye(4)) * 5).tolist()
+
+
+def test_an_id_cannot_leave_its_folder(tmp_path):
+    with pytest.raises(DataError, match="leaves its root"):
+        write_published_pngs(tmp_path, 0.35, "../../../a", Cams(np.array([1]), np.zeros((1, 4, 4), np.float32)))

@@ -8,19 +8,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from l2g_cda.models.bodies import BodyConfig
-from l2g_cda.models.network import L2GNetwork, build_network
-from l2g_cda.models.published import own_names, published_name
+from l2g_cda.backbones import L2GBackbone
+from l2g_cda.network import BACKBONE, L2GNetwork, build_l2g, own_name
 from tests.parity.fill import filled_input, filled_state_dict, filled_tensor
 
 GOLDEN = Path(__file__).parent / "golden" / "l2g_cda"
 MANIFEST = json.loads((GOLDEN / "manifest.json").read_text())
 CASES = MANIFEST["cases"]
 KEYS = json.loads(gzip.decompress((GOLDEN / "keys.json.gz").read_bytes()))
-BODIES = {
-    "resnet38_fork": BodyConfig(attention="se", suppression="learnable"),
-    "resnet38_l2g_voc": BodyConfig(attention="none", suppression="none"),
-    "resnet38_l2g_coco": BodyConfig(attention="none", suppression="none"),
+BACKBONES = {
+    "resnet38_fork": L2GBackbone(attention="se", suppression="learnable"),
+    "resnet38_l2g_voc": L2GBackbone(attention="none", suppression="none"),
+    "resnet38_l2g_coco": L2GBackbone(attention="none", suppression="none"),
 }
 N_CLASSES = {"resnet38_fork": 20, "resnet38_l2g_voc": 20, "resnet38_l2g_coco": 80}
 
@@ -49,7 +48,7 @@ def tensor(array):
 def meta_network(net):
     """The network without memory for its tensors."""
     with torch.device("meta"):
-        return build_network(BODIES[net], N_CLASSES[net])
+        return build_l2g(BACKBONES[net], N_CLASSES[net])
 
 
 @lru_cache(maxsize=1)
@@ -59,9 +58,14 @@ def filled_network(net):
 
 
 def with_weights(net, state) -> L2GNetwork:
-    network = build_network(BODIES[net], N_CLASSES[net])
-    network.load_state_dict(own_names({name: tensor(value) for name, value in state.items()}))
+    network = build_l2g(BACKBONES[net], N_CLASSES[net])
+    network.load_state_dict({own_name(name): tensor(value) for name, value in state.items()})
     return network
+
+
+def published_name(name):
+    """The published name of a tensor of the network."""
+    return name.removeprefix(BACKBONE)
 
 
 def published_shapes(network):

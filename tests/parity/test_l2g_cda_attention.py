@@ -2,30 +2,37 @@ import numpy as np
 import pytest
 import torch
 
-from l2g_cda.models.attention import MODULES, SqueezeExcitation
-from l2g_cda.models.suppression import FixedSuppression, LearnableSuppression
+from l2g_cda.attention import ATTENTION_MODULES, FixedSuppression, LearnableSuppression, SqueezeExcitation
+from tests.parity.l2g_cda_attention import (
+    CoordinateAttention,
+    GlobalAttention,
+    PaperFixedSuppression,
+    PaperLearnableSuppression,
+    PolarisedChannelAttention,
+    PolarisedSpatialAttention,
+)
 from tests.parity.l2g_cda_cases import CASES, KEYS, cases_of, expected, filled, made
 
 EDGE = "attention/edge"
 # Published name -> ours, for a number of channels.
 BUILDERS = {
-    "SELayer": MODULES["se"],
+    "SELayer": ATTENTION_MODULES["se"],
     "SELayer_r4": lambda channels: SqueezeExcitation(channels, reduction=4),
-    "SALayer": MODULES["spatial"],
-    "CAM_Module": MODULES["channel"],
-    "PAM_Module": MODULES["position"],
-    "ECA_layer": MODULES["eca"],
-    "CA_Block": MODULES["coordinate"],
-    "simam_module": MODULES["simam"],
-    "nam_module": MODULES["nam"],
-    "GAM_Attention": MODULES["gam"],
-    "PSA_Channel_only_branch": MODULES["polarised_channel"],
-    "PSA_Spatial_only_branch": MODULES["polarised_spatial"],
+    "SALayer": ATTENTION_MODULES["spatial"],
+    "CAM_Module": ATTENTION_MODULES["channel"],
+    "PAM_Module": ATTENTION_MODULES["position"],
+    "ECA_layer": ATTENTION_MODULES["eca"],
+    "CA_Block": CoordinateAttention,
+    "simam_module": ATTENTION_MODULES["simam"],
+    "nam_module": ATTENTION_MODULES["nam"],
+    "GAM_Attention": GlobalAttention,
+    "PSA_Channel_only_branch": PolarisedChannelAttention,
+    "PSA_Spatial_only_branch": PolarisedSpatialAttention,
     "DRS_055": lambda channels: FixedSuppression(0.55),
     "DRS_030": lambda channels: FixedSuppression(0.3),
     "DRS_learnable": LearnableSuppression,
-    "DRSpaper_055": lambda channels: FixedSuppression(0.55, relu_first=True),
-    "DRSpaper_learnable": lambda channels: LearnableSuppression(channels, relu_first=True),
+    "DRSpaper_055": lambda channels: PaperFixedSuppression(0.55),
+    "DRSpaper_learnable": PaperLearnableSuppression,
 }
 
 
@@ -50,7 +57,7 @@ def test_module_and_its_gradients(case):
 
 
 @pytest.mark.parametrize("case", [EDGE])
-@pytest.mark.parametrize(("name", "relu_first"), [("DRS_055", False), ("DRSpaper_055", True)])
-def test_suppression_of_negative_constant_tied_and_zero_channels(case, name, relu_first):
-    output = FixedSuppression(0.55, relu_first)(torch.from_numpy(expected(case)["in"]))
+@pytest.mark.parametrize(("name", "kind"), [("DRS_055", FixedSuppression), ("DRSpaper_055", PaperFixedSuppression)])
+def test_suppression_of_negative_constant_tied_and_zero_channels(case, name, kind):
+    output = kind(0.55)(torch.from_numpy(expected(case)["in"]))
     np.testing.assert_array_equal(output, expected(case, f"edge_{name}")["out"])

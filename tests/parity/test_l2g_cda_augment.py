@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from l2g_cda.cda.objects import Foreground
-from l2g_cda.cda.placement import covered, overlap_share, paste, place
-from l2g_cda.data.settings import CdaConfig
+from l2g_cda.objects import Foreground
+from l2g_cda.pasting import CdaConfig, overlap_share, paste, place
+from tests.l2g_cda.bank_samples import covered
 from tests.parity.l2g_cda_cases import CASES, cases_of
 from tests.parity.l2g_cda_data import Scripted, ellipse, picture, stored
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from l2g_cda.cda.selection import cut_object, select_object
+from l2g_cda.objects import cut_object, select_object
 from tests.parity.l2g_cda_cases import CASES, cases_of
 from tests.parity.l2g_cda_data import ellipse, picture, stored
 

@@ -8,23 +8,22 @@ import pytest
 import torch
 from PIL import Image
 
+from common.cam.inference import PyramidLoader
 from common.data.sampling import SampleKey
 from common.data.transforms import ToTensors
-from l2g_cda.cda.bank import ForegroundBank
-from l2g_cda.cda.objects import Foreground
-from l2g_cda.cda.placement import least_overlap
-from l2g_cda.cda.twins import PastedTwins
-from l2g_cda.data.collate import collate
-from l2g_cda.data.patches import cut_patches, draw_boxes
-from l2g_cda.data.pyramid import multi_scale
-from l2g_cda.data.settings import NORMALISATIONS, CdaConfig, ViewConfig
-from l2g_cda.data.views import (
+from l2g_cda.bank import ForegroundBank
+from l2g_cda.maps import L2GCam
+from l2g_cda.objects import Foreground
+from l2g_cda.pasting import CdaConfig, PastedTwins, least_overlap
+from l2g_cda.views import (
+    ADJUSTMENTS,
+    NORMALISATIONS,
+    ViewConfig,
     ViewMaker,
-    adjust_brightness,
-    adjust_contrast,
-    adjust_hue,
-    adjust_saturation,
+    collate,
     crop_or_black,
+    cut_patches,
+    draw_boxes,
     draw_crop,
     resize_short_side,
     short_side_size,
@@ -53,8 +52,8 @@ def growing_counts(labels):
     objects = {
         c: [Foreground(np.zeros((8, 8, 3), np.uint8), np.full((8, 8), c + 1, np.uint8), square)] for c in range(20)
     }
-    views = ViewConfig(resize=64, input_size=56, crop_size=40, color_jitter=NO_JITTER)
-    twins = PastedTwins(samples, ViewMaker(views), 0, ForegroundBank(objects), CdaConfig(labels=labels))
+    views = ViewConfig(short_side=64, input_size=56, patch_side=40, jitter=NO_JITTER)
+    twins = PastedTwins(samples, ViewMaker(views), 0, ForegroundBank(objects), CdaConfig(twin_tags=labels))
     pairs = [twins[SampleKey(epoch, index)] for epoch in range(2) for index in range(3)]
     names = {"n_label": ("pasted", "tags"), "n_ori_label": ("original", "tags")}
     names |= {"n_local": ("pasted", "patch_tags"), "n_ori_local": ("original", "patch_tags")}
@@ -89,10 +88,10 @@ def test_overlap_retry(case):
 def test_boxes(case, recipe):
     params = CASES[case]
     config = ViewConfig(
-        recipe=recipe, input_size=params["input_size"], crop_size=params["crop_size"], patches=params["patches"]
+        recipe=recipe, input_size=params["input_size"], patch_side=params["crop_size"], patches=params["patches"]
     )
     n_drawn = config.patches - (4 if recipe == "voc" else 0)
-    rng = TwoStreams(3, n_drawn, config.input_size - config.crop_size)
+    rng = TwoStreams(3, n_drawn, config.input_size - config.patch_side)
     wanted = stored("dataset")[f"{case.removeprefix('dataset/')}/boxes"]
     np.testing.assert_array_equal(draw_boxes(config, rng), wanted[:, 1:])
 
@@ -101,10 +100,10 @@ def test_boxes(case, recipe):
 def test_crop_box(case):
     wanted = stored("dataset", "crop_box/")
     for (width, height, seed), box in zip(wanted["in"].tolist(), wanted["out"].tolist(), strict=True):
-        left, top = draw_crop(height, width, 448, "published", random.Random(seed))
+        left, top = draw_crop((height, width), 448, "published", random.Random(seed))
         outside = [max(0, top + 448 - height), max(0, left + 448 - width)]
         assert [left, top, left + 448, top + 448, *outside] == box
-    left, top = draw_crop(512, 683, 448, "published", random.Random(1))
+    left, top = draw_crop((512, 683), 448, "published", random.Random(1))
     cut = crop_or_black(picture("cropimg", 512, 683, 3), left, top, 448)
     np.testing.assert_array_equal(cut[::32, ::32], wanted["pixels"])
     black = (cut == 0).all(axis=2)
@@ -114,14 +113,14 @@ def test_crop_box(case):
 @pytest.mark.parametrize("case", ["dataset/crop_box"])
 def test_a_repaired_crop_takes_left_from_the_width(case):
     for width, height, seed in stored("dataset")["crop_box/in"].tolist():
-        left, top = draw_crop(height, width, 448, "repaired", random.Random(seed))
+        left, top = draw_crop((height, width), 448, "repaired", random.Random(seed))
         assert 0 <= left <= width - 448 and 0 <= top <= height - 448
 
 
 @pytest.mark.parametrize("case", ["dataset/resize_short"])
 def test_resize_short_side(case):
     wanted = stored("dataset", "resize_short/")
-    sizes = [short_side_size(height, width, 512) for width, height in CASES[case]["sizes"]]
+    sizes = [short_side_size((height, width), 512) for width, height in CASES[case]["sizes"]]
     assert [[width, height] for height, width in sizes] == wanted["out"].tolist()
     small = picture("rs", 48, 64, 3)
     image, saliency = resize_short_side(small, small[..., 0], 96)
@@ -129,16 +128,12 @@ def test_resize_short_side(case):
     np.testing.assert_array_equal(saliency[::5, ::5], wanted["nearest"])
 
 
-ADJUST = {
-    "brightness": adjust_brightness, "contrast": adjust_contrast, "saturation": adjust_saturation, "hue": adjust_hue
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("case", ["dataset/jitter"])
 @pytest.mark.parametrize("adjustment", stored("dataset", "jitter/"))
 def test_jitter(case, adjustment):
     name, factor = adjustment.split("_")
-    result = ADJUST[name](Image.fromarray(picture("jit", 32, 40, 3)), float(factor))
+    change, _ = ADJUSTMENTS[name]
+    result = change(Image.fromarray(picture("jit", 32, 40, 3)), float(factor))
     wanted = stored("dataset")[f"{case.removeprefix('dataset/')}/{adjustment}"]
     assert np.abs(np.asarray(result).astype(int) - wanted).max() <= 1
 
@@ -155,7 +150,7 @@ def one_item(sample, config, rng):
     """A batch of one view, with its patches."""
     batch = collate([ViewMaker(config)(sample, rng)])
     patches = {"patches": "image", "sal": "saliency"}
-    return batch | {name: cut_patches(batch[part], batch["boxes"], config.crop_size) for name, part in patches.items()}
+    return batch | {name: cut_patches(batch[part], batch["boxes"], config.patch_side) for name, part in patches.items()}
 
 
 def check_item(batch, wanted, class_numbers, steps):
@@ -181,24 +176,28 @@ def sample_named(name, height, width, class_numbers):
 def test_coco_item(case, monkeypatch):
     # The case was stored without normalisation.
     monkeypatch.setitem(NORMALISATIONS, "coco", ((0.0,) * 3, (1.0,) * 3))
-    config = ViewConfig(
-        recipe="coco", input_size=64, crop_size=40, patches=4, color_jitter=NO_JITTER, normalisation="coco"
-    )
+    config = ViewConfig(recipe="coco", input_size=64, patch_side=40, patches=4, jitter=NO_JITTER, normalisation="coco")
     batch = one_item(sample_named("b", 70, 83, [19]), config, TwoStreams(5, 4, 24))
     check_item(batch, stored("dataset", "coco_item/"), [19], {"image": 4, "patches": 8, "sal": 8})
 
 
 @pytest.mark.parametrize("case", ["dataset/voc_item"])
 def test_voc_item(case):
-    config = ViewConfig(color_jitter=NO_JITTER)
+    config = ViewConfig(jitter=NO_JITTER)
     batch = one_item(sample_named("c", 80, 76, [8, 11]), config, TwoStreams(6, 2, 128, python_seed=6))
     check_item(batch, stored("dataset", "voc_item/"), [8, 11], {"image": 32, "patches": 64, "sal": 32})
 
 
-@pytest.mark.parametrize("case", ["dataset/ms"])
-def test_multi_scale_inputs(case, monkeypatch):
+def multi_scale(image):
+    """The image at every published scale, each followed by its mirror, as the inference makes it."""
     # The case was stored without normalisation.
-    monkeypatch.setitem(NORMALISATIONS, "imagenet", ((0.0,) * 3, (1.0,) * 3))
+    loader = PyramidLoader(SimpleNamespace(), L2GCam(), ToTensors((0.0,) * 3, (1.0,) * 3))
+    levels = [loader.scaled(image, scale) for scale in L2GCam().scales]
+    return [one for level in levels for one in (level, level.flip(-1))]
+
+
+@pytest.mark.parametrize("case", ["dataset/ms"])
+def test_multi_scale_inputs(case):
     wanted = stored("dataset", "ms/")
     for (width, height), sizes in zip(CASES[case]["pil_sizes"], wanted["sizes"].tolist(), strict=True):
         inputs = multi_scale(picture("ms", height, width, 3))

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from common.metrics.sweep import CamSample
-from l2g_cda.labels.cam_quality import cam_quality
-from l2g_cda.labels.sweep import threshold_matrices
+from common.metrics.sweep import CamSample, threshold_matrices
+from l2g_cda.quality import cam_quality
 from tests.parity.l2g_cda_cases import CASES
 from tests.parity.l2g_cda_data import picture, stored
 

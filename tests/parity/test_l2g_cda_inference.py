@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 
 from common.cam.files import Cams
+from common.data.images import read_label_map
 from common.data.restricted_pickle import load_npy
 from l2g_cda.maps import (
     RandomWalkMaps,
     attention_bytes,
-    attention_labels,
     fuse_attention,
     fuse_random_walk,
-    write_random_walk,
+    write_affinity,
+    write_irn,
+    write_published_pngs,
 )
 from tests.parity.l2g_cda_cases import CASES, cases_of, expected, made
 
@@ -32,7 +34,7 @@ def passes(spec):
 
 
 @pytest.mark.parametrize("case", cases_of("inference"))
-def test_attention_maps(case):
+def test_attention_maps(case, tmp_path):
     spec, wanted = CASES[case], expected(case)
     keys = np.array(spec["classes"], np.int64)
     attention = fuse_attention(passes(spec), (spec["height"], spec["width"]))
@@ -40,7 +42,8 @@ def test_attention_maps(case):
         np.testing.assert_allclose(attention_map, wanted[f"cam_{number}"], rtol=1e-4, atol=1e-5)
         stored = wanted[f"png_{number}"].astype(int)
         assert np.abs(attention_bytes(attention_map).astype(int) - stored).max() <= 1
-    labels = attention_labels(Cams(keys, attention), spec["thr"])
+    write_published_pngs(tmp_path, spec["thr"], "image", Cams(keys, attention))
+    labels = read_label_map(tmp_path / "cam_png" / "image.png")
     assert (labels == wanted["label_png"]).mean() >= 0.999
 
 
@@ -49,9 +52,10 @@ def test_random_walk_files(case, tmp_path):
     spec, wanted = CASES[case], expected(case)
     maps = [scores.relu() for scores in passes(spec)]
     fused = fuse_random_walk(maps, (spec["height"], spec["width"]))
-    path = tmp_path / "cam_npy_aff" / "image.npy"
-    write_random_walk(path, RandomWalkMaps(np.array(spec["classes"], np.int64), *fused))
-    affinity, irn = load_npy(path), load_npy(tmp_path / "cam_npy_irn" / "image.npy")
+    walk = RandomWalkMaps(np.array(spec["classes"], np.int64), *fused)
+    write_affinity(tmp_path / "aff.npy", walk)
+    write_irn(tmp_path / "irn.npy", walk)
+    affinity, irn = load_npy(tmp_path / "aff.npy"), load_npy(tmp_path / "irn.npy")
     np.testing.assert_array_equal(affinity["keys"], wanted["aff_keys"])
     np.testing.assert_array_equal(irn["keys"], wanted["irn_keys"])
     for content, full in ((affinity, "hr_cam"), (irn, "high_res")):

@@ -33,7 +33,8 @@ def test_scores_logits_and_taps(case):
     network = filled_network(spec["network"])
     images = made(spec["input"]["name"], spec["input"]["shape"])
     with torch.inference_mode():
-        scores, plain, taps = network(images), network.plain_maps(images), network.body.taps(images)
+        scores, taps = network(images), network.backbone.taps(images)
+        plain = network.fc8(network.backbone(images))
     step = 4 if "every 4th" in spec["arrays"]["featmap"] else 1
     close_to_scale(scores.maps[:, :, ::step, ::step], wanted["featmap"], 1e-3)
     close_to_scale(scores.logits, wanted["pred"], 1e-3)

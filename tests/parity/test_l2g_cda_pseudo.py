@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.cam.files import Cams
 from common.data.images import read_label_map
 from common.data.layout import DataConfig, open_layout
-from l2g_cda.labels.heat import stretched
-from l2g_cda.labels.pseudo import make_pseudo_labels
-from l2g_cda.labels.sweep import VOC_THRESHOLDS, attention_samples, sweep_record, threshold_matrices
+from common.files import write_json
+from l2g_cda.maps import stretched, write_attention
+from l2g_cda.method import PSEUDO_LABELS
+from l2g_cda.quality import sweep_record, swept
+from l2g_cda.scripts.evaluate_mthr_voc import sweep_of_voc
+from l2g_cda.settings import L2GLabels, L2GSettings
 from tests.parity.l2g_cda_cases import CASES
 from tests.parity.l2g_cda_data import picture, stored
 
@@ -24,36 +28,40 @@ def attention_of(item, number):
 
 
 @pytest.fixture
-def voc(tmp_path):
-    """The items as a VOC dataset with attention PNGs in ``attention``."""
+def settings(tmp_path):
+    """The items as a VOC dataset, with the values of the attention PNGs as the maps of a run."""
     height, width = CASES["pseudo/gen_gt"]["size"]
-    for folder in ("JPEGImages", "SegmentationClassAug", "attention"):
+    for folder in ("JPEGImages", "SegmentationClassAug"):
         (tmp_path / folder).mkdir()
     for item, numbers in ITEMS.items():
         Image.new("RGB", (width, height)).save(tmp_path / "JPEGImages" / f"{item}.jpg")
         Image.fromarray(stored("pseudo")[f"gt/{item}"]).save(tmp_path / "SegmentationClassAug" / f"{item}.png")
-        for number in numbers:
-            Image.fromarray(attention_of(item, number)).save(tmp_path / "attention" / f"{item}_{number}.png")
+        maps = np.stack([attention_of(item, number) for number in sorted(numbers)]).astype(np.float32) / 255
+        write_attention(tmp_path / "run" / "cams" / f"{item}.npz", Cams(np.sort(numbers), maps))
+    write_json(tmp_path / "run" / "cams" / "stage.json", {"network": "of these cases"})
     lines = (f"{item} {' '.join(map(str, numbers))} \n" for item, numbers in ITEMS.items())
     (tmp_path / "train_cls.txt").write_text("".join(lines))
-    return open_layout(DataConfig(dataset="vocaug", root=str(tmp_path)))
+    settings = L2GSettings(out=str(tmp_path / "run"), data=DataConfig(dataset="vocaug", root=str(tmp_path)))
+    settings.engine.workers, settings.report.saliency_source = 0, "none of these cases"
+    return settings
 
 
 @pytest.mark.parametrize("case", ["pseudo/gen_gt"])
 @pytest.mark.parametrize("script", THRESHOLDS)
-def test_pseudo_labels(case, script, voc, tmp_path):
-    make_pseudo_labels(voc, list(ITEMS), tmp_path / "attention", tmp_path / "labels", THRESHOLDS[script], workers=0)
+def test_pseudo_labels(case, script, settings, tmp_path):
+    settings.labels = L2GLabels(threshold=THRESHOLDS[script])
+    assert PSEUDO_LABELS.run(settings) == 0
     for item in ITEMS:
         wanted = stored(case.split("/")[0], f"gen_gt/{script}/")[item]
-        np.testing.assert_array_equal(read_label_map(tmp_path / "labels" / f"{item}.png"), wanted)
+        np.testing.assert_array_equal(read_label_map(tmp_path / "run" / "labels" / f"{item}.png"), wanted)
 
 
 @pytest.mark.parametrize("case", ["pseudo/mthr"])
-def test_threshold_sweep(case, voc, tmp_path):
-    load = attention_samples(voc, list(ITEMS), tmp_path / "attention")
-    names = ["background", *voc.classes]
-    matrices = threshold_matrices(load, list(ITEMS), VOC_THRESHOLDS, 21, workers=1)
-    records = [sweep_record(*pair, names) for pair in zip(matrices, VOC_THRESHOLDS, strict=True)]
+def test_threshold_sweep(case, settings):
+    layout, (thresholds,) = open_layout(settings.data), sweep_of_voc.args
+    names = ["background", *layout.classes]
+    matrices = swept(layout, list(ITEMS), thresholds, PSEUDO_LABELS.map_reader(settings))
+    records = [sweep_record(*pair, names) for pair in zip(matrices, thresholds, strict=True)]
     assert sorted(records[0]) == CASES[case]["keys_of_json"]
     columns = ("Threshold", "Mean IoU", "Mean_Precision", "Mean_Recall")
     rows = [[record[name] for name in columns] for record in records]

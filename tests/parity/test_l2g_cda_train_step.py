@@ -3,12 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from l2g_cda.config import LossConfig
-from l2g_cda.data.patches import cut_patches
-from l2g_cda.models.pair import LocalToGlobal
-from l2g_cda.models.published import own_name
-from l2g_cda.solver import SolverConfig, build_optimizer, optimizer_groups, parameters_by_kind
-from l2g_cda.train import L2GStep
+from l2g_cda.losses import L2GLoss, L2GStep
+from l2g_cda.network import LocalToGlobal, own_name
+from l2g_cda.optimizer import L2GOptimizer, build_l2g_optimizer, optimizer_groups, parameters_by_kind
+from l2g_cda.views import cut_patches
 from tests.parity.fill import filled_tensor
 from tests.parity.l2g_cda_cases import CASES, KEYS, cases_of, expected, made, with_weights
 
@@ -46,7 +44,7 @@ class GivenSaliency(L2GStep):
         self.saliency = saliency
 
     def cut(self, maps, boxes):
-        return self.saliency if maps is None else cut_patches(maps, boxes, self.crop_size)
+        return self.saliency if maps is None else cut_patches(maps, boxes, self.patch_side)
 
 
 @pytest.mark.slow
@@ -55,11 +53,11 @@ def test_one_optimiser_step_of_both_networks(case):
     spec, wanted = CASES[case], expected(case)
     pair = LocalToGlobal(network_of(spec, ""), network_of(spec, "local_dict/"))
     saliency = (made("step_voc_sal", (12, 1, spec["crop_size"], spec["crop_size"])).abs() / 2).clip(0, 1)
-    loss = LossConfig(spec["kd_weights"], spec["bg_thr"])
-    step = GivenSaliency(saliency, loss, spec["crop_size"], pair.whole.body.output_stride)
+    loss = L2GLoss(spec["kd_weights"], spec["bg_thr"])
+    step = GivenSaliency(saliency, loss, spec["crop_size"], pair.global_network.backbone.output_stride)
     batch = batch_of(spec, torch.from_numpy(wanted["boxes"]).float()) | {"saliency": None}
-    solver = SolverConfig()
-    optimizer = build_optimizer(optimizer_groups(pair, spec["base_lr"], solver), solver)
+    config = L2GOptimizer()
+    optimizer = build_l2g_optimizer(optimizer_groups(pair, spec["base_lr"], config), config)
 
     def losses():
         terms = step(pair, batch)
@@ -69,7 +67,7 @@ def test_one_optimiser_step_of_both_networks(case):
     before = losses()
     before[3].backward()
     np.testing.assert_allclose(before.detach(), wanted["loss_before"], rtol=2e-3)
-    networks = {"global": pair.whole, "local": pair.local}
+    networks = {"global": pair.global_network, "local": pair.local_network}
     counts, norms = [], []
     for kind in ("x1", "x2", "x10", "x20"):
         for network in networks.values():

@@ -80,3 +80,14 @@ def test_the_rule_of_the_seeds_may_change_without_other_initial_seeds(settings):
     assert INITIAL_SEEDS.run(settings("--labels.overruled", "[all]", "--cam_thresh", "0.5")) == 0
     with pytest.raises(ConfigError, match=r"rule\.overruled"):
         INITIAL_SEEDS.run(settings("--stage0.overruled", "[all]"))
+
+
+def test_seeds_that_somebody_else_made_are_not_overwritten(settings, work):
+    (work / "data" / "ini_seed" / "seeds_labels").rename(work / "away")
+    assert INITIAL_SEEDS.run(settings()) == 0
+    (work / "data" / "ini_seed" / "seeds_labels").rename(work / "away too")
+    theirs = next((work / "data" / "ini_seed" / "seeds").glob("*.png"))
+    Image.fromarray(np.full((40, 40), 3, np.uint8)).save(theirs)
+    with pytest.raises(DataError, match=f"{theirs.name} is another seed"):
+        INITIAL_SEEDS.run(settings())
+    assert INITIAL_SEEDS.run(settings("--force")) == 0

@@ -27,3 +27,9 @@ def test_a_run_ends_at_stop_at_but_never_after_max_steps(stop_at, end):
 
 def test_what_may_change_exists():
     assert {f"engine.{field.name}" for field in dataclasses.fields(EngineConfig)} >= FREE_TO_CHANGE
+
+
+def test_an_epoch_has_a_step_for_its_smaller_last_batch_unless_that_is_dropped():
+    assert EngineConfig(batch_size=3).steps_per_epoch(10582) == 3528
+    assert EngineConfig(batch_size=3, last_batch="drop").steps_per_epoch(10582) == 3527
+    assert EngineConfig(batch_size=3, accumulate=4).steps_per_epoch(13) == 2

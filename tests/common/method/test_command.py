@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
+from common.commands import Flag
 from common.errors import ConfigError
 from common.method.__main__ import main
-from common.method.command import taken
+from common.method.command import run_method, taken
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.registry import find_method, method_names
 from common.method.settings import with_chain_weights, with_values
@@ -119,3 +121,14 @@ def test_initial_weights_of_the_chain_reach_the_method_s_backbone_unless_it_name
     assert with_chain_weights(with_values(given, {"backbone.weights": "imagenet"})).backbone.weights == "a.pth"
     assert with_chain_weights(with_values(given, {"backbone.weights": "own.pth"})).backbone.weights == "own.pth"
     assert with_chain_weights(CamSettings()).backbone.weights == ""
+
+
+def test_flags_and_variables_of_a_method_are_those_of_all_its_commands(work, tiny, monkeypatch, capsys):
+    flags = (Flag(("--quick",), "--engine.max_steps=1", "", "a single step"),)
+    method = dataclasses.replace(METHOD, flags=flags, environment={"EXP": "--out"})
+    monkeypatch.setenv("EXP", "named")
+    assert run_method(method, ["train", str(tiny), "--quick"]) == 0
+    assert (work / "named/checkpoints/checkpoint_1.pth").is_file()
+    run_method(method, ["train", "--help"])
+    shown = capsys.readouterr().out
+    assert "--quick" in shown and "EXP for --out" in shown

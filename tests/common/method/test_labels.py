@@ -9,7 +9,7 @@ from PIL import Image
 from common.cam.files import Cams, read_cams, write_cams
 from common.data.images import read_label_map, read_saliency
 from common.errors import ConfigError, DataError
-from common.files import read_json
+from common.files import read_json, write_json
 from common.metrics.folder import evaluate_folder
 from common.metrics.scores import compute_scores
 
@@ -136,6 +136,12 @@ def test_missing_cams_are_named_one_by_one(plain_cam, work, capsys):
     assert f"failed: {IDS[3]}: no CAM file run/cams/{IDS[3]}.npz; run the CAM stage first" in capsys.readouterr().err
     with pytest.raises(DataError, match=rf"no CAM file run/cams/{IDS[3]}\.npz"):
         plain_cam("label", "--labels.choose_threshold", "true", "--force")
+
+
+def test_maps_of_another_version_of_the_toolbox_are_refused(plain_cam, work):
+    write_json(work / "run/cams/stage.json", {"classifier": {"engine": {"seed": 0}}})
+    with pytest.raises(DataError, match="maps in run/cams are of another version"):
+        plain_cam("label")
 
 
 def test_without_cams_there_is_nothing_to_make_labels_of(plain_cam, work):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from common.method.calls import in_repository
 from common.method.plain_cam import CONFIGS, CamSettings
 from common.method.reference import flags_of_reference
 from common.method.settings import with_values
@@ -86,7 +87,9 @@ def test_the_stages_find_the_label_maps_and_share_the_cores_with_the_trainings(s
     stages = "import torch; print('stages with', torch.get_num_threads(), (folder / 'labels').read_text())"
     output, errors = start(chain, stages).communicate()
     assert seen.read_text() == "4", errors
-    assert f"stages with 4 plain_cam reproduce -c {CONFIG} --out" in output and "--until labels" in output
+    assert (
+        f"stages with 4 plain_cam reproduce -c {in_repository(CONFIG)} --out" in output and "--until labels" in output
+    )
     assert "--until" not in (tmp_path / "segmentation.log").read_text()
     assert "all done" in output
 
@@ -126,7 +129,8 @@ def test_a_chain_that_is_stopped_takes_the_reference_rows_with_it(start, tmp_pat
     wait_for_end(child)
 
 
-def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights():
+def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights(monkeypatch):
+    monkeypatch.chdir(TOP)
     values = {
         "chain.reference": CONFIG,
         "chain.reference_out": "runs/reference",
@@ -136,5 +140,5 @@ def test_the_reference_rows_have_the_method_s_dataset_seed_device_and_weights():
         "engine.device": "cpu",
     }
     flags = " ".join(flags_of_reference(with_values(CamSettings(), values)))
-    assert flags.startswith(f"-c {CONFIG} --out runs/reference --seed 3 --device cpu")
+    assert flags.startswith(f"-c {in_repository(CONFIG)} --out runs/reference --seed 3 --device cpu")
     assert flags.endswith("--root photos --weights imagenet")

@@ -52,7 +52,8 @@ REFINE = Labels(
     folder=inside("refined", "labels"),
 )
 SEGMENT2 = Segmentation(labels=REFINE, name="segment2")
-STAGES = (TRAIN, MAPS, LABELS, Score(labels=LABELS), SEGMENT, REFINE, SEGMENT2)
+SCORES = Score(labels=LABELS), Score(labels=REFINE, name="score2")
+STAGES = (TRAIN, MAPS, LABELS, SEGMENT, REFINE, SEGMENT2, *SCORES)
 METHOD = Method("rounds", CamSettings, STAGES, variants={"all": Variant("round 2, again")})
 
 

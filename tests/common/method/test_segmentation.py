@@ -14,7 +14,7 @@ from common.method.method import LabelSet
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.reproduce import job_of, segmentations
 from common.method.segmentation import Segmentation
-from common.method.settings import with_values
+from common.method.settings import TOP, with_values
 
 
 def fake_program(monkeypatch, main):
@@ -45,7 +45,9 @@ def test_a_program_that_ends_well_shows_what_to_type_to_repeat_it(monkeypatch, c
 
 
 @pytest.fixture
-def settings() -> CamSettings:
+def settings(monkeypatch) -> CamSettings:
+    # A path is shown as it is written in the repository's folder.
+    monkeypatch.chdir(TOP)
     values = {"out": "runs/x", "chain.segmentation": "deeplabv2/configs/toy.yaml", "report.saliency_source": "maps"}
     return with_values(CamSettings(), values)
 
@@ -56,7 +58,7 @@ def flag(arguments: list[str], name: str) -> str:
 
 def test_a_segmentation_learns_from_the_folder_its_labels_are_in(settings):
     plain, guided, ceiling = (job.arguments() for job in segmentations(METHOD, settings))
-    assert Path(flag(plain, "-c")).is_file() and flag(plain, "--out") == "runs/x/deeplabv2"
+    assert (TOP / flag(plain, "-c")).is_file() and flag(plain, "--out") == "runs/x/deeplabv2"
     assert flag(plain, "--label-dir") == "runs/x/labels/plain_cam"
     assert (flag(plain, "--experiment"), flag(plain, "--report.method")) == ("plain_cam", "plain CAM")
     assert flag(plain, "--report.saliency_source") == "none"
@@ -82,7 +84,9 @@ def test_a_configuration_of_the_toolbox_is_found_from_anywhere_and_a_missing_one
     settings, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    assert Path(flag(segmentations(METHOD, settings)[0].arguments(), "-c")).is_file()
+    arguments = segmentations(METHOD, settings)[0].arguments()
+    assert (TOP / flag(arguments, "-c")).is_file()
+    assert flag(arguments, "--out") == str(tmp_path / "runs/x/deeplabv2")
     with pytest.raises(ConfigError, match=r"no configuration never\.yaml"):
         segmentations(METHOD, with_values(settings, {"chain.segmentation": "never.yaml"}))[0].arguments()
 

@@ -17,8 +17,9 @@ from common.method.maps import Maps
 from common.method.method import Method
 from common.method.plain_cam import CamSettings, train_classifier
 from common.method.settings import with_values, without_initial_weights
-from common.method.stage import dataset_of, inside
+from common.method.stage import dataset_of, inside, never
 from common.method.training import Published
+from common.models.backbones import build_backbone
 
 BASE = train_classifier(name="base", folder=inside("base"))
 SECOND = train_classifier(
@@ -87,6 +88,42 @@ def test_maps_of_another_training_under_the_same_settings_are_not_taken_for_comp
     torch.save(state, work / "twice/final_6.pth")
     with pytest.raises(ConfigError, match=r"network\.sha256: .*--force"):
         twice("cam")
+
+
+def test_a_training_left_out_of_the_chain_stands_for_the_one_before(work, tiny, settings, capsys):
+    optional = train_classifier(name="optional", after=BASE, folder=inside("optional"), in_chain=never)
+    maps = Maps(training=optional)
+    method = Method("once", CamSettings, (BASE, optional, maps, Labels(maps=maps)))
+    assert run_method(method, ["train", "cam", str(tiny), "--out", "twice"]) == 0
+    assert "optional: left out by the settings" in capsys.readouterr().out
+    assert not (work / "twice/optional").exists() and maps.made(settings)["network"]["steps"] == {"base": 2}
+
+
+def test_a_published_file_may_hold_more_and_be_read_into_a_part_of_the_network(work, tiny, settings):
+    def load_backbone(backbone, path):
+        backbone.load_state_dict(torch.load(path, weights_only=True)["backbone"])
+
+    published = Published(
+        path=lambda settings, layout: Path(settings.out) / "part.pth",
+        content=lambda settings, network, engine: {
+            "backbone": network.backbone.state_dict(),
+            "step": engine.end_step,
+        },
+        network=lambda settings, layout: build_backbone(settings.backbone),
+        load=load_backbone,
+    )
+    training = train_classifier(folder=inside("part"), published=published)
+    assert training.run(settings) == 0
+    content = torch.load(work / "twice/part.pth", weights_only=True)
+    backbone, path = training.trained(settings, dataset_of(settings))
+    assert path == Path("twice/part.pth") and content["step"] == 2
+    assert equal(backbone.state_dict(), content["backbone"])
+
+
+def test_samples_are_counted_without_building_them_where_a_method_can(work, settings):
+    training = train_classifier(n_samples=lambda settings, layout: 7)
+    assert training.count(settings, dataset_of(settings)) == 7
+    assert BASE.count(settings, dataset_of(settings)) == 4
 
 
 def test_a_given_network_takes_the_place_of_a_training(work, tiny):

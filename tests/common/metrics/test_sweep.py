@@ -6,7 +6,7 @@ import pytest
 from common.errors import ConfigError, DataError
 from common.metrics.confusion import confusion_matrix
 from common.metrics.scores import compute_scores, restrict_truth
-from common.metrics.sweep import CamSample, sweep_background_threshold
+from common.metrics.sweep import CamSample, sweep_background_threshold, threshold_matrices
 from common.pseudo_labels.background import constant
 from common.pseudo_labels.labels import pseudo_label
 
@@ -35,6 +35,13 @@ def naive_matrix(samples, threshold):
         labels = np.concatenate([[0], sample.keys + 1])
         matrix += confusion_matrix(sample.truth, labels[winner], N_LABELS)
     return matrix
+
+
+def test_every_matrix_is_that_of_the_plain_argmax():
+    samples = make_samples(np.float32)
+    matrices = threshold_matrices(samples.__getitem__, list(samples), THRESHOLDS, N_LABELS, workers=1)
+    for threshold, matrix in zip(THRESHOLDS, matrices, strict=True):
+        np.testing.assert_array_equal(matrix, naive_matrix(samples, threshold))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -1,0 +1,151 @@
+"""The backbones of L2G: ResNet-38 as in the paper, or any other of the toolbox, with attention and suppression at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from torch import Tensor, nn
+
+from common.errors import require
+from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, bare_backbone
+from common.models.base import Backbone
+from common.models.resnet import ResNet
+from common.models.resnet38 import BottleneckBlock, ResNet38, Taps, read_resnet38_weights
+from common.models.weights import load_weights
+from l2g_cda.attention import AttentionName, SuppressionName, build_attention, build_suppression
+
+# Modules the ImageNet weights do not have; they start at random.
+ADDED = ("b6.se_layer.", "b7.se_layer.", "DRS_learnable_layer6.", "DRS_learnable_layer7.")
+
+
+BackboneName = Literal["resnet38", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"]
+
+
+@dataclass
+class L2GBackbone(BackboneConfig):
+    """Feature extractor of the global and of the local network.
+
+    Args:
+        name: resnet38 (the paper), or another backbone of the toolbox for smaller machines.
+        weights: initial weights; resnet38 takes the published MXNet file (.params) or its torch form.
+        frozen_stages: first stages that do not learn; resnet38: 1 is conv1a and b2 (published), the next are b3, b4, b5.
+        freeze_batchnorm: BatchNorm keeps its statistics, factors and summands (published); false is for training from
+            scratch.
+        attention: module inside the last two blocks: se is the paper's.
+        suppression: after the last two blocks: learnable is the paper's.
+        suppression_share: share of the maximum that the fixed suppression keeps.
+    """
+
+    name: BackboneName = "resnet38"  # type: ignore[assignment]
+    output_stride: int = 8
+    frozen_stages: int = 1
+    freeze_batchnorm: bool = True
+    attention: AttentionName = "se"
+    suppression: SuppressionName = "learnable"
+    suppression_share: float = 0.55
+
+    def __post_init__(self) -> None:
+        is_published = self.name == "resnet38"
+        stride, share = self.output_stride, self.suppression_share
+        require(not is_published or stride == 8, f"backbone.output_stride is {stride}; resnet38 has 8")
+        require(not is_published or self.weights != "imagenet", "give the file of resnet38's ImageNet weights instead")
+        require(0 < share <= 1, f"backbone.suppression_share is {share}; give a number in 0..1, e.g. 0.55")
+
+
+class AttentiveBottleneck(BottleneckBlock):
+    """A bottleneck block whose main path ends with an attention module, ``se_layer`` whichever it is."""
+
+    def __init__(self, attention: AttentionName, inside: int, outside: int, dilation: int, dropout: float) -> None:
+        super().__init__(inside, outside, dilation, dropout)
+        self.se_layer = build_attention(attention, outside)
+
+    def main_path(self, activation: Tensor) -> Tensor:
+        features = super().main_path(activation)
+        return features if self.se_layer is None else cast(Tensor, self.se_layer(features))
+
+
+class L2GResNet38(ResNet38):
+    """ResNet-38 with attention inside b6 and b7 and suppression on their outputs (l2g_cda spec, 2.3 and 2.4)."""
+
+    def __init__(self, width: float, attention: AttentionName, suppression: SuppressionName, share: float) -> None:
+        # The blocks are built by the constructor of the base class.
+        self.attention: AttentionName = attention
+        super().__init__(width)
+        self.DRS_learnable_layer6 = build_suppression(suppression, self.b6.out_channels, share)
+        self.DRS_learnable_layer7 = build_suppression(suppression, self.b7.out_channels, share)
+
+    def bottleneck(self, in_channels: int, out_channels: int, dilation: int, dropout: float) -> BottleneckBlock:
+        return AttentiveBottleneck(self.attention, in_channels, out_channels, dilation, dropout)
+
+    def after_block(self, name: str, features: Tensor) -> Tensor:
+        suppression = {"b6": self.DRS_learnable_layer6, "b7": self.DRS_learnable_layer7}[name]
+        return features if suppression is None else cast(Tensor, suppression(features))
+
+    def added_modules(self) -> list[nn.Module]:
+        return [layer for layer in (self.DRS_learnable_layer6, self.DRS_learnable_layer7) if layer is not None]
+
+
+class StagedBackbone(Backbone):
+    """A general backbone: the outputs of its last three stages are tapped; attention, then suppression, follow the last two."""
+
+    def __init__(
+        self, backbone: Backbone, attention: AttentionName, suppression: SuppressionName, share: float
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        # The channels of a stage are those of its last convolution, in order of execution.
+        layers = [[one for one in stage.modules() if isinstance(one, nn.Conv2d)] for stage in backbone.stages[-3:]]
+        self.tap_channels = tuple(convolutions[-1].out_channels for convolutions in layers)
+        self.out_channels, self.output_stride = backbone.out_channels, backbone.output_stride
+        last_two = self.tap_channels[1:]
+        attentions = [build_attention(attention, channels) or nn.Identity() for channels in last_two]
+        suppressions = [build_suppression(suppression, channels, share) or nn.Identity() for channels in last_two]
+        self.se_layers, self.suppressions = nn.ModuleList(attentions), nn.ModuleList(suppressions)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        *first, last = self.backbone.stages
+        return [*first, nn.ModuleList([last, self.se_layers, self.suppressions])]
+
+    def taps(self, images: Tensor) -> Taps:
+        """Images N x 3 x H x W, normalised RGB, to the features of the last three stages, each at its own stride."""
+        first, *others = self.backbone.stages
+        if isinstance(self.backbone, ResNet):
+            features = self.backbone.maxpool(self.backbone.relu(self.backbone.bn1(self.backbone.conv1(images))))
+        else:
+            features = first(images)
+        for stage in others[:-2]:
+            features = stage(features)
+        tapped = [features]
+        for stage, attention, suppression in zip(others[-2:], self.se_layers, self.suppressions, strict=True):
+            features = suppression(attention(stage(features)))
+            tapped.append(features)
+        return Taps(*tapped)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.taps(images).conv6
+
+
+def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
+    """Build the backbone, load its weights, freeze what is to be frozen."""
+    added = (config.attention, config.suppression, config.suppression_share)
+    built: L2GResNet38 | StagedBackbone
+    if config.name == "resnet38":
+        built = L2GResNet38(config.width, *added)
+        if config.weights:
+            load_weights(built, read_resnet38_weights(config.weights), source=config.weights, optional=ADDED)
+    else:
+        # A small ResNet without dilation may start from weights of its like, which the general builder does not expect.
+        general = bare_backbone(dataclasses.replace(config, weights=""))
+        if config.weights:
+            state, source = backbone_weights(config)
+            load_weights(general, state, source=source, strip_prefixes=BACKBONE_PREFIXES)
+        built = StagedBackbone(general, *added)
+    built.freeze(config.frozen_stages, config.freeze_batchnorm)
+    for layer in built.modules():
+        # Factors and summands too, also those of attention modules.
+        if config.freeze_batchnorm and isinstance(layer, nn.BatchNorm2d):
+            layer.requires_grad_(False)
+    return built

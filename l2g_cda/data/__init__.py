@@ -1,1 +1,0 @@
-"""Training items (view, saliency, patch boxes) and the scales of inference."""

@@ -1,1 +1,0 @@
-"""From attention maps to pseudo labels, their scores and their pictures."""
