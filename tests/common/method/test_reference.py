@@ -61,7 +61,7 @@ def start(tmp_path) -> Callable[..., subprocess.Popen[str]]:
     return run
 
 
-def wait_for(path: Path, seconds: float = 60) -> str:
+def wait_for(path: Path, seconds: float = 120) -> str:
     """The content of a file that another process writes."""
     deadline = time.monotonic() + seconds
     while not path.exists() or not path.read_text():
@@ -70,7 +70,7 @@ def wait_for(path: Path, seconds: float = 60) -> str:
     return path.read_text()
 
 
-def wait_for_end(process: int, seconds: float = 20) -> None:
+def wait_for_end(process: int, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while is_running(process):
         assert time.monotonic() < deadline, "the reference rows still run"
@@ -108,7 +108,7 @@ def test_a_stage_that_fails_takes_the_reference_rows_with_it(start, tmp_path):
         f"while not pathlib.Path({str(tmp_path / 'pid')!r}).exists(): time.sleep(0.05)\n        raise ValueError('no')"
     )
     process = start(sleeps(tmp_path), failing)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=120)
     assert "ValueError: no" in errors and process.returncode == 1
     wait_for_end(int(wait_for(tmp_path / "pid")))
 
@@ -124,7 +124,7 @@ def test_a_chain_that_is_stopped_takes_the_reference_rows_with_it(start, tmp_pat
     # The program may not be through its own first lines yet.
     time.sleep(0.2)
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGINT)
     wait_for_end(child)
 

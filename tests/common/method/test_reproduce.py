@@ -17,6 +17,8 @@ from common.method.report import PICTURE, REPORT, results_below
 from tests.common.method.focal_cam import METHOD
 
 TOP = Path(__file__).parents[3]
+# Two chains with six small trainings: on a busy machine more than the usual limit.
+pytestmark = pytest.mark.timeout(900)
 ENGINE = {"max_steps": 3, "batch_size": 4, "device": "cpu", "workers": 0}
 
 
