@@ -100,12 +100,12 @@ def convert_layers(layers: Sequence[CaffeLayer], network: nn.Module, prefix: str
 
 
 def weight_and_bias(layer: CaffeLayer) -> dict[str, np.ndarray]:
-    """Tensor name -> numbers of a layer with weights, perhaps without bias; of a pool none."""
+    """Tensor name -> numbers, flat float32, of a layer with weights, perhaps without bias; of a pool none."""
     return dict(zip(("weight", "bias"), layer.blobs, strict=False))
 
 
 def layer_values(layer: CaffeLayer) -> dict[str, np.ndarray]:
-    """Tensor name -> numbers of a layer. BatchNorm keeps running sums; their divisor is the third blob."""
+    """Tensor name -> flat float32 (count: int64). BatchNorm keeps running sums; their divisor is the third blob."""
     if layer.type != "BatchNorm":
         return weight_and_bias(layer)
     if [blob.size for blob in layer.blobs[2:]] != [1] or not layer.blobs[2][0] > 0:
@@ -121,7 +121,7 @@ def layer_values(layer: CaffeLayer) -> dict[str, np.ndarray]:
 
 
 def store(state: dict[str, Tensor], network: nn.Module, module: str, layer: str, values: dict[str, np.ndarray]) -> None:
-    """Put the numbers into ``state`` in the shape that the network's tensors have."""
+    """Put the numbers, as :func:`layer_values` gives them, into ``state`` in the shape of the network's tensors."""
     own = network.get_submodule(module).state_dict()
     for name, numbers in values.items():
         if name not in own or own[name].numel() != numbers.size:

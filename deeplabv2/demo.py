@@ -121,7 +121,7 @@ def run_live(config: DemoConfig) -> int:
 
 
 def panels(segmented: Segmented, names: Sequence[str]) -> np.ndarray:
-    """The image, all labels over it, and for every label found the image with all else dimmed; uint8 RGB."""
+    """The image, all labels over it, and for every label found the image with all else dimmed; uint8 RGB H x W x 3."""
     image, label_map = segmented
     pictures, titles = [image, label_overlay(image, label_map)], ["image", "labels"]
     for label, share in label_shares(label_map):
@@ -138,7 +138,7 @@ def label_shares(label_map: np.ndarray) -> list[tuple[int, float]]:
 
 
 def show_picture(picture: np.ndarray, title: str) -> None:
-    """Open a window and wait until it is closed."""
+    """Open a window with a picture, uint8 RGB H x W x 3, and wait until it is closed."""
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(num=title)

@@ -208,7 +208,7 @@ class LoadInputs:
         return {"id": image_id, "path": path, "inputs": inputs, "size": size, "tags": self.tags.get(image_id)}
 
     def require_pixels(self, path: Path, shown: np.ndarray) -> None:
-        """Raise :class:`DataError` where a scale would leave nothing of the image."""
+        """Raise :class:`DataError` where a scale would leave nothing of the image (uint8 RGB H x W x 3)."""
         height, width = shown.shape[:2]
         for scale in self.form.scales:
             for factor in (1.0, *self.pyramid):

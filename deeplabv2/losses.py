@@ -35,7 +35,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int = IGNORE_LAB
 def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int = IGNORE_LABEL) -> tuple[Mean, Mean]:
     """Half the mean cross-entropy over background pixels and half that over foreground pixels (CLIMS, DSRG).
 
-    Where one of the two has no pixel its half is 0; the other keeps its weight.
+    Logits N x C x h x w, labels int64 N x h x w. Where one has no pixel its half is 0; the other keeps its weight.
     """
     pixels = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_label, reduction="none")
     background = labels == 0

@@ -49,7 +49,7 @@ def write_logits(path: Path, logits: np.ndarray) -> None:
 
 
 def read_logits(path: Path, n_labels: int) -> np.ndarray:
-    """Read one file."""
+    """Read one file of :func:`write_logits`: float32, n_labels x h x w."""
     try:
         logits = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -52,10 +52,9 @@ class PredictConfig(RefinedConfig):
 class WritePrediction:
     """``(path, prediction)``: writes the mask to ``path`` and what else is wanted beside it; runs in any process.
 
-    Probabilities, and the CRF on them, are computed at the size at which the network saw the image, then enlarged.
+    Probabilities and the CRF (if not None) are computed at the size at which the network saw the image, then enlarged.
 
     Attributes:
-        crf: None leaves it out.
         masks: folder of the masks.
         overlays: folder of JPEG pictures at the size that the network saw; None leaves them out.
         probabilities: folder of ``.npz`` files with ``probabilities``, float16 C x H x W; None leaves them out.
@@ -89,6 +88,7 @@ def write_probabilities(path: Path, probabilities: np.ndarray, size: tuple[int, 
 
 
 def write_jpeg(path: Path, picture: np.ndarray) -> None:
+    """Write a picture, uint8 RGB H x W x 3."""
     image = Image.fromarray(picture)
     atomic_write(path, lambda file: image.save(file, format="JPEG", quality=OVERLAY_QUALITY))
 

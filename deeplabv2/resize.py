@@ -26,7 +26,7 @@ def resize_by(images: Tensor, scale: float, convention: ResizeConvention = "curr
     """Bilinear resize by a factor; sizes are rounded down.
 
     Args:
-        images: N x C x H x W.
+        images: N x C x H x W, any sign.
         scale: the factor.
         convention: ``current`` steps through the source by 1 / scale, as PyTorch does today; ``recomputed`` by old size /
             new size, as PyTorch did before 1.6, when the published weights were trained. They differ, by up to a pixel
@@ -66,7 +66,7 @@ def largest_enlarged(scores: Tensor, size: Sequence[int], at_once: int = ENLARGE
 
 def resize_aligned(maps: Tensor, size: tuple[int, int], edge: Edge = "repaired") -> Tensor:
     """Bilinear resize of N x C x h x w to ``size`` = (H, W) with aligned corners, as ``scipy.ndimage.zoom`` of order 1: source =
-    i (old - 1) / (new - 1). The type of the numbers stays.
+    i (old - 1) / (new - 1). The type of the numbers, of any sign, stays.
 
     scipy's last source coordinate may come out just beyond the edge, by rounding; it then writes zeros into the last row or
     column (defect 4). ``repaired`` gives the edge itself there, ``published`` the zeros.
@@ -89,7 +89,7 @@ def resize_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
     """Nearest neighbour as Pillow does it: source index floor((i + 0.5) x old / new).
 
     Args:
-        labels: N x H x W.
+        labels: N x H x W, whole numbers of any type, which stays.
         size: (h, w).
     """
     if tuple(labels.shape[1:]) == tuple(size):

@@ -1,8 +1,6 @@
-"""How an image becomes a network's input, and what of it the network sees in training (deeplabv2 spec, section 4.2; sgan spec,
-section 4.4) and in the demo.
+"""How an image becomes a network's input in training (deeplabv2 spec, section 4.2; sgan spec, section 4.4) and demo.
 
-Two recipes of training: a random scale and a padded crop (DeepLab), or a square of fixed size, colours distorted as SSD does it,
-and a crop (DSRG). The order of the random draws is part of both.
+Two recipes, each with its order of draws: a scale and a padded crop (DeepLab); a square, SSD's colours, a crop (DSRG).
 """
 
 from __future__ import annotations
@@ -47,8 +45,7 @@ class InputConvention:
         order: order of the colour channels.
         mean: subtracted, in the channel order of ``order``, grey levels 0..255.
         std: what the difference is divided by.
-        resize_in_float: whether training images are resized as float32 (as published) or as uint8 (four times less
-            memory to move, rounded to whole grey levels).
+        resize_in_float: training images are resized as float32 (published), else as uint8 (less memory, whole levels).
     """
 
     order: Literal["RGB", "BGR"]
@@ -92,7 +89,7 @@ def imagenet_input() -> InputConvention:
 
 
 class InputTensors(ToTensors):
-    """The last transform of a sample: normalisation in a network's convention, and conversion to tensors."""
+    """The last transform of a sample: H x W x 3 in 0..255 to float32 3 x H x W in a network's convention."""
 
     def __init__(self, convention: InputConvention) -> None:
         mean, std = ([channel / RGB_RANGE for channel in values] for values in (convention.mean, convention.std))
@@ -104,35 +101,39 @@ class InputTensors(ToTensors):
 
 
 def saturated(levels: npt.NDArray[np.float64]) -> Colours:
-    """Rounded to the nearest (even) whole number and clamped to 0..255, as OpenCV's conversions do."""
+    """Levels of any shape, rounded to the nearest (even) integer and clamped to 0..255, as OpenCV's conversions do."""
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
 def change_levels(values: npt.NDArray[Any], factor: float, offset: float) -> Colours:
-    """values x factor + offset, saturated."""
+    """values (uint8, any shape) x factor + offset, saturated."""
     return saturated(GREY_LEVELS * factor + offset)[values]
 
 
 def change_hsv(image: Colours, channel: int, factor: float, offset: float) -> Colours:
-    """Change hue (0, half degrees) or saturation (1). As published, a hue below 0 becomes 0 and does not wrap."""
+    """Change hue (0, half degrees) or saturation (1) of uint8 RGB H x W x 3. As published, a hue below 0 becomes 0."""
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     hsv[..., channel] = change_levels(hsv[..., channel], factor, offset)
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
 
 
 def brightness(image: Colours, rng: random.Random) -> Colours:
+    """uint8 RGB H x W x 3, all levels shifted by a draw from -BRIGHTNESS..BRIGHTNESS."""
     return change_levels(image, 1.0, rng.uniform(-BRIGHTNESS, BRIGHTNESS))
 
 
 def contrast(image: Colours, rng: random.Random) -> Colours:
+    """uint8 RGB H x W x 3, all levels multiplied by a draw from ``CONTRAST``."""
     return change_levels(image, rng.uniform(*CONTRAST), 0.0)
 
 
 def saturation(image: Colours, rng: random.Random) -> Colours:
+    """uint8 RGB H x W x 3, the saturation multiplied by a draw from ``SATURATION``."""
     return change_hsv(image, 1, rng.uniform(*SATURATION), 0.0)
 
 
 def hue(image: Colours, rng: random.Random) -> Colours:
+    """uint8 RGB H x W x 3, the hue shifted by a draw from -HUE..HUE half degrees."""
     return change_hsv(image, 0, 1.0, rng.uniform(-HUE, HUE))
 
 
@@ -180,7 +181,6 @@ def scaled_crop(
     ignore_label: int = IGNORE_LABEL,
 ) -> Transform:
     """Scale, pad, crop, flip, normalise; draws choice(scales), randint of top and of left, random, in this order.
-
     ``base_size`` is the longer side to which images are brought first; 0 keeps their size.
     """
     as_published: list[Transform] = [as_float] if convention.resize_in_float else []

@@ -35,7 +35,7 @@ UNSURE = -1
 
 
 def floored_softmax(logits: Tensor, floor: float = PROBABILITY_FLOOR) -> Tensor:
-    """(softmax + floor), normalised again to the sum 1."""
+    """(softmax + floor) of logits N x C x h x w, normalised again to the sum 1: probabilities in 0..1."""
     return (logits.softmax(1) + floor) / (1 + logits.shape[1] * floor)
 
 
@@ -52,7 +52,7 @@ def one_hot_seeds(labels: Tensor, n_labels: int) -> Tensor:
 def balanced_seed_loss(probabilities: Tensor, seeds: Tensor, least: float = 1e-4, offset: float = 0.0) -> Tensor:
     """Cross-entropy over the background seeds plus that over all foreground seeds, each a mean over its own positions (DSRG).
 
-    A half without seeds is 0 for that image, which still counts in the mean over images.
+    Both N x C x h x w, seeds 0/1. A half without seeds is 0 for that image, which still counts in the mean.
 
     Args:
         least, offset: the number of seeds is raised to ``least``, then ``offset`` is added. The PyTorch version of the
@@ -67,7 +67,7 @@ def balanced_seed_loss(probabilities: Tensor, seeds: Tensor, least: float = 1e-4
 
 
 def plain_seed_loss(probabilities: Tensor, seeds: Tensor) -> Tensor:
-    """Cross-entropy as a mean over all seeds of an image, background or not (SEC)."""
+    """Cross-entropy as a mean over all seeds (0/1) of an image, background or not (SEC); arguments N x C x h x w."""
     count = seeds.sum((1, 2, 3)).clamp(min=PROBABILITY_FLOOR)
     return -((seeds * probabilities.log()).sum((1, 2, 3)) / count).mean()
 
@@ -78,7 +78,7 @@ SEED_LOSSES = {"balanced": balanced_seed_loss, "plain": plain_seed_loss}
 def constrain_loss(probabilities: Tensor, log_refined: Tensor) -> Tensor:
     """Kullback-Leibler divergence of the network's p from the refined q: mean over positions of sum_c q log(q / p).
 
-    The ratio is bounded; where a bound holds, the logarithm has no gradient. The gradient goes to p and to log q.
+    p (0..1) and log q, N x C x h x w, get gradients. The ratio is bounded; where a bound holds, its log has none.
     """
     refined = log_refined.exp()
     ratio = (refined / probabilities).clamp(*RATIO_RANGE)
@@ -139,7 +139,7 @@ def self_labels(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def retrain_losses(logits: Tensor, labels: Tensor) -> dict[str, Mean]:
-    """Cross-entropy against the labels (unlabelled positions do not count) and against :func:`self_labels`, weight 1 each."""
+    """Cross-entropy of logits N x C x h x w to labels (int64; C: ignored) and :func:`self_labels`, weight 1 each."""
     logits = logits.float()
     n_labels = logits.shape[1]
     given = functional.cross_entropy(logits, labels, ignore_index=n_labels, reduction="sum")
@@ -180,7 +180,7 @@ def refined_probabilities(
 class CrfLayer(torch.autograd.Function):
     """``(p, images) -> log q``, and back: (1 - q) times the gradient of log q, as if q stood where p does in a softmax.
 
-    The mean field itself is not differentiated.
+    p, q: float32 N x C x h x w in 0..1; images: uint8 N x h x w x 3, BGR. The mean field itself is not differentiated.
     """
 
     @staticmethod
@@ -240,7 +240,7 @@ def grow_seeds(
 def accepted_labels(
     probabilities: Floats, labels: Sequence[int], background: float, foreground: float
 ) -> npt.NDArray[np.int64]:
-    """The label of each position that the network is sure of, h x w; -1 for none."""
+    """The label of each position that the network (C x h x w, in 0..1) is sure of, int64 h x w; -1 for none."""
     of_image = probabilities[list(labels)]
     best = np.asarray(labels)[of_image.argmax(0)]
     sure = of_image.max(0) > np.where(best == 0, max(background, foreground), foreground)
@@ -248,7 +248,7 @@ def accepted_labels(
 
 
 def connected_to(region: npt.NDArray[np.bool_], start: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The 8-connected parts of ``region`` (h x w) that hold a position of ``start`` (h x w)."""
+    """The 8-connected parts of ``region`` (bool, h x w) that hold a position of ``start`` (bool, h x w)."""
     _, numbers = cv2.connectedComponents(region.astype(np.uint8), connectivity=CONNECTIVITY)
     return region & np.isin(numbers, np.unique(numbers[start & region]))
 

@@ -19,7 +19,7 @@ SuppressionName = Literal["none", "fixed", "learnable"]
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels weighted by sigmoid(W2 ReLU(W1 mean(x))) (Hu et al., 2018), without biases."""
+    """Channels of N x C x H x W, any sign, times sigmoid(W2 ReLU(W1 mean(x))) (Hu et al., 2018), without biases."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """Uint8 weighted by the sigmoid of one 1x1 convolution."""
+    """Pixels of N x C x H x W, any sign, weighted by the sigmoid of one 1x1 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class SpatialAttention(nn.Module):
 
 
 class EfficientChannelAttention(nn.Module):
-    """ECA: channels weighted by a convolution along the channel axis of their means (Wang et al., 2020)."""
+    """ECA: channels of N x C x H x W, any sign, weighted by a convolution along their means (Wang et al., 2020)."""
 
     def __init__(self, channels: int, size: int = 3) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class EfficientChannelAttention(nn.Module):
 
 
 class SimAM(nn.Module):
-    """Uint8 weighted by the energy of their distance from the channel's mean, no parameters (Yang et al., 2021)."""
+    """Pixels of N x C x H x W, any sign, weighted by energy: distance from the channel's mean (Yang et al., 2021)."""
 
     def __init__(self, channels: int, regularisation: float = 1e-4) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SimAM(nn.Module):
 
 
 class NormalisationAttention(nn.Module):
-    """NAM: channels weighted by the share of their BatchNorm's factor (Liu et al., 2021), through which no gradient goes."""
+    """NAM (Liu et al., 2021): channels of N x C x H x W, any sign, weighted by detached shares of BatchNorm factors."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class NormalisationAttention(nn.Module):
 
 
 class ChannelSelfAttention(nn.Module):
-    """Channel attention of DANet (Fu et al., 2019): channels exchange what they do not share."""
+    """Channel attention of DANet (Fu et al.), N x C x H x W, any sign; channels exchange what they do not share."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class ChannelSelfAttention(nn.Module):
 
 
 class PositionSelfAttention(nn.Module):
-    """Position attention of DANet: every pixel is a weighted sum over all pixels."""
+    """Position attention of DANet on N x C x H x W, any sign: every pixel is a weighted sum over all pixels."""
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ def build_attention(name: AttentionName, channels: int) -> nn.Module | None:
 
 
 class FixedSuppression(nn.Module):
-    """min(x, share * max of x over the pixels), channel by channel (l2g_cda spec, section 2.3).
+    """min(x, share * max of x over the pixels), by channel of N x C x H x W, any sign (l2g_cda spec, section 2.3).
 
     Strong activations of a channel are cut, weak ones gain weight (Kim et al., "Discriminative region suppression for
     weakly-supervised semantic segmentation", AAAI 2021; share 0.55 there). A channel whose maximum is negative is left as
@@ -150,7 +150,7 @@ class FixedSuppression(nn.Module):
 
 
 class LearnableSuppression(FixedSuppression):
-    """The share of each channel is predicted from the channels' means: sigmoid(W mean(x))."""
+    """The share of each channel, N x C x 1 x 1 in 0..1, is predicted from the channels' means: sigmoid(W mean(x))."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class L2GBackbone(BackboneConfig):
 
 
 class AttentiveBottleneck(BottleneckBlock):
-    """A bottleneck block whose main path ends with an attention module, ``se_layer`` whichever it is."""
+    """A bottleneck block whose main path, N x C x h x w of any sign, ends with attention, always ``se_layer``."""
 
     def __init__(self, attention: AttentionName, inside: int, outside: int, dilation: int, dropout: float) -> None:
         super().__init__(inside, outside, dilation, dropout)
@@ -67,7 +67,7 @@ class AttentiveBottleneck(BottleneckBlock):
 
 
 class L2GResNet38(ResNet38):
-    """ResNet-38 with attention inside b6 and b7 and suppression on their outputs (l2g_cda spec, 2.3 and 2.4)."""
+    """ResNet-38 with attention in b6 and b7 and suppression on their outputs N x C x h x w, any sign (spec 2.3-2.4)."""
 
     def __init__(self, width: float, attention: AttentionName, suppression: SuppressionName, share: float) -> None:
         # The blocks are built by the constructor of the base class.
@@ -88,7 +88,7 @@ class L2GResNet38(ResNet38):
 
 
 class StagedBackbone(Backbone):
-    """A general backbone: the outputs of its last three stages are tapped; attention, then suppression, follow the last two."""
+    """N x 3 x H x W to N x C x h x w, any sign; the last three stages are tapped, two gain attention, suppression."""
 
     def __init__(
         self, backbone: Backbone, attention: AttentionName, suppression: SuppressionName, share: float
@@ -110,7 +110,7 @@ class StagedBackbone(Backbone):
         return [*first, nn.ModuleList([last, self.se_layers, self.suppressions])]
 
     def taps(self, images: Tensor) -> Taps:
-        """Images N x 3 x H x W, normalised RGB, to the features of the last three stages, each at its own stride."""
+        """Images N x 3 x H x W, normalised RGB, to the last three stages' features, any sign, each at its stride."""
         first, *others = self.backbone.stages
         if isinstance(self.backbone, ResNet):
             features = self.backbone.maxpool(self.backbone.relu(self.backbone.bn1(self.backbone.conv1(images))))

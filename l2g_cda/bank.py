@@ -156,7 +156,7 @@ class ForegroundBank:
             raise DataError("the bank of objects is empty; make it from labels with objects to cut out (make_bank.py)")
 
     def absent_classes(self, tags: npt.NDArray[np.floating]) -> list[int]:
-        """The classes that an image with these tags [C] lacks and the bank holds, ascending."""
+        """The classes that an image with these tags (0/1 [C]) lacks and the bank holds, ascending."""
         return [number for number in np.flatnonzero(tags == 0).tolist() if number in self.objects]
 
 

@@ -19,7 +19,7 @@ from l2g_cda.views import ViewConfig
 
 
 class OneByOne(nn.Module):
-    """The pair as published programs run it: the patches of one image at a time, features exchanged before the classifier."""
+    """As :meth:`LocalToGlobal.forward`, as published: one image's patches at a time, exchange before the classifier."""
 
     def __init__(self, pair: LocalToGlobal) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class OneByOne(nn.Module):
 
 
 def exchange_first(network: L2GNetwork, images: Tensor) -> ScoreMaps:
-    """What the network computes of images N x 3 x H x W (normalised RGB), in the published order."""
+    """The network's scores, any sign, of images N x 3 x H x W (normalised RGB), computed in the published order."""
     taps = network.backbone.taps(images)
     features = exchange(taps.conv6, network.affinity(images, taps))
     maps = network.fc8(taps.conv6) + conv2d(features, network.fc8.weight)
@@ -43,7 +43,7 @@ def exchange_first(network: L2GNetwork, images: Tensor) -> ScoreMaps:
 
 
 class PublishedStep(L2GStep):
-    """The losses with loops over patches and classes."""
+    """The losses with loops over patches and classes; shapes and ranges as :meth:`L2GStep.cut` and ``target``."""
 
     def cut(self, maps: Tensor, boxes: Tensor) -> Tensor:
         return torch.stack([maps[image, :, y1:y2, x1:x2] for image, x1, y1, x2, y2 in boxes.long().tolist()])

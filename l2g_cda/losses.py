@@ -61,7 +61,7 @@ class L2GStep:
         return self.losses(network(batch["image"], patches), batch)
 
     def cut(self, maps: Tensor, boxes: Tensor) -> Tensor:
-        """The patches of images or saliency maps (N x C x S x S) at the boxes (R x 5), R x C x c x c."""
+        """The patches of images or saliency maps (N x C x S x S, any sign) at the boxes (R x 5), R x C x c x c."""
         return cut_patches(maps, boxes, self.patch_side)
 
     def target(self, maps: Tensor, saliency: Tensor, batch: dict[str, Any]) -> Tensor:

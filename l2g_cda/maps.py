@@ -68,7 +68,7 @@ class ScoreInference(CamInference):
 
 
 class AttentionInference(ScoreInference):
-    """``[sample] -> [Cams]``: signed scores, averaged at image size, then their positive part divided by its maximum."""
+    """``[sample] -> [Cams]``: scores K x h x w, any sign, averaged at image size; positive part over its maximum."""
 
     def kept(self, maps: torch.Tensor) -> torch.Tensor:
         return maps
@@ -78,14 +78,14 @@ class AttentionInference(ScoreInference):
 
 
 class RandomWalkInference(ScoreInference):
-    """``[sample] -> [RandomWalkMaps]``: positive scores, added up."""
+    """``[sample] -> [RandomWalkMaps]``: scores K x h x w of every pass, not negative, added up."""
 
     def fused(self, sample: Sample, maps: Sequence[torch.Tensor]) -> RandomWalkMaps:
         return RandomWalkMaps(sample["keys"], *fuse_random_walk(maps, sample["size"]))
 
 
 def summed_by_size(maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """The sums of maps K x h x w of equal size: an image's and its mirror's, which may then be enlarged together."""
+    """The sums of maps K x h x w, any sign, of equal size: an image's and its mirror's, to be enlarged together."""
     sums: dict[torch.Size, torch.Tensor] = {}
     for one in maps:
         sums[one.shape] = sums[one.shape] + one if one.shape in sums else one

@@ -63,7 +63,7 @@ class L2GNetwork(nn.Module):
         return relu(torch.matmul(features.transpose(1, 2), features), inplace=True)
 
     def forward(self, images: Tensor) -> ScoreMaps:
-        """Images N x 3 x H x W, normalised RGB."""
+        """Scores, of any sign, of images N x 3 x H x W, normalised RGB."""
         taps = self.backbone.taps(images)
         maps = self.fc8(taps.conv6)
         # The classifier is linear in every pixel, so that it may precede the exchange: K + 1 channels instead of 4096.
@@ -71,7 +71,7 @@ class L2GNetwork(nn.Module):
         return ScoreMaps(maps, maps[:, : self.n_classes].mean(dim=(2, 3)))
 
     def class_maps(self, images: Tensor) -> Tensor:
-        """The score maps without the background's, N x K x h x w, of images N x 3 x H x W, normalised RGB."""
+        """The score maps without the background's, N x K x h x w, any sign, of images N x 3 x H x W, normalised RGB."""
         return cast(ScoreMaps, self(images)).maps[:, : self.n_classes]
 
 
@@ -102,19 +102,19 @@ class LocalToGlobal(nn.Module):
         self.global_network, self.local_network = global_network, local_network
 
     def forward(self, images: Tensor, patches: Tensor) -> tuple[ScoreMaps, ScoreMaps]:
-        """Both networks' scores of N x 3 x S x S images and of (N P) x 3 x c x c patches, normalised RGB."""
+        """Both networks' scores, any sign, of N x 3 x S x S images and of (N P) x 3 x c x c patches, normalised RGB."""
         return self.global_network(images), self.local_network(patches)
 
 
 def exchange(features: Tensor, affinity: Tensor) -> Tensor:
-    """Every pixel's mean of the features (N x C x h x w) of all pixels, weighted by their affinity (N x hw x hw) to it."""
+    """Every pixel's mean of all pixels' features (N x C x h x w), weighted by affinity (N x hw x hw, 0..1) to it."""
     # Divided here, not in the matrix, which is the largest tensor of the network.
     weights = affinity.sum(1, keepdim=True) + EXCHANGE_EPSILON
     return (torch.matmul(features.flatten(2), affinity) / weights).view_as(features)
 
 
 def resized(features: Tensor, size: torch.Size) -> Tensor:
-    """N x C x h x w at ``size``, bilinear with the corners aligned; features of that size stay as they are."""
+    """N x C x h x w, any sign, at ``size``, bilinear with corners aligned; features of that size stay as they are."""
     same = features.shape[2:] == size
     return features if same else interpolate(features, size, mode="bilinear", align_corners=True)
 

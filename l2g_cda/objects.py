@@ -98,7 +98,7 @@ def read_foreground(path: Path) -> Foreground:
 
 
 def eight_bit(array: Any, path: Path) -> Uint8:
-    """The array as contiguous uint8; labels of other whole-number types are taken when they fit."""
+    """The array, of any shape, as contiguous uint8; labels of other whole-number types are taken when they fit."""
     values = np.asarray(array)
     if values.dtype.kind not in "biu" or (values.size and (values.min() < 0 or values.max() > 255)):
         raise DataError(f"{path} holds {values.dtype} values; objects are 8-bit; {MAKE_AGAIN}")

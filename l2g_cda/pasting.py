@@ -211,5 +211,5 @@ class PastedTwins(SeededDataset):
 
 
 def with_class(tags: np.ndarray, number: int) -> np.ndarray:
-    """A copy of the tags [C] with class ``number`` present."""
+    """A copy of the tags [C], 0/1, with class ``number`` present."""
     return np.maximum(tags, np.eye(len(tags), dtype=tags.dtype)[number])

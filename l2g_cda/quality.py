@@ -124,7 +124,7 @@ def sweep_record(matrix: Matrix, threshold: float, names: Sequence[str]) -> dict
 def swept(
     layout: DatasetLayout, ids: list[str], thresholds: Sequence[float], read: Callable[[str], Cams]
 ) -> list[Matrix]:
-    """A confusion matrix per threshold, of all labels."""
+    """A confusion matrix, int64 [n, n + 1], per threshold, of all labels."""
     return threshold_matrices(
         lambda image_id: CamSample(read_label_map(layout.mask_path(image_id)), *read(image_id)),
         *(ids, thresholds, layout.n_classes + 1),

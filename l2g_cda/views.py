@@ -193,7 +193,7 @@ def draw_boxes(config: ViewConfig, rng: Random) -> npt.NDArray[np.int64]:
 def cut_patches(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """Cut all patches of a batch at once, without waiting for the device.
 
-    From images B x C x S x S of any values at boxes N x 5 (image index, x1, y1, x2, y2 in pixels) to N x C x size x size, in
+    From images B x C x S x S of any type at boxes N x 5 (image index, x1, y1, x2, y2 in pixels) to N x C x size x size, in
     the memory layout of the images.
     """
     image, left, top = boxes[:, :3].long().unbind(1)

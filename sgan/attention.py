@@ -33,7 +33,7 @@ Normaliser = Callable[[Tensor, Tensor], Tensor]
 def masked_normalize(scores: Tensor, mask: Tensor) -> Tensor:
     """Shift each row so that its least masked score (0 where the mask is 0) is zero, and divide by the row's sum.
 
-    Linear in the scores, not a softmax. Rows without a position in the mask are 0.
+    Both n x N x N, mask 0/1. Linear in the scores, not a softmax. Rows without a position in the mask are 0.
     """
     masked = scores * mask
     shifted = mask * (masked - masked.min(-1, keepdim=True).values)
@@ -41,13 +41,13 @@ def masked_normalize(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the positions of the mask; the maximum that keeps it finite is that of the whole row."""
+    """Softmax over the positions of the mask (0/1, n x N x N); the maximum that keeps it finite is the whole row's."""
     weights = (scores - scores.max(-1, keepdim=True).values).exp() * mask
     return weights / (weights.sum(-1, keepdim=True) + WEIGHT_EPSILON)
 
 
 def plain_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over all positions, whatever the mask says."""
+    """Softmax of scores n x N x N, any sign, over all positions, whatever the mask says."""
     weights = (scores - scores.max(-1, keepdim=True).values).exp()
     return weights / (weights.sum(-1, keepdim=True) + WEIGHT_EPSILON)
 
@@ -61,7 +61,7 @@ NORMALISERS: dict[str, Normaliser] = {
 
 
 def dense_masks(salient: Tensor) -> tuple[Tensor, Tensor]:
-    """The published loader's masks n x N x N for salient positions n x N: pairs that attend, and weights of the others."""
+    """The published loader's masks n x N x N of salient positions n x N (0/1): pairs that attend, weights of others."""
     other = 1 - salient
     background = other[:, :, None] * other[:, None, :] / (other.sum(1)[:, None, None] + WEIGHT_EPSILON)
     return salient[:, :, None] * salient[:, None, :], background
@@ -71,8 +71,8 @@ def attention_weights(query: Tensor, key: Tensor, salient: Tensor, normaliser: s
     """The weights as the published code forms them, to look at or for other normalisers than the linear one.
 
     Args:
-        query: n x d x N.
-        key: n x d x N.
+        query: n x d x N, any sign.
+        key: n x d x N, any sign.
         salient: n x N, 1 for salient positions and 0 for others; or their dense masks, n x 2 x N x N.
 
     Returns:
@@ -85,7 +85,7 @@ def attention_weights(query: Tensor, key: Tensor, salient: Tensor, normaliser: s
 
 
 def dense_context(query: Tensor, key: Tensor, values: Tensor, salient: Tensor, normaliser: str = LINEAR) -> Tensor:
-    """Context n x c x N through the N x N weights; see :func:`salient_context`."""
+    """Context n x c x N, any sign, through N x N weights; see :func:`attention_weights` and :func:`salient_context`."""
     return values @ attention_weights(query, key, salient, normaliser).transpose(1, 2)
 
 
@@ -117,6 +117,6 @@ def salient_context(query: Tensor, key: Tensor, values: Tensor, salient: Tensor)
 
 @torch.no_grad()
 def least_positions(query: Tensor, masked_key: Tensor) -> Tensor:
-    """For every query the key position with the least score, n x 1 x N; one image's scores exist at a time."""
+    """For every query the key position with the least score, int64 n x 1 x N; one image's scores exist at a time."""
     rows = [(one.t() @ keys).argmin(1) for one, keys in zip(query, masked_key, strict=True)]
     return torch.stack(rows)[:, None, :]

@@ -49,7 +49,7 @@ class SganVGG16(Backbone):
         return [nn.ModuleList(map(self.get_submodule, of_block)) for of_block in names]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images N x 3 x H x W to ReLU(conv5_3), N x 512 x ceil(H/8) x ceil(W/8)."""
+        """Images N x 3 x H x W to ReLU(conv5_3), N x 512 x ceil(H/8) x ceil(W/8), not negative."""
         features = images
         for name in CONVOLUTIONS:
             features = self.get_submodule(name)(features).relu_()

@@ -84,7 +84,7 @@ def evaluate(settings: EvaluationSettings) -> int:
 
 
 def scores_table(matrix: Matrix, names: Sequence[str]) -> str:
-    """Percent per class and their means, as text; see :func:`precision_and_recall` for the matrix."""
+    """Percent per class and their means, as text; the matrix, int64 [n, n + 1], as for :func:`precision_and_recall`."""
     scores, (precision, recall) = compute_scores(matrix, over="all"), precision_and_recall(matrix)
     rows = [f"{'class':15s} {'IoU':>6s} {'precision':>9s} {'recall':>6s}"]
     columns = ([*scores.class_iou, scores.mean_iou], [*precision, precision.mean()], [*recall, recall.mean()])

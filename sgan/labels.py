@@ -58,11 +58,11 @@ def paint_cues(cues: Cues, overruled: Sequence[int] = ()) -> LabelMap:
     (the published order is undefined there).
 
     Args:
-        cues: (C + 1) x h x w of :func:`sec_cues`.
+        cues: bool (C + 1) x h x w of :func:`sec_cues`.
         overruled: labels that give way to background wherever it has a cue (boat and train, which saliency shows too large).
 
     Returns:
-        h x w: 0 background, 1..C classes, C + 1 unlabelled.
+        uint8 h x w: 0 background, 1..C classes, C + 1 unlabelled.
     """
     painted = np.full(cues.shape[1:], len(cues), np.uint8)
     painted[cues[0]] = 0
@@ -74,7 +74,7 @@ def paint_cues(cues: Cues, overruled: Sequence[int] = ()) -> LabelMap:
 
 
 def paint_unambiguous(cues: Cues) -> LabelMap:
-    """One label per position where exactly one cue of (C + 1) x h x w is; several or none make C + 1, unlabelled."""
+    """One label, uint8 h x w, where exactly one cue of (C + 1) x h x w is; several or none make C + 1, unlabelled."""
     return np.where(cues.sum(0) == 1, cues.argmax(0), len(cues)).astype(np.uint8)
 
 
@@ -94,7 +94,7 @@ def harmonic_labels(cams: Cams, saliency: ClassMaps, threshold: float) -> LabelM
 
 
 def relative_to_maximum(maps: ClassMaps) -> ClassMaps:
-    """Each map of K x h x w divided by its maximum; maps without a positive value as they are."""
+    """Each map of K x h x w, any sign, divided by its maximum; maps without a positive value as they are."""
     greatest = maps.max((1, 2), keepdims=True)
     return maps / np.where(greatest > 0, greatest, 1)
 
@@ -151,7 +151,7 @@ def seeds_of(labels: Path) -> Path:
 
 
 def write_seed(labels: Path, n_classes: int, replace: bool, path: Path, label_map: LabelMap) -> None:
-    """Write a file of a folder of label maps also in the paper's form: 8-bit grey PNG, C + 1 unlabelled."""
+    """Write a folder's label map, uint8 h x w, also in the paper's form: 8-bit grey PNG, C + 1 unlabelled."""
     seed = np.where(label_map == IGNORE_LABEL, n_classes + 1, label_map).astype(np.uint8)
     file = seeds_of(labels) / path.relative_to(labels)
     if not replace and file.is_file() and not np.array_equal(read_label_map(file), seed):

@@ -72,7 +72,7 @@ class SGAN(nn.Module):
         """All maps.
 
         Args:
-            images: n x 3 x H x W.
+            images: float32 n x 3 x H x W, normalised.
             salient: n x h x w, 1 for salient positions and 0 for others; h = ceil(H / 8), w = ceil(W / 8).
         """
         features = self.backbone(images)
@@ -81,7 +81,7 @@ class SGAN(nn.Module):
         return SganMaps(features, self.fc9(fused), cam)
 
     def attend(self, features: Tensor, salient: Tensor) -> Tensor:
-        """gamma x context + features, n x c x h x w."""
+        """gamma x context + features, n x c x h x w, any sign; salient 0/1, n x h x w, or dense masks n x 2 x N x N."""
         query, key = self.f_query(features).flatten(2), self.f_key(features).flatten(2)
         # Only the published form of the training step hands over dense masks.
         mask = salient if salient.dim() == 4 else salient.flatten(1)

@@ -15,7 +15,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def positions(length: int, size: int) -> Floats:
-    """Where the ``size`` output positions lie among ``length`` input positions; may exceed ``length - 1`` by rounding."""
+    """Where the ``size`` output positions lie among ``length`` input positions; may exceed ``length - 1`` by rounding.
+
+    Returns:
+        float64 [size].
+    """
     if length < 1 or size < 1:
         raise DataError(f"cannot resize {length} to {size} pixels; both need at least one")
     step = (length - 1) / (size - 1) if size > 1 else 1.0
@@ -55,7 +59,7 @@ def zoom_linear(array: npt.NDArray, size: tuple[int, int], repaired: bool = True
 
 
 def zoom_nearest(array: npt.NDArray, size: tuple[int, int], repaired: bool = True) -> npt.NDArray:
-    """Nearest neighbour, position + 1/2 rounded down; see :func:`zoom_linear`."""
+    """Nearest neighbour of H x W or H x W x K of any dtype, position + 1/2 rounded down; see :func:`zoom_linear`."""
     indexes = [
         np.minimum((positions(length, wanted) + 0.5).astype(np.int64), length - 1)
         for length, wanted in zip(array.shape[:2], size, strict=True)
@@ -67,7 +71,11 @@ def zoom_nearest(array: npt.NDArray, size: tuple[int, int], repaired: bool = Tru
 
 
 def clear_beyond_edge(result: npt.NDArray, shape: tuple[int, ...]) -> None:
-    """Write 0 where scipy does: at positions that rounding has put beyond the input of ``shape``."""
+    """Write 0 where scipy does: at positions that rounding has put beyond the input of ``shape``.
+
+    Args:
+        result: H x W or H x W x K of any dtype; changed in place.
+    """
     rows, columns = (positions(shape[axis], result.shape[axis]) > shape[axis] - 1 for axis in (0, 1))
     result[rows] = 0
     result[:, columns] = 0

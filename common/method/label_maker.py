@@ -31,7 +31,7 @@ class LabelSource(Protocol):
 
 
 class LabelMaker:
-    """``id -> label map``, in worker processes: reads what the rule needs, and applies it."""
+    """``id -> label map`` uint8 H x W, in worker processes: reads what the rule needs, and applies it."""
 
     def __init__(
         self,

@@ -221,7 +221,7 @@ class Labels(Stage):
         The record is about the label maps as they were made, whatever the settings are now.
 
         Args:
-            matrix: of the label maps that are scored, where it is known already.
+            matrix: int64 [n, n + 1], of the label maps that are scored, where it is known already.
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)

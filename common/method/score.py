@@ -42,7 +42,7 @@ def record_score(
     stage: str,
     **fields: Any,
 ) -> Result:
-    """Add the result of a confusion matrix, and that of its floor, to ``results.json``.
+    """Add the result of a confusion matrix (int64 [n, n + 1]), and that of its floor, to ``results.json``.
 
     Args:
         evaluated: list, number of images, run folder, seed, classes to score.

@@ -32,7 +32,7 @@ class ConvBatchNorm(nn.Sequential):
 
 
 class CaffeBottleneck(nn.Module):
-    """1x1 with the stride, dilated 3x3, 1x1, added to the input; ``projects`` puts a strided 1x1 on the shortcut."""
+    """N x C x h x w, not negative: strided 1x1, dilated 3x3, 1x1, plus the input (by a strided 1x1 if ``projects``)."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, dilation: int, projects: bool) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ class SummedBranches(nn.Module):
 
 
 def add_up(outputs: Sequence[Tensor]) -> Tensor:
-    """Sum of tensors of one shape, from the first to the last."""
+    """Sum of logits N x n_labels x h x w of one shape, from the first to the last."""
     total = outputs[0]
     for output in outputs[1:]:
         total = total + output
@@ -170,7 +170,7 @@ class I2CRCNetwork(nn.Module):
 
 
 class Classifier(nn.Module):
-    """The sum of ``conv2d_list``; unlike the other heads its biases keep PyTorch's random initial values."""
+    """N x C x h x w -> logits N x n_labels x h x w, summed; biases, unlike other heads', start as PyTorch's do."""
 
     def __init__(self, in_channels: int, n_labels: int, rates: Sequence[int]) -> None:
         super().__init__()

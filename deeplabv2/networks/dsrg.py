@@ -69,7 +69,7 @@ class DeepLabVGG16(nn.Module):
             cast(nn.Conv2d, self.get_submodule("conv1_1")).weight.div_(GREY_LEVEL_STD)
 
     def features(self, images: Tensor) -> Tensor:
-        """N x 512 x h x w; the average pool counts its padding, as Caffe's does."""
+        """Images N x 3 x H x W to N x 512 x h x w, not negative; the average pool counts padding, as Caffe's does."""
         features = images
         for stage, (stage_channels, stride) in enumerate(zip(STAGE_CHANNELS, STRIDES, strict=True), start=1):
             for number in range(1, len(stage_channels) + 1):

@@ -97,8 +97,8 @@ def from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def for_caffe_input(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """A first convolution for RGB images normalised as ImageNet's weights expect, turned into the same function of BGR
-    grey levels minus the Caffe mean (but for the border, where both see zeros of their own kind).
+    """A first convolution (float32 K x 3 x k x k and K) for RGB images normalised as ImageNet weights expect, made the
+    same function of BGR grey levels minus the Caffe mean (but for the border, where both see zeros of their own kind).
     """
     std = 255 * torch.tensor(IMAGENET_STD)[:, None, None]
     shift = torch.tensor(CAFFE_MEAN[::-1]) - 255 * torch.tensor(IMAGENET_MEAN)
