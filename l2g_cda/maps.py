@@ -29,7 +29,7 @@ from common.pseudo_labels.labels import pseudo_label
 from l2g_cda.network import ClassProbabilities
 from l2g_cda.views import Uint8
 
-# Uint8 of one pass through the network; its affinity of every pixel to every other takes memory that grows faster.
+# Pixels of one pass through the network; its affinity of every pixel to every other takes memory that grows faster.
 MOST_PIXELS = 2_000_000
 
 
