@@ -8,7 +8,7 @@ import torch
 from common.errors import CheckpointError
 from common.models.backbones import BackboneConfig
 from common.models.resnet import ResNet
-from deeplabv2.networks.registry import NetworkConfig, bare_network, load_network, starting_network
+from deeplabv2.networks.registry import NetworkConfig, bare_network, load_network, resolved, starting_network
 
 SMALL = {"n_labels": 3, "blocks": [1, 1, 1, 1]}
 PUBLISHED = NetworkConfig(**SMALL)
@@ -122,3 +122,14 @@ def test_the_imagenet_start_computes_the_classifiers_features(tmp_path):
     images = torch.randn(1, 3, 65, 97)
     with torch.inference_mode():
         torch.testing.assert_close(network.base.body(images)[:, :, ::4, ::4], body(images), rtol=1e-3, atol=1e-4)
+
+
+def test_weights_of_the_backbone_alone_may_be_given_as_those_of_the_network(tmp_path):
+    path = saved(tmp_path / "mobilenet.pth", {"x": torch.zeros(1)})
+    alone = resolved(replace(OURS, weights=str(path)))
+    assert (alone.weights, alone.backbone.weights) == ("", str(path))
+    named = resolved(replace(OURS, weights="imagenet"))
+    assert (named.weights, named.backbone.weights) == ("", "imagenet")
+    whole = saved(tmp_path / "whole.pth", bare_network(OURS).state_dict())
+    assert resolved(replace(OURS, weights=str(whole))).weights == str(whole)
+    assert resolved(replace(PUBLISHED, weights=str(path))).weights == str(path)
