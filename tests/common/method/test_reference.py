@@ -23,7 +23,7 @@ TOP = Path(__file__).parents[3]
 CONFIG = str(CONFIGS / "toy.yaml")
 # A program that makes reference rows, and runs `stages` beside them; `chain` is what the chain of plain CAM does.
 PROGRAM = """
-import os, pathlib, sys, time
+import os, pathlib, signal, sys, time
 from common.errors import run_command
 from common.method import reference
 from common.method.plain_cam import CamSettings
@@ -33,6 +33,8 @@ folder = pathlib.Path({folder!r})
 settings = with_values(CamSettings(), {{"chain.reference": {config!r}, "chain.reference_out": str(folder)}})
 reference.call = lambda module, arguments: (folder / "labels").write_text(" ".join(arguments))
 reference.COMMAND = "reference_chain"
+# As in a terminal; a shell starts background commands with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.cpu_count = lambda: 8
 
 
