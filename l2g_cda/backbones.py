@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 from torch import Tensor, nn
 
 from common.errors import require
-from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, bare_backbone
+from common.models.backbones import BackboneConfig, BackboneName, build_backbone
 from common.models.base import Backbone
+from common.models.frozen import freeze_batchnorm_parameters
 from common.models.resnet import ResNet
 from common.models.resnet38 import BottleneckBlock, ResNet38, Taps, read_resnet38_weights
 from common.models.weights import load_weights
@@ -18,9 +19,6 @@ from l2g_cda.attention import AttentionName, SuppressionName, build_attention, b
 
 # Modules the ImageNet weights do not have; they start at random.
 ADDED = ("b6.se_layer.", "b7.se_layer.", "DRS_learnable_layer6.", "DRS_learnable_layer7.")
-
-
-BackboneName = Literal["resnet38", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"]
 
 
 @dataclass
@@ -38,7 +36,7 @@ class L2GBackbone(BackboneConfig):
         suppression_share: share of the maximum that the fixed suppression keeps.
     """
 
-    name: BackboneName = "resnet38"  # type: ignore[assignment]
+    name: BackboneName = "resnet38"
     output_stride: int = 8
     frozen_stages: int = 1
     freeze_batchnorm: bool = True
@@ -137,15 +135,10 @@ def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
         if config.weights:
             load_weights(built, read_resnet38_weights(config.weights), source=config.weights, optional=ADDED)
     else:
-        # A small ResNet without dilation may start from weights of its like, which the general builder does not expect.
-        general = bare_backbone(dataclasses.replace(config, weights=""))
-        if config.weights:
-            state, source = backbone_weights(config)
-            load_weights(general, state, source=source, strip_prefixes=BACKBONE_PREFIXES)
-        built = StagedBackbone(general, *added)
+        unfrozen = dataclasses.replace(config, frozen_stages=0, freeze_batchnorm=False)
+        built = StagedBackbone(build_backbone(unfrozen), *added)
     built.freeze(config.frozen_stages, config.freeze_batchnorm)
-    for layer in built.modules():
-        # Factors and summands too, also those of attention modules.
-        if config.freeze_batchnorm and isinstance(layer, nn.BatchNorm2d):
-            layer.requires_grad_(False)
+    if config.freeze_batchnorm:
+        # Those of attention modules too.
+        freeze_batchnorm_parameters(built)
     return built

@@ -120,6 +120,9 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
     def global_network(settings: L2GSettings, layout: DatasetLayout) -> nn.Module:
         return network.build_l2g(settings.backbone, layout.n_classes)
 
+    def load_global(settings: L2GSettings, global_network: nn.Module, path: Path) -> None:
+        network.load_global_network(global_network, path)
+
     return Training(
         name=name,
         network=lambda settings, layout: network.build_pair(settings.backbone, layout.n_classes),
@@ -130,7 +133,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
         engine=engine_of,
         collate=lambda settings: collate,
         prepare=fold_what_is_frozen,
-        published=Published(published_file, content_of, global_network, network.load_global_network),
+        published=Published(published_file, content_of, global_network, load_global),
         folder=inside(name),
         **slots,
     )

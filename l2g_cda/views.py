@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -10,16 +9,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageEnhance
+from PIL import Image
 from torch import Tensor
 
+from common.data.colours import Jitter, jitter_colours, require_jitter
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import require
 
 Uint8 = npt.NDArray[np.uint8]
 Axes = Literal["published", "repaired"]
-Jitter = tuple[float, float, float, float]
 
 # Mean and standard deviation of R, G, B in 0..1, by name (l2g_cda spec, sections 4.2 and 4.3).
 NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
@@ -55,17 +54,14 @@ class ViewConfig:
     crop_axes: Axes = "published"
 
     def __post_init__(self) -> None:
-        side, patch, least, jitter = self.input_size, self.patch_side, 4 if self.recipe == "voc" else 1, self.jitter
+        side, patch, least = self.input_size, self.patch_side, 4 if self.recipe == "voc" else 1
         fits = self.recipe == "coco" or self.short_side >= side
         require(0 < patch < side, f"views.patch_side is {patch}; a patch must be smaller than views.input_size {side}")
         require(fits, f"views.short_side is {self.short_side}; it must hold views.input_size {side}")
         require(
             self.patches >= least, f"views.patches is {self.patches}; the {self.recipe} recipe needs {least} or more"
         )
-        require(
-            min(jitter) >= 0 and max(jitter[:3]) <= 1 and jitter[3] <= 0.5,
-            f"views.jitter is {list(jitter)}; give brightness, contrast, saturation within 0..1 and hue within 0..0.5",
-        )
+        require_jitter("views.jitter", self.jitter)
 
 
 class ViewMaker:
@@ -145,36 +141,6 @@ def relative_saliency(saliency: Uint8) -> Tensor:
     """uint8 H x W to float32 1 x H x W in 0..1: the map divided by its own maximum; a map without any stays 0."""
     values = torch.from_numpy(saliency.astype(np.float32))[None] / 255
     return values / (values.max() + 1e-10)
-
-
-def jitter_colours(image: Uint8, strength: Jitter, rng: Random) -> Uint8:
-    """uint8 H x W x 3 with other brightness, contrast, saturation and hue, in random order (spec, section 4.2, step 4).
-
-    Draws the four factors (none for a strength of 0), then their order.
-    """
-    changes = [(*change, amount) for change, amount in zip(ADJUSTMENTS.values(), strength, strict=True) if amount > 0]
-    steps = [(adjust, rng.uniform(centre - amount, centre + amount)) for adjust, centre, amount in changes]
-    rng.shuffle(steps)
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    for adjust, factor in steps:
-        picture = adjust(picture, factor)
-    return np.asarray(picture)
-
-
-def turn_hue(picture: Image.Image, factor: float) -> Image.Image:
-    """Turn the hue by ``factor`` (-0.5..0.5) of the circle: 8-bit steps, truncated, wrapping around."""
-    hue, saturation, value = picture.convert("HSV").split()
-    turned = (np.asarray(hue).astype(np.int16) + int(255 * factor)) % 256
-    return Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), saturation, value)).convert("RGB")
-
-
-# Change of a picture by a factor, and the factor that changes nothing.
-ADJUSTMENTS: Mapping[str, tuple[Callable[[Image.Image, float], Image.Image], float]] = {
-    "brightness": (lambda picture, factor: ImageEnhance.Brightness(picture).enhance(factor), 1.0),
-    "contrast": (lambda picture, factor: ImageEnhance.Contrast(picture).enhance(factor), 1.0),
-    "saturation": (lambda picture, factor: ImageEnhance.Color(picture).enhance(factor), 1.0),
-    "hue": (turn_hue, 0.0),
-}
 
 
 def draw_boxes(config: ViewConfig, rng: Random) -> npt.NDArray[np.int64]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from common.errors import CheckpointError, ConfigError
-from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, bare_backbone
+from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, build_backbone
 from common.models.base import Backbone, initialise_convolutions, scaled_channels
 from common.models.weights import load_weights
 
@@ -65,19 +64,20 @@ def sgan_backbone(config: BackboneConfig) -> Backbone:
         ConfigError: settings that the backbone does not have.
         CheckpointError: its initial weights are missing or do not fit.
     """
-    is_own = config.name == PUBLISHED_NAME
-    if is_own and config.output_stride != SganVGG16.output_stride:
+    if config.name != PUBLISHED_NAME:
+        return build_backbone(config)
+    if config.output_stride != SganVGG16.output_stride:
         raise ConfigError(f"backbone.output_stride is {config.output_stride}, but SGAN's VGG16 has 8; leave it out")
     if config.weights == PUBLISHED_WEIGHTS and not Path(config.weights).is_file():
         raise CheckpointError(
             f"there is no {PUBLISHED_WEIGHTS} here; make it with `bash sgan/stage0.sh`, fetch the published one, or give "
             "another file as pretrain"
         )
-    backbone = SganVGG16(config.width) if is_own else bare_backbone(dataclasses.replace(config, weights=""))
+    backbone = SganVGG16(config.width)
     if config.weights:
         state, source = backbone_weights(config)
         # A classifier of stage 0 numbers its layers as torchvision does; the published file names them.
         names = {f"features.{layer}.": f"{name}." for layer, name in zip(TORCHVISION, CONVOLUTIONS, strict=True)}
-        load_weights(backbone, state, source=source, strip_prefixes=BACKBONE_PREFIXES, rename=names if is_own else {})
+        load_weights(backbone, state, source=source, strip_prefixes=BACKBONE_PREFIXES, rename=names)
     backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
     return backbone

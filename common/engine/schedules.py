@@ -23,6 +23,7 @@ class ScheduleConfig:
         milestones: steps at which the step schedule multiplies the rate by gamma.
         gamma: factor of the step schedule.
         warmup_steps: steps over which the rate rises linearly from zero.
+        length: steps over which poly and cosine fall, after which the rate keeps its last value; 0 for the whole training.
     """
 
     name: Literal["poly", "step", "cosine", "constant"] = "poly"
@@ -31,10 +32,11 @@ class ScheduleConfig:
     milestones: list[int] = field(default_factory=list)
     gamma: float = 0.1
     warmup_steps: int = 0
+    length: int = 0
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.warmup_steps < 0:
-            raise ConfigError("schedule.every must be at least 1 and schedule.warmup_steps at least 0")
+        if self.every < 1 or min(self.warmup_steps, self.length) < 0:
+            raise ConfigError("schedule.every must be at least 1, schedule.warmup_steps and schedule.length at least 0")
         if self.name == "step" and not self.milestones:
             raise ConfigError("the step schedule needs schedule.milestones, e.g. [2000, 4000]")
 
@@ -49,6 +51,11 @@ def cosine(max_steps: int, every: int = 1) -> Schedule:
     return lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, (step // every * every) / max_steps)))
 
 
+def up_to(length: int, schedule: Schedule) -> Schedule:
+    """``schedule`` up to the last of ``length`` steps, then its value there (EPS's poly schedule, smaf spec, section 5)."""
+    return lambda step: schedule(min(step, length - 1))
+
+
 def step_decay(milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     """gamma ** (number of milestones reached)."""
     return lambda step: gamma ** sum(step >= milestone for milestone in milestones)
@@ -61,11 +68,14 @@ def warmup(schedule: Schedule, steps: int) -> Schedule:
 
 def build_schedule(config: ScheduleConfig, max_steps: int) -> Schedule:
     """Factor by which every group's initial learning rate is multiplied at a (0-based) step."""
+    length = config.length or max_steps
     schedules: dict[str, Schedule] = {
-        "poly": poly(max_steps, config.power, config.every),
-        "cosine": cosine(max_steps, config.every),
+        "poly": poly(length, config.power, config.every),
+        "cosine": cosine(length, config.every),
         "step": step_decay(config.milestones, config.gamma),
         "constant": lambda step: 1.0,
     }
     schedule = schedules[config.name]
+    if config.length:
+        schedule = up_to(length, schedule)
     return warmup(schedule, config.warmup_steps) if config.warmup_steps else schedule

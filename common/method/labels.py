@@ -36,7 +36,7 @@ THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
 
 def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:
     """Plain CAM's rule, with the section ``labels``."""
-    return CamRule(settings.labels)
+    return CamRule(settings.labels, layout.n_classes + 1)
 
 
 def needs_of_cam_rule(settings: Any) -> Collection[Need]:
@@ -48,7 +48,7 @@ def needs_of_cam_rule(settings: Any) -> Collection[Need]:
 def label_crf(settings: Any) -> str:
     """The CRF inside plain CAM's rule, in words."""
     crf = settings.labels.crf
-    return NONE if crf == NONE else describe_crf(crf, PRESETS[crf])
+    return NONE if crf == NONE else describe_crf(crf, PRESETS[crf.removesuffix("_all")])
 
 
 def row_of_settings(settings: Any) -> str:

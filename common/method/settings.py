@@ -22,15 +22,24 @@ TOP = Path(__file__).resolve().parents[2]
 
 
 @dataclass
-class CropConfig:
-    """What a network sees of an image in training.
+class SquareConfig:
+    """The square of an image that a network sees in training.
 
     Args:
         crop_size: side of the square that is cut out, in pixels.
-        scales: factors of the image, of which one is drawn.
     """
 
     crop_size: int = 224
+
+
+@dataclass
+class CropConfig(SquareConfig):
+    """What a network sees of an image in training, scaled by a factor.
+
+    Args:
+        scales: factors of the image, of which one is drawn.
+    """
+
     scales: list[float] = field(default_factory=list)
 
 

@@ -63,13 +63,13 @@ class Published:
         path: (settings, dataset) -> file.
         content: (settings, network, engine) -> tensors and plain values to write; None for the network's tensors alone.
         network: (settings, dataset) -> what the file is read into, where that is only a part of the trained network.
-        load: reads the file into a network; None for a file of the network's tensors.
+        load: (settings, network, file): reads the file into the network; None for a file of the network's tensors.
     """
 
     path: Callable[[Any, DatasetLayout], Path]
     content: Callable[[Any, nn.Module, EngineConfig], Mapping[str, Any]] | None = None
     network: Callable[[Any, DatasetLayout], nn.Module] | None = None
-    load: Callable[[nn.Module, Path], None] | None = None
+    load: Callable[[Any, nn.Module, Path], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,10 +166,30 @@ class Training(Stage):
             return self.network(settings, layout)
         # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
         network = self.network(without_initial_weights(settings), layout)
-        checkpoint = self.after.checkpoint(settings, n_samples)
-        state = load_model_state(checkpoint)
-        load_weights(network, state, source=str(checkpoint))
+        before, published = self.after.last(settings), self.after.last(settings).published
+        if published and before.is_given(settings, layout):
+            before.load_published(settings, network, published.path(settings, layout))
+            return network
+        checkpoint = before.checkpoint(settings, n_samples)
+        load_weights(network, load_model_state(checkpoint), source=str(checkpoint))
         return network
+
+    def is_given(self, settings: Any, layout: DatasetLayout) -> bool:
+        """Whether the published form of the trained network stands there alone, without a training: somebody else's."""
+        published = self.published
+        return (
+            published is not None
+            and published.network is None
+            and not self.run_folder(settings).config.is_file()
+            and published.path(settings, layout).is_file()
+        )
+
+    def load_published(self, settings: Any, network: nn.Module, path: Path) -> None:
+        """Read the published form into a network."""
+        if self.published is not None and self.published.load is not None:
+            self.published.load(settings, network, path)
+        else:
+            load_weights(network, read_state_dict(path), source=str(path))
 
     def checkpoint(self, settings: Any, n_samples: int) -> Path:
         """The checkpoint of the finished training.
@@ -217,10 +237,7 @@ class Training(Stage):
             load_weights(network, load_model_state(path), source=str(path))
             return network.eval(), path
         path = Path(given) if given else self.published_file(settings, layout)
-        if self.published is not None and self.published.load is not None:
-            self.published.load(network, path)
-        else:
-            load_weights(network, read_state_dict(path), source=str(path))
+        self.load_published(settings, network, path)
         return network.eval(), path
 
     def origin(self, settings: Any, layout: DatasetLayout, path: Path, given: bool = False) -> dict[str, Any]:
@@ -262,7 +279,11 @@ class Training(Stage):
 
     def steps(self, settings: Any, n_samples: int) -> dict[str, int]:
         """Optimiser steps of this training and of those before it."""
-        before = self.after.steps(settings, n_samples) if self.after else {}
+        before: dict[str, int] = {}
+        if self.after is not None:
+            first = self.after.last(settings)
+            trained = first.run_folder(settings).config.is_file()
+            before = first.steps(settings, n_samples) if trained else {"given network": 0}
         return {**before, self.name: self.engine(settings, n_samples).end_step}
 
     def published_file(self, settings: Any, layout: DatasetLayout) -> Path:

@@ -15,11 +15,14 @@ from common.errors import CheckpointError, ConfigError
 from common.models.base import Backbone
 from common.models.mobilenet import MobileNetV2
 from common.models.resnet import ResNet
+from common.models.resnet38 import ResNet38, read_resnet38_weights
 from common.models.vgg import VGG16
 from common.models.weights import file_fingerprint, load_weights, read_state_dict
 
 # Prefixes of our own classifiers' and of distributed checkpoints.
 BACKBONE_PREFIXES = ("module.", "backbone.")
+
+BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet38", "vgg16", "mobilenet_v2"]
 
 
 @dataclass
@@ -27,21 +30,21 @@ class BackboneConfig:
     """Feature extractor of a network.
 
     Args:
-        name: the architecture.
+        name: the architecture; resnet38 is the wide one of EPS, SMAF and L2G.
         output_stride: input size divided by feature size (4, 8, 16 or 32); smaller is finer, slower and needs more
             memory.
         width: factor on all channel numbers; 1.0 is the published network, less is for small data and quick tests.
         weights: empty for random initialisation; "imagenet" for torchvision's recommended ImageNet weights, or
             "IMAGENET1K_V1" / "IMAGENET1K_V2" for one by name (torchvision downloads them once); otherwise the path of
-            a .pth, .pt or .safetensors file.
+            a .pth, .pt or .safetensors file, for resnet38 also of the published MXNet file (.params).
         frozen_stages: number of first stages (0 to 5) whose parameters and BatchNorm statistics stay as they are.
         freeze_batchnorm: keep the running statistics of all BatchNorm layers, for small batches.
         dilate: ResNets only: False drops the strides beyond output_stride without dilation, for training from scratch on
-            small images; pretrained weights do not suit it.
+            small images; ImageNet weights do not suit it.
         last_convolution: MobileNetV2 only: False stops at 320 channels, before the 1x1 convolution to 1280.
     """
 
-    name: Literal["resnet18", "resnet34", "resnet50", "resnet101", "vgg16", "mobilenet_v2"] = "resnet50"
+    name: BackboneName = "resnet50"
     output_stride: int = 16
     width: float = 1.0
     weights: str = ""
@@ -70,7 +73,9 @@ def bare_backbone(config: BackboneConfig) -> Backbone:
     """The network with random weights, nothing frozen."""
     if not config.last_convolution and config.name != "mobilenet_v2":
         raise ConfigError(f"last_convolution=false is for mobilenet_v2, not for {config.name}; leave it out.")
-    if not config.dilate and (config.weights or not config.name.startswith("resnet")):
+    if config.name == "resnet38":
+        return resnet38_of(config)
+    if not config.dilate and (not config.name.startswith("resnet") or torchvision_weights(config) is not None):
         raise ConfigError("dilate=false is for ResNets trained from scratch; leave it out, or leave out the weights.")
     if config.name == "mobilenet_v2":
         return MobileNetV2(config.output_stride, config.width, config.last_convolution)
@@ -78,11 +83,30 @@ def bare_backbone(config: BackboneConfig) -> Backbone:
         return VGG16(config.output_stride, config.width)
     if config.name.startswith("resnet") and config.name.removeprefix("resnet").isdecimal():
         return ResNet(int(config.name.removeprefix("resnet")), config.output_stride, config.width, config.dilate)
-    raise ConfigError(f"there is no backbone {config.name!r}; use resnet18/34/50/101, vgg16 or mobilenet_v2.")
+    raise ConfigError(f"there is no backbone {config.name!r}; use resnet18/34/50/101/38, vgg16 or mobilenet_v2.")
+
+
+def resnet38_of(config: BackboneConfig) -> ResNet38:
+    """The wide ResNet-38; its output stride is 8, and torchvision has no weights of it."""
+    if config.output_stride != 8 or not config.dilate:
+        raise ConfigError(f"backbone.output_stride is {config.output_stride}; resnet38 has 8, with dilation")
+    require_file_of_weights(config)
+    return ResNet38(config.width)
+
+
+def require_file_of_weights(config: BackboneConfig) -> None:
+    """Raise :class:`ConfigError` where torchvision is asked for weights of the ResNet-38, which it does not have."""
+    if config.weights == "imagenet" or config.weights.startswith("IMAGENET1K_"):
+        raise ConfigError(
+            "torchvision has no weights of resnet38; give the file of its ImageNet weights (.params or .pth)"
+        )
 
 
 def backbone_weights(config: BackboneConfig) -> tuple[dict[str, Tensor], str]:
     """Name -> tensor of the weights that ``config.weights`` asks for, and where they come from."""
+    if config.name == "resnet38":
+        require_file_of_weights(config)
+        return read_resnet38_weights(config.weights), config.weights
     published = torchvision_weights(config)
     if published is None:
         return read_state_dict(config.weights), config.weights

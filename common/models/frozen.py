@@ -67,6 +67,13 @@ def fold_frozen_batchnorm(network: nn.Module) -> int:
     return folded
 
 
+def freeze_batchnorm_parameters(network: nn.Module) -> None:
+    """Fix the factors and summands of all BatchNorm layers, besides the statistics that :meth:`Backbone.freeze` fixes."""
+    for layer in network.modules():
+        if isinstance(layer, BATCH_NORMS):
+            layer.requires_grad_(False)
+
+
 def is_frozen(norm: nn.Module) -> bool:
     """Whether a BatchNorm is a fixed function of each channel."""
     learns = any(parameter.requires_grad for parameter in norm.parameters())

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from common.errors import CheckpointError
 
 # Under these keys training programs put the state dict, in order of preference.
-CONTAINER_KEYS = ("state_dict", "model", "model_state", "net")
+CONTAINER_KEYS = ("state_dict", "model", "model_state", "net", "Net")
 # First bytes of a zip archive (torch.save since 1.6) and of a pickle (before).
 TORCH_MAGIC = (b"PK\x03\x04", b"\x80")
 N_EXAMPLES = 3

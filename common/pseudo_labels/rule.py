@@ -51,7 +51,8 @@ class LabelConfig:
         choose_threshold: take the threshold that is best against the masks of the list instead; the results say so.
         alpha: exponent of the power background.
         saliency_threshold: in 0..1.
-        crf: none, label (CRF on the hard labels, as IRN) or cam (CRF on the maps and the power background, as EPS).
+        crf: none, label (CRF on the hard labels, as IRN), label_all (the same, but all labels of the dataset share the doubt,
+            as SMAF) or cam (CRF on the maps and the power background, as EPS).
     """
 
     background: Literal["constant", "power", "saliency"] = "constant"
@@ -59,7 +60,7 @@ class LabelConfig:
     choose_threshold: bool = False
     alpha: float = 8.0
     saliency_threshold: float = 0.5
-    crf: Literal["none", "label", "cam"] = "none"
+    crf: Literal["none", "label", "label_all", "cam"] = "none"
 
     def __post_init__(self) -> None:
         if self.background != "power" and self.crf == "cam":
@@ -79,10 +80,15 @@ class LabelConfig:
 
 
 class CamRule:
-    """``evidence -> label map`` of uint8, H x W: 0 background, 1..C classes."""
+    """``evidence -> label map`` of uint8, H x W: 0 background, 1..C classes.
 
-    def __init__(self, config: LabelConfig) -> None:
-        self.config = config
+    Args:
+        config: background and CRF.
+        n_labels: labels of the dataset, background included.
+    """
+
+    def __init__(self, config: LabelConfig, n_labels: int) -> None:
+        self.config, self.n_labels = config, n_labels
 
     def __call__(self, evidence: Evidence) -> LabelMap:
         keys, maps = evidence.cams
@@ -91,9 +97,11 @@ class CamRule:
             assert evidence.image is not None
             maps, scores = refine_maps(evidence.image, maps, scores)
         label_map = pseudo_label(maps, keys, scores)
-        if self.config.crf == "label":
+        if self.config.crf in ("label", "label_all"):
             assert evidence.image is not None
-            label_map = refine_labels(evidence.image, label_map, [0, *(int(key) + 1 for key in keys)])
+            of_image = [0, *(int(key) + 1 for key in keys)]
+            choice = of_image if self.config.crf == "label" else range(self.n_labels)
+            label_map = refine_labels(evidence.image, label_map, choice)
         return label_map
 
     def background_scores(self, evidence: Evidence) -> np.ndarray:

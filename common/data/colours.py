@@ -1,0 +1,54 @@
+"""Other brightness, contrast, saturation and hue of a picture, in random order: the colour jitter of EPS and L2G."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageEnhance
+
+from common.errors import require
+
+Uint8 = npt.NDArray[np.uint8]
+# Strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
+Jitter = tuple[float, float, float, float]
+
+
+def require_jitter(name: str, jitter: Jitter) -> None:
+    """Raise :class:`ConfigError` unless the strengths of the setting ``name`` are possible."""
+    require(
+        min(jitter) >= 0 and max(jitter[:3]) <= 1 and jitter[3] <= 0.5,
+        f"{name} is {list(jitter)}; give brightness, contrast, saturation within 0..1 and hue within 0..0.5",
+    )
+
+
+def jitter_colours(image: Uint8, strength: Jitter, rng: Random) -> Uint8:
+    """uint8 H x W x 3 with other brightness, contrast, saturation and hue, in random order, as torchvision's ColorJitter.
+
+    Draws the four factors (none for a strength of 0), then their order.
+    """
+    changes = [(*change, amount) for change, amount in zip(ADJUSTMENTS.values(), strength, strict=True) if amount > 0]
+    steps = [(adjust, rng.uniform(centre - amount, centre + amount)) for adjust, centre, amount in changes]
+    rng.shuffle(steps)
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    for adjust, factor in steps:
+        picture = adjust(picture, factor)
+    return np.asarray(picture)
+
+
+def turn_hue(picture: Image.Image, factor: float) -> Image.Image:
+    """Turn the hue by ``factor`` (-0.5..0.5) of the circle: 8-bit steps, truncated, wrapping around."""
+    hue, saturation, value = picture.convert("HSV").split()
+    turned = (np.asarray(hue).astype(np.int16) + int(255 * factor)) % 256
+    return Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), saturation, value)).convert("RGB")
+
+
+# Change of a picture by a factor, and the factor that changes nothing.
+ADJUSTMENTS: Mapping[str, tuple[Callable[[Image.Image, float], Image.Image], float]] = {
+    "brightness": (lambda picture, factor: ImageEnhance.Brightness(picture).enhance(factor), 1.0),
+    "contrast": (lambda picture, factor: ImageEnhance.Contrast(picture).enhance(factor), 1.0),
+    "saturation": (lambda picture, factor: ImageEnhance.Color(picture).enhance(factor), 1.0),
+    "hue": (turn_hue, 0.0),
+}

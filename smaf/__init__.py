@@ -1,0 +1,1 @@
+"""EPS, and SMAF: self-training on its fused multi-scale attention maps."""

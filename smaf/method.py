@@ -1,0 +1,268 @@
+"""EPS and SMAF as a declaration: the first training, and pairs of fusion and self-training on what was fused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch import nn
+
+from common.cam.files import Cams
+from common.data.dataset import ListedImages, Part
+from common.data.layout import DatasetLayout
+from common.data.sampling import SeededDataset
+from common.engine.losses import StepFunction
+from common.engine.schedules import Schedule, build_schedule
+from common.engine.settings import EngineConfig
+from common.files import atomic_write
+from common.method.labels import Labels, Score
+from common.method.maps import Maps, Write, write_single_precision
+from common.method.method import LabelSet, Method
+from common.method.settings import with_values
+from common.method.steps import StepBench
+from common.method.training import SECTIONS, Published, Training, head_and_backbone_optimizer
+from common.models.frozen import fold_frozen_batchnorm
+from smaf.bench import noise_with_saliency, step_as_published
+from smaf.losses import EpsStep, SelfTrainingStep
+from smaf.network import ScoreNetwork, build_network, load_published_network, published_state, smaf_content
+from smaf.prototypes import Teacher
+from smaf.samples import EpsInput, ImagesWithAttention
+from smaf.settings import MOST_ROUNDS, SMAF_CONFIGS, SMAF_HOME, SMAF_KEYS, SMAF_ROWS, SmafSettings
+
+DECIDES = (*SECTIONS, "head", "crop")
+NO_JITTER = (0.0, 0.0, 0.0, 0.0)
+
+
+def network_of(settings: SmafSettings, layout: DatasetLayout) -> ScoreNetwork:
+    return build_network(settings.backbone, layout.n_classes, settings.head)
+
+
+def tagged_with_saliency(settings: SmafSettings, layout: DatasetLayout) -> SeededDataset:
+    """Images with tags, and with saliency maps unless the CAM baseline is trained."""
+    parts: set[Part] = {"tags"} if settings.head == "cls" else {"tags", "saliency"}
+    images = ListedImages(layout, layout.ids(settings.split), parts)
+    crop = settings.crop
+    return SeededDataset(images, EpsInput(crop.crop_size, crop.long_sides, crop.jitter), settings.engine.seed)
+
+
+def fold_what_does_not_learn(settings: SmafSettings, network: nn.Module) -> None:
+    if settings.backbone.freeze_batchnorm:
+        fold_frozen_batchnorm(network)
+
+
+# --- Where things lie: the layout of the paper's README, in ``logdir``. ---
+
+
+def training_folder(number: int) -> Callable[[SmafSettings], Path]:
+    """Of the first training (0) or of a round."""
+    name = "eps_cls_mode" if number == 0 else "proda_model" if number == 1 else f"proda_model_round{number}"
+    return lambda settings: Path(settings.out, name)
+
+
+def fused_folder(number: int, settings: SmafSettings) -> Path:
+    """What is made with the network of the first training (0) or of a round: maps, masks, scores."""
+    trained = training_folder(number)(settings)
+    return trained / "result_crf" if number else trained.with_name("cam_o_vec")
+
+
+def result_folder(settings: SmafSettings) -> Path:
+    """What is made with the last network."""
+    return fused_folder(settings.rounds, settings)
+
+
+def mask_folder(settings: SmafSettings) -> Path:
+    labels = settings.labels
+    parts = ["crf" if labels.crf != "none" else "cam", "png"]
+    parts += [labels.background] if labels.background != "constant" else []
+    parts += [labels.crf] if labels.crf not in ("none", "label_all") else []
+    return result_folder(settings) / "_".join(parts)
+
+
+# --- Trainings. ---
+
+
+def finally_file(number: int) -> Callable[[SmafSettings, DatasetLayout], Path]:
+    return lambda settings, layout: training_folder(number)(settings) / "checkpoint_cls_finally.pth"
+
+
+def published_content(settings: SmafSettings, network: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
+    """SMAF's form; EPS's, the bare tensors, for EPS's own heads."""
+    if settings.head != "projection":
+        return published_state(network)
+    teacher = cast(ScoreNetwork, network).teacher
+    prototypes = teacher.prototypes if isinstance(teacher, Teacher) else None
+    return smaf_content(network, engine.end_step, prototypes)
+
+
+def load_finally(settings: SmafSettings, network: nn.Module, path: Path) -> None:
+    load_published_network(cast(ScoreNetwork, network), path, settings.lift)
+
+
+def published_by(number: int) -> Published:
+    return Published(finally_file(number), published_content, load=load_finally)
+
+
+EPS = Training(
+    name="eps",
+    text="train EPS: tags, and saliency as the sum of the maps (head cls: the CAM baseline, tags alone)",
+    network=network_of,
+    step=lambda settings, network: EpsStep(
+        settings.head != "cls", settings.saliency_loss.tau, settings.saliency_loss.lam
+    ),
+    data=tagged_with_saliency,
+    prepare=fold_what_does_not_learn,
+    decides=(*DECIDES, "saliency_loss"),
+    published=published_by(0),
+    folder=training_folder(0),
+)
+
+
+def round_of_self_training(number: int, before: Training) -> Training:
+    """A training on the maps that the network before it has fused, from the weights of that network."""
+
+    def in_round(settings: SmafSettings) -> SmafSettings:
+        own = settings.self_training
+        steps = min(own.max_steps or settings.engine.max_steps, settings.engine.max_steps)
+        return with_values(settings, {"engine.max_steps": steps, "optimizer.lr": own.lr or settings.optimizer.lr})
+
+    def attention_folder(settings: SmafSettings) -> Path:
+        given = settings.self_training.maps if number == 1 else ""
+        return Path(given) if given else fused_folder(number - 1, settings) / "maps"
+
+    def data(settings: SmafSettings, layout: DatasetLayout) -> SeededDataset:
+        images = ListedImages(layout, layout.ids(settings.split), ("tags",))
+        transform = EpsInput(settings.crop.crop_size, settings.crop.long_sides, NO_JITTER)
+        return SeededDataset(ImagesWithAttention(images, attention_folder(settings)), transform, settings.engine.seed)
+
+    def prepare(settings: SmafSettings, network: nn.Module) -> None:
+        if settings.self_training.rectify:
+            scores = cast(ScoreNetwork, network)
+            scores.teacher = Teacher(scores, settings.self_training.prototype_momentum)
+        fold_what_does_not_learn(settings, network)
+
+    def step(settings: SmafSettings, network: nn.Module) -> StepFunction:
+        return SelfTrainingStep(cast(ScoreNetwork, network) if settings.self_training.rectify else None)
+
+    def schedule(settings: SmafSettings, engine: EngineConfig) -> Schedule:
+        return build_schedule(settings.schedule, engine.max_steps)
+
+    return Training(
+        name=f"round{number}",
+        text=f"round {number} of self-training, on the fused maps of the network before",
+        network=network_of,
+        step=step,
+        data=data,
+        n_samples=lambda settings, layout: len(layout.ids(settings.split)),
+        engine=lambda settings, n_samples: in_round(settings).engine,
+        optimizer=lambda settings, network: head_and_backbone_optimizer(in_round(settings), network),
+        schedule=schedule,
+        prepare=prepare,
+        after=before,
+        decides=(*DECIDES, "self_training"),
+        published=published_by(number),
+        folder=training_folder(number),
+        in_chain=lambda settings: number <= settings.rounds,
+    )
+
+
+def all_rounds() -> list[Training]:
+    rounds: list[Training] = []
+    for number in range(1, MOST_ROUNDS + 1):
+        rounds.append(round_of_self_training(number, rounds[-1] if rounds else EPS))
+    return rounds
+
+
+ROUNDS = all_rounds()
+
+
+# --- Fused maps and masks. ---
+
+
+def write_dictionary(path: Path, cams: Cams) -> None:
+    """The published form: class -> float32 H x W in 0..1."""
+    content = {int(key): np.asarray(values, np.float32) for key, values in zip(cams.keys, cams.maps, strict=True)}
+    atomic_write(path, lambda file: np.save(file, np.array(content, dtype=object), allow_pickle=True))
+
+
+def fusion(name: str, training: Training, number: Callable[[SmafSettings], int], **slots: Any) -> Maps:
+    """Maps of all scales and mirror images, summed, each class divided by its maximum."""
+
+    def folder(settings: SmafSettings) -> Path:
+        return fused_folder(number(settings), settings) / "maps"
+
+    def dictionaries(settings: SmafSettings) -> Write:
+        maps = folder(settings)
+
+        def write(path: Path, cams: Cams) -> None:
+            if settings.files.npy:
+                write_dictionary(maps.with_name("cam_npy") / path.relative_to(maps).with_suffix(".npy"), cams)
+
+        return write
+
+    return Maps(
+        name=name,
+        training=training,
+        # A target is compared in single precision.
+        write=write_single_precision,
+        beside=dictionaries,
+        decides=lambda settings: {"head": settings.head},
+        folder=folder,
+        **slots,
+    )
+
+
+def fusion_for_round(number: int) -> Maps:
+    """The targets of a round: maps of the training before it."""
+    before = [EPS, *ROUNDS][number - 1]
+    return fusion(
+        "fuse" if number == 1 else f"fuse{number - 1}",
+        before,
+        lambda settings: number - 1,
+        text=f"fused maps of {before.name}, from which round {number} learns",
+        in_chain=lambda settings: number <= settings.rounds and not (number == 1 and settings.self_training.maps),
+    )
+
+
+FUSED = [fusion_for_round(number) for number in range(1, MOST_ROUNDS + 1)]
+LAST_MAPS = fusion("cam", ROUNDS[-1], lambda settings: settings.rounds, text="fused maps of the last network")
+MASKS = Labels(
+    maps=LAST_MAPS,
+    text="pseudo masks of the fused maps",
+    row=lambda settings: settings.name,
+    uses_saliency=lambda settings: settings.head != "cls" or settings.labels.background == "saliency",
+    folder=mask_folder,
+    report_folder=result_folder,
+)
+
+
+def sets_of_masks(settings: SmafSettings) -> Sequence[LabelSet]:
+    """EPS and every round, so that the table shows what each adds; DeepLab-v2 learns from EPS's and the last ones."""
+    sets = []
+    for number in range(0 if settings.every_round else settings.rounds, settings.rounds + 1):
+        last = number == settings.rounds
+        values = {"rounds": number} if last else {"rounds": number, "report.method": ""}
+        sets.append(LabelSet({**values, "labels.crf": "none"}, segmented=last or number == 0))
+        if settings.label_crf:
+            sets.append(LabelSet({**values, "labels.crf": "label_all"}, segmented=False))
+    return sets
+
+
+METHOD = Method(
+    "smaf",
+    SmafSettings,
+    (
+        EPS,
+        *(stage for pair in zip(FUSED, ROUNDS, strict=True) for stage in pair),
+        LAST_MAPS,
+        MASKS,
+        Score(labels=MASKS, text="score the pseudo masks"),
+    ),
+    aliases=SMAF_KEYS,
+    label_sets=sets_of_masks,
+    variants=SMAF_ROWS,
+    bench=StepBench(published=step_as_published, batch=noise_with_saliency),
+    configs=(SMAF_CONFIGS / "voc.yaml", SMAF_CONFIGS / "toy.yaml"),
+    home=SMAF_HOME,
+)

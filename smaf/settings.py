@@ -1,0 +1,192 @@
+"""Settings of EPS and SMAF, the published spellings of some of them, and those in which the rows of the ablation differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common.cam.inference import CamConfig
+from common.config_files import Aliases, Renamed
+from common.data.colours import Jitter, require_jitter
+from common.engine.optimizer import OptimizerConfig
+from common.errors import require
+from common.method.method import Variant
+from common.method.settings import MethodSettings, SquareConfig, require_share
+from common.models.backbones import BackboneConfig
+from common.pseudo_labels.rule import LabelConfig
+from smaf.network import HeadName
+
+SMAF_HOME = Path(__file__).parent
+SMAF_CONFIGS = SMAF_HOME / "configs"
+# Stages are declared for so many rounds of self-training.
+MOST_ROUNDS = 4
+
+
+@dataclass
+class LongSideConfig(SquareConfig):
+    """What the networks see of an image.
+
+    Args:
+        long_sides: least and greatest longer side of the resized image, both included.
+        jitter: strength of brightness, contrast, saturation and hue changes in the first training; 0 leaves one out. The
+            self-training has none.
+    """
+
+    crop_size: int = 448
+    long_sides: list[int] = field(default_factory=lambda: [256, 512])
+    jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
+
+    def __post_init__(self) -> None:
+        sides = self.long_sides
+        ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
+        require(ordered, f"crop.long_sides is {sides}; give the least and the greatest longer side in pixels")
+        require(self.crop_size >= 16, f"crop.crop_size is {self.crop_size}; give at least 16 pixels")
+        require_jitter("crop.jitter", self.jitter)
+
+
+@dataclass
+class SaliencyLossConfig:
+    """EPS's saliency loss.
+
+    Args:
+        tau: share of a class's pixels that must lie in the salient region, lest the class counts as background.
+        lam: weight of the estimate from the foreground maps against that from the background's (VOC 0.5, COCO 0.9).
+    """
+
+    tau: float = 0.4
+    lam: float = 0.5
+
+    def __post_init__(self) -> None:
+        require_share("saliency_loss.tau", self.tau)
+        require_share("saliency_loss.lam", self.lam)
+
+
+@dataclass
+class SelfTrainingConfig:
+    """The rounds of self-training.
+
+    Args:
+        max_steps: optimiser steps of a round; 0 takes ``engine.max_steps``, which bounds it in any case.
+        lr: learning rate; 0 takes ``optimizer.lr``.
+        maps: folder of fused maps (``<id>.npz`` or the published ``<id>.npy``) for the first round, in place of those that the
+            stage ``fuse`` makes.
+        rectify: weigh the targets by prototypes. As published they change nothing, and are left out.
+        prototype_momentum: share of a new mean feature in a prototype.
+    """
+
+    max_steps: int = 0
+    lr: float = 0.0
+    maps: str = ""
+    rectify: bool = False
+    prototype_momentum: float = 1e-4
+
+    def __post_init__(self) -> None:
+        require(
+            min(self.max_steps, self.lr) >= 0, "neither self_training.max_steps nor self_training.lr can be negative"
+        )
+        require_share("self_training.prototype_momentum", self.prototype_momentum)
+
+
+@dataclass
+class FilesConfig:
+    """What of the paper's own files is written beside the toolbox's.
+
+    Args:
+        npy: fused maps as the published ``cam_npy/<id>.npy``, a dictionary of class -> map.
+    """
+
+    npy: bool = True
+
+
+@dataclass
+class SmafSettings(MethodSettings):
+    """Train EPS, fuse its multi-scale maps, train the network on them in rounds, make and score pseudo masks.
+
+    Args:
+        head: cls (CAM baseline, no saliency), plain (EPS) or projection (SMAF's network).
+        lift: put EPS's plain head exactly into a network with projection, where a given checkpoint has one.
+        rounds: rounds of self-training; 0 is EPS alone, 1 is SMAF.
+        crop: what the networks see.
+        saliency_loss: EPS's loss.
+        self_training: the rounds.
+        cam: multi-scale fusion.
+        files: the paper's own files.
+        labels: pseudo masks.
+        label_crf: the chain also makes and scores the masks after the CRF.
+        every_round: it also makes and scores the masks of EPS and of the rounds before the last.
+    """
+
+    out: str = "logdir"
+    backbone: BackboneConfig = field(
+        default_factory=lambda: BackboneConfig(name="resnet38", output_stride=8, frozen_stages=1, freeze_batchnorm=True)
+    )
+    # As published, where the optimiser's second argument is the weight decay: the momentum is 5e-4, not 0.9.
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=0.01, momentum=5e-4))
+    head: HeadName = "projection"
+    lift: bool = False
+    rounds: int = 1
+    crop: LongSideConfig = field(default_factory=LongSideConfig)
+    saliency_loss: SaliencyLossConfig = field(default_factory=SaliencyLossConfig)
+    self_training: SelfTrainingConfig = field(default_factory=SelfTrainingConfig)
+    cam: CamConfig = field(default_factory=lambda: CamConfig(scales=[0.5, 1.0, 1.5, 2.0]))
+    files: FilesConfig = field(default_factory=FilesConfig)
+    labels: LabelConfig = field(default_factory=lambda: LabelConfig(threshold=0.2, crf="label_all"))
+    label_crf: bool = True
+    every_round: bool = True
+
+    def __post_init__(self) -> None:
+        require(0 <= self.rounds <= MOST_ROUNDS, f"rounds is {self.rounds}; give 0 (EPS alone) to {MOST_ROUNDS}")
+        baseline = self.head == "cls"
+        require(
+            not baseline or self.rounds == 0,
+            "the CAM baseline (head cls) has no background map to train on; rounds is 0",
+        )
+        require(
+            not self.self_training.rectify or self.engine.accumulate == 1,
+            "self_training.rectify moves its teacher once per batch; leave engine.accumulate at 1",
+        )
+
+    @property
+    def name(self) -> str:
+        """Row of the results table."""
+        of_eps = "EPS" if self.head != "cls" else "EPS's CAM baseline"
+        of_rounds = [of_eps, "SMAF", *(f"SMAF, {number} rounds" for number in range(2, MOST_ROUNDS + 1))]
+        return self.report.method or of_rounds[self.rounds]
+
+
+def head_of_network(name: str) -> str:
+    """``network.resnet38_cls`` and ``network.resnet38_eps`` of the published scripts."""
+    return {"network.resnet38_cls": "cls", "network.resnet38_eps": "plain"}.get(name, name)
+
+
+# The last ones are read by nothing, as in the published code.
+SMAF_KEYS: Aliases = {
+    "momentum": "optimizer.momentum",
+    "network": Renamed("head", head_of_network),
+    "dataset": Renamed("data.dataset", lambda name: {"voc12": "vocaug", "coco": "coco14"}.get(name, name)),
+    "data_root": "data.root", "img_root": "data.images", "gt_dir": "data.masks", "saliency_root": "data.saliency",
+    "train_list": "data.train_list", "infer_list": "data.train_list", "val_list": "data.val_list",
+    "lr": "optimizer.lr", "wt_dec": "optimizer.weight_decay", "max_iters": "engine.max_steps", "schedule_iters": "schedule.length",
+    "batch_size": "engine.batch_size", "num_workers": "engine.workers", "crop_size": "crop.crop_size",
+    "resize_size": "crop.long_sides", "tau": "saliency_loss.tau", "lam": "saliency_loss.lam", "thr": "labels.threshold",
+    "log_folder": "out", "save_root": "out", "path_soft": "self_training.maps", "proto_rectify": "self_training.rectify",
+    "proto_momentum": "self_training.prototype_momentum",
+    **dict.fromkeys(("name", "session", "ema", "moving_prototype", "used_save_pseudo", "n_gpus", "n_processes_per_gpu")),
+}  # fmt: skip
+
+LAST_ONLY: dict[str, Any] = {"every_round": False}
+# What both momenta are measured with: the published optimiser.
+SGD: dict[str, Any] = {**LAST_ONLY, "optimizer.name": "sgd", "optimizer.lr": 0.01, "optimizer.head_lr_multiplier": 10.0}
+
+
+SMAF_ROWS = {
+    "cls": Variant("EPS's CAM baseline", {**LAST_ONLY, "rounds": 0, "head": "cls"}),
+    # Its rows are EPS and every round.
+    "rounds": Variant("SMAF, 3 rounds", {"rounds": 3}),
+    "rectified": Variant("SMAF + prototypes", {**LAST_ONLY, "self_training.rectify": True}, "rounds", ("eps",)),
+    "plain": Variant("SMAF, EPS's head", {**LAST_ONLY, "head": "plain"}),
+    "one_scale": Variant("SMAF, one scale fused", {**LAST_ONLY, "cam.scales": [1.0]}, "rounds", ("eps",)),
+    "momentum": Variant("SMAF, SGD, momentum 0.9", {**SGD, "optimizer.momentum": 0.9}),
+    "published_momentum": Variant("SMAF, SGD, momentum 0.0005", {**SGD, "optimizer.momentum": 5e-4}),
+}
