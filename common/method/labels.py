@@ -168,7 +168,7 @@ class Labels(Stage):
             raise ConfigError("report.saliency_source is empty: say which network and data made the saliency maps")
 
     def sweep_file(self, settings: Any) -> Path:
-        return Path(settings.out) / SWEEP_FILE
+        return self.report_folder(settings) / SWEEP_FILE
 
     def chosen(self, settings: Any) -> Any:
         """The settings with the threshold that the sweep found best, where one was asked for.
