@@ -15,8 +15,7 @@ from smaf.prototypes import Teacher
 
 # Added to every pixel of a map before its pixels are counted.
 COUNT_EPSILON = 1e-4
-# The score of the background in the target of the self-training, and the factor of its loss.
-FLOOR, MSE_FACTOR = 0.2, 100.0
+MSE_FACTOR = 100.0
 
 
 class SaliencyEstimate(NamedTuple):
@@ -76,12 +75,12 @@ def tagged_attention(attention: Tensor, tags: Tensor) -> Tensor:
     return attention * tags[:, :, None, None]
 
 
-def attention_target(denoised: Tensor, background: Tensor | float = FLOOR) -> Tensor:
+def attention_target(denoised: Tensor, background: Tensor | float) -> Tensor:
     """Reactivated: the background's score as last channel, then every pixel divided by its largest value.
 
     Args:
         denoised: N x C x h x w in 0..1.
-        background: score of the background in 0..1, one for all or N x 1 x h x w.
+        background: score of the background in 0..1, one for all (published 0.2) or N x 1 x h x w.
 
     Returns:
         N x (C + 1) x h x w in 0..1. It need not sum to 1; ties leave several ones.
@@ -126,20 +125,21 @@ class SelfTrainingStep:
     The batch holds ``image`` (N x 3 x S x S), ``tags`` (N x C) and ``attention`` (N x C x S/4 x S/4, 0..1, fused maps).
 
     Args:
+        background: score of the background in the targets, 0..1.
         rectified: the network, whose teacher rectifies the targets; None for the published code, in which prototypes have no
             effect.
     """
 
-    def __init__(self, rectified: ScoreNetwork | None = None) -> None:
-        self.rectified = rectified
+    def __init__(self, background: float, rectified: ScoreNetwork | None = None) -> None:
+        self.background, self.rectified = background, rectified
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
         attention = tagged_attention(batch["attention"].float(), batch["tags"])
         if self.rectified is None:
-            target = attention_target(attention)
+            target = attention_target(attention, self.background)
         else:
             teacher = cast(Teacher, self.rectified.teacher)
             weights = teacher.weights(self.rectified, batch["image"], batch["tags"], attention.shape[2:])
-            target = attention_target(attention * weights[:, :-1], FLOOR * weights[:, -1:])
+            target = attention_target(attention * weights[:, :-1], self.background * weights[:, -1:])
         scores = cast(Scores, network(batch["image"]))
         return {"attention": self_training_loss(scores.maps, target)}

@@ -143,7 +143,8 @@ def round_of_self_training(number: int, before: Training) -> Training:
         fold_what_does_not_learn(settings, network)
 
     def step(settings: SmafSettings, network: nn.Module) -> StepFunction:
-        return SelfTrainingStep(cast(ScoreNetwork, network) if settings.self_training.rectify else None)
+        own = settings.self_training
+        return SelfTrainingStep(own.background, cast(ScoreNetwork, network) if own.rectify else None)
 
     def schedule(settings: SmafSettings, engine: EngineConfig) -> Schedule:
         return build_schedule(settings.schedule, engine.max_steps)

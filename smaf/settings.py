@@ -71,6 +71,7 @@ class SelfTrainingConfig:
         lr: learning rate; 0 takes ``optimizer.lr``.
         maps: folder of fused maps (``<id>.npz`` or the published ``<id>.npy``) for the first round, in place of those that the
             stage ``fuse`` makes.
+        background: score of the background in the targets, which a map must exceed (published 0.2).
         rectify: weigh the targets by prototypes. As published they change nothing, and are left out.
         prototype_momentum: share of a new mean feature in a prototype.
     """
@@ -78,6 +79,7 @@ class SelfTrainingConfig:
     max_steps: int = 0
     lr: float = 0.0
     maps: str = ""
+    background: float = 0.2
     rectify: bool = False
     prototype_momentum: float = 1e-4
 
@@ -85,6 +87,7 @@ class SelfTrainingConfig:
         require(
             min(self.max_steps, self.lr) >= 0, "neither self_training.max_steps nor self_training.lr can be negative"
         )
+        require(0 < self.background <= 1, f"self_training.background is {self.background}; give a number above 0, at most 1")
         require_share("self_training.prototype_momentum", self.prototype_momentum)
 
 
