@@ -244,9 +244,9 @@ def sets_of_masks(settings: SmafSettings) -> Sequence[LabelSet]:
     for number in range(0 if settings.every_round else settings.rounds, settings.rounds + 1):
         last = number == settings.rounds
         values = {"rounds": number} if last else {"rounds": number, "report.method": ""}
-        sets.append(LabelSet({**values, "labels.crf": "none"}, segmented=last or number == 0))
+        sets.append(LabelSet({**values, "labels.crf": "none"}, segmented=last or number == 0, round=number))
         if settings.label_crf:
-            sets.append(LabelSet({**values, "labels.crf": "label_all"}, segmented=False))
+            sets.append(LabelSet({**values, "labels.crf": "label_all"}, segmented=False, round=number))
     return sets
 
 

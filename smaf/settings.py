@@ -87,7 +87,9 @@ class SelfTrainingConfig:
         require(
             min(self.max_steps, self.lr) >= 0, "neither self_training.max_steps nor self_training.lr can be negative"
         )
-        require(0 < self.background <= 1, f"self_training.background is {self.background}; give a number above 0, at most 1")
+        require(
+            0 < self.background <= 1, f"self_training.background is {self.background}; give a number above 0, at most 1"
+        )
         require_share("self_training.prototype_momentum", self.prototype_momentum)
 
 

@@ -49,6 +49,7 @@ class LabelSet:
         segmentation: configuration of DeepLab-v2 for this set; empty for ``chain.segmentation``.
         suffix: added to the row of DeepLab-v2.
         masks: the dataset's own masks in place of label maps: the ceiling. No stage makes them.
+        round: number of the round in a method that repeats itself; the report draws the scores of the label maps against it.
     """
 
     values: Values = field(default_factory=dict)
@@ -56,6 +57,7 @@ class LabelSet:
     segmentation: str = ""
     suffix: str = ""
     masks: bool = False
+    round: int | None = None
 
 
 def one_set(settings: Any) -> Sequence[LabelSet]:

@@ -41,12 +41,15 @@ COLUMNS = {
 WIDTH = 168
 
 
-def write_chain_report(title: str, description: str, folders: Sequence[Path], path: Path) -> None:
+def write_chain_report(
+    title: str, description: str, folders: Sequence[Path], path: Path, curves: Sequence[Curve] = ()
+) -> None:
     """Print the table of all results below ``folders`` and write the report, and one picture of the chain beside it.
 
     Args:
         folders: of the reference rows and of the method, or of one chain per seed.
         path: the report.
+        curves: drawn besides those of trainings and thresholds.
 
     Raises:
         DataError: there is no result.
@@ -65,7 +68,7 @@ def write_chain_report(title: str, description: str, folders: Sequence[Path], pa
             description=description,
             results=results,
             examples=examples,
-            curves=curves_below(folders),
+            curves=[*curves_below(folders), *curves],
             class_names=read_class_names(shown),
             methods=methods,
         ),

@@ -18,6 +18,8 @@ from common.method.report import REPORT, report_of, write_chain_report
 from common.method.segmentation import Job, Segmentation, job_of_labels, job_of_masks
 from common.method.settings import with_values
 from common.method.stage import Stage
+from common.report.curves import Curve
+from common.report.results import read_results
 
 
 def reproduce(method: Method, settings: Any, until: str = "report") -> None:
@@ -48,7 +50,8 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
             job.run()
     if until == "report":
         title, description = report_of(settings)
-        write_chain_report(title, description, chain_folders(method, settings), Path(settings.out) / REPORT)
+        folders, curves = chain_folders(method, settings), curves_of_rounds(method, settings)
+        write_chain_report(title, description, folders, Path(settings.out) / REPORT, curves)
 
 
 def require_own_folder(settings: Any) -> None:
@@ -97,6 +100,22 @@ def job_of(method: Method, settings: Any, label_set: LabelSet) -> Job:
         return job_of_masks(settings)
     chosen = with_values(settings, label_set.values)
     return job_of_labels(chosen, method.labels, label_set.segmentation, label_set.suffix)
+
+
+def curves_of_rounds(method: Method, settings: Any) -> list[Curve]:
+    """mIoU of the label maps of every round, one line per column of the table; none for a method without rounds."""
+    lines: dict[str, tuple[list[float], list[float]]] = {}
+    for one in method.label_sets(settings):
+        if one.round is None:
+            continue
+        kind = with_values(settings, one.values)
+        row, column = method.labels.row(kind), method.labels.column(kind)
+        for result in read_results(method.labels.report_folder(kind) / "results.json"):
+            if (result.method, result.stage) == (row, column):
+                rounds, scores = lines.setdefault(column, ([], []))
+                rounds.append(float(one.round))
+                scores.append(result.miou)
+    return [Curve("Rounds of self-training, training list", "round", "mIoU in %", lines)] if lines else []
 
 
 def make_missing_toy_set(settings: Any) -> None:
