@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,18 +15,22 @@ from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule
+from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
 from common.files import atomic_write
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write, write_single_precision
 from common.method.method import LabelSet, Method
+from common.method.pictures import Pictured
 from common.method.settings import with_values
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Published, Training, head_and_backbone_optimizer
 from common.models.frozen import fold_frozen_batchnorm
+from common.report.html import Panel
 from smaf.bench import noise_with_saliency, step_as_published
 from smaf.losses import EpsStep, SelfTrainingStep
 from smaf.network import ScoreNetwork, build_network, load_published_network, published_state, smaf_content
+from smaf.panels import saliency_panel, scale_panels, target_panel
 from smaf.prototypes import Teacher
 from smaf.samples import EpsInput, ImagesWithAttention
 from smaf.settings import MOST_ROUNDS, SMAF_CONFIGS, SMAF_HOME, SMAF_KEYS, SMAF_ROWS, SmafSettings
@@ -250,6 +254,17 @@ def sets_of_masks(settings: SmafSettings) -> Sequence[LabelSet]:
     return sets
 
 
+def smaf_panels(settings: SmafSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+    """Every scale's maps of the last network, saliency as it sees it, and the target that a further round would have."""
+    device = choose_device(settings.engine.device, 0)
+    network, _ = LAST_MAPS.training.last(settings).trained(settings, layout, settings.checkpoint)
+    scores = cast(ScoreNetwork, network)
+    yield from scale_panels(scores, pictured.sample, settings.cam, layout.classes, device)
+    if scores.has_background:
+        yield saliency_panel(scores, pictured.sample["image"], device)
+    yield target_panel(pictured.cams, settings.self_training.background)
+
+
 METHOD = Method(
     "smaf",
     SmafSettings,
@@ -262,6 +277,7 @@ METHOD = Method(
     ),
     aliases=SMAF_KEYS,
     label_sets=sets_of_masks,
+    panels=smaf_panels,
     variants=SMAF_ROWS,
     bench=StepBench(published=step_as_published, batch=noise_with_saliency),
     configs=(SMAF_CONFIGS / "voc.yaml", SMAF_CONFIGS / "toy.yaml"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -78,9 +79,17 @@ class Pictures(Stage):
         parts += ["mask"] if layout.masks.is_dir() else []
         images = ListedImages(layout, listed, parts)
         folder = self.labels.report_folder(settings)
-        for image_id, cams in zip(ids, self.cams(settings, layout, ids, split), strict=True):
-            pictured = Pictured(images.read(image_id), listed.index(image_id), cams)
-            write_example(folder, Example(image_id, list(self.all_panels(settings, layout, pictured))))
+        # Kinds of label maps may be made from maps of their own, as the rounds of a method are.
+        cams = {
+            self.labels.maps.folder(kind): self.cams(kind, layout, ids, split)
+            for kind in [settings, *self.kinds(settings)]
+        }
+        for place, image_id in enumerate(ids):
+            of_image = {source: found[place] for source, found in cams.items()}
+            pictured = Pictured(
+                images.read(image_id), listed.index(image_id), of_image[self.labels.maps.folder(settings)]
+            )
+            write_example(folder, Example(image_id, list(self.all_panels(settings, layout, pictured, of_image))))
         write_class_names(folder, layout.classes)
         print(f"pictures: {folder / 'examples'}")
         return 0
@@ -92,8 +101,14 @@ class Pictures(Stage):
         read = self.labels.map_reader(settings)
         return [read(image_id) for image_id in ids]
 
-    def all_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
-        """Image, saliency, the method's own, a map per tag, every kind of label map, truth."""
+    def all_panels(
+        self, settings: Any, layout: DatasetLayout, pictured: Pictured, cams: Mapping[Path, Cams]
+    ) -> Iterator[Panel]:
+        """Image, saliency, the method's own, a map per tag, every kind of label map, truth.
+
+        Args:
+            cams: folder of maps -> the image's, for every kind of label map.
+        """
         sample = pictured.sample
         yield Panel("image", sample["image"])
         if "mask" in sample:
@@ -106,7 +121,7 @@ class Pictures(Stage):
         for kind in self.kinds(settings):
             chosen = self.labels.chosen(kind)
             maker = self.labels.maker(chosen, self.labels.layout(chosen))
-            label_map = maker.rule(maker.evidence(sample["id"], pictured.cams))
+            label_map = maker.rule(maker.evidence(sample["id"], cams[self.labels.maps.folder(kind)]))
             row, column = self.labels.row(chosen), self.labels.column(chosen)
             yield Panel(f"{column}: {row}", colour_label_map(label_map))
 
