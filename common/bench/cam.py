@@ -6,6 +6,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from common.bench.comparison import Comparison
-from common.cam.inference import CamConfig, CamInference, PyramidLoader
+from common.cam.inference import CamConfig, CamInference, ClassMapNetwork, PyramidLoader
 from common.cores import torch_threads
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
@@ -30,6 +31,7 @@ SIZES = ((375, 500), (500, 375), (375, 500), (333, 500), (375, 500), (334, 500),
 TOLERANCE = 1e-3
 
 Maps = npt.NDArray[np.float32]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class GeneratedImages:
@@ -61,7 +63,12 @@ def generated_sample(number: int, sizes: Sequence[tuple[int, int]]) -> Sample:
 def random_classifier(backbone: BackboneConfig) -> CamClassifier:
     """A classifier in eval mode whose BatchNorm layers do something, as after a training."""
     torch.manual_seed(0)
-    network = CamClassifier(build_backbone(backbone), N_CLASSES).eval()
+    return with_statistics(CamClassifier(build_backbone(backbone), N_CLASSES))
+
+
+def with_statistics(network: Network) -> Network:
+    """The network in eval mode with other BatchNorm statistics than the first ones, which change nothing."""
+    network.eval()
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None and layer.running_var is not None:
             layer.running_mean.normal_(0, 0.1)
@@ -69,7 +76,7 @@ def random_classifier(backbone: BackboneConfig) -> CamClassifier:
     return network
 
 
-def one_at_a_time(network: CamClassifier, sample: Sample, scales: Sequence[float]) -> Maps:
+def one_at_a_time(network: ClassMapNetwork, sample: Sample, scales: Sequence[float]) -> Maps:
     """CAMs of one image as PSA, SEAM and EPS compute them: every scale of the image and its mirror
     image alone through the network in eager mode, all classes brought to image size, multiplied by the tags and summed.
 
@@ -94,12 +101,17 @@ def one_at_a_time(network: CamClassifier, sample: Sample, scales: Sequence[float
 
 
 def compare_cams(
-    backbone: BackboneConfig,
+    network: nn.Module,
+    name: str,
     images: GeneratedImages,
     scales: Sequence[float] = SCALES,
     repeats: int = 3,
 ) -> tuple[Comparison, float]:
     """Compute all CAMs alternately with :class:`CamInference` and with the peer, from decoded images in one process.
+
+    Args:
+        network: in eval mode, with ``class_maps`` (see :class:`common.cam.inference.ClassMapNetwork`).
+        name: of the network, for the text.
 
     Returns:
         the median times, and the largest difference between two values of the maps.
@@ -107,7 +119,6 @@ def compare_cams(
     Raises:
         ToolboxError: the two disagree by more than ``TOLERANCE``.
     """
-    network = random_classifier(backbone)
     config = CamConfig(scales=list(scales))
     load, compute = PyramidLoader(images, config), CamInference(network, config, torch.device("cpu"))
     batches = [images.ids[start : start + config.batch_size] for start in range(0, len(images.ids), config.batch_size)]
@@ -117,7 +128,9 @@ def compare_cams(
         return [cam.maps for cam in cams]
 
     def peer() -> list[Maps]:
-        return [one_at_a_time(network, images.read(identifier), scales) for identifier in images.ids]
+        return [
+            one_at_a_time(cast(ClassMapNetwork, network), images.read(identifier), scales) for identifier in images.ids
+        ]
 
     times: tuple[list[float], list[float]] = ([], [])
     differences: list[float] = []
@@ -130,7 +143,7 @@ def compare_cams(
     difference = float(np.max(differences))
     if not difference <= TOLERANCE:
         raise ToolboxError(f"the CAMs differ by {difference:.2g} from the peer's; this is a defect of the toolbox.")
-    work = f"CAMs of {len(images.ids)} images, {backbone.name}, scales {', '.join(f'{scale:g}' for scale in scales)}"
+    work = f"CAMs of {len(images.ids)} images, {name}, scales {', '.join(f'{scale:g}' for scale in scales)}"
     peer_name = "one image, scale and mirror image at a time (PSA, SEAM, EPS)"
     return Comparison(work, statistics.median(times[0]), peer_name, statistics.median(times[1])), difference
 
@@ -154,9 +167,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if min(arguments.images, arguments.threads, arguments.repeats, *arguments.scales) <= 0:
         raise ConfigError("--images, --scales, --threads and --repeats must be positive")
     with torch_threads(arguments.threads):
-        backbone = BackboneConfig(name=arguments.backbone)
+        network = random_classifier(BackboneConfig(name=arguments.backbone))
         images = GeneratedImages(arguments.images)
-        comparison, difference = compare_cams(backbone, images, arguments.scales, arguments.repeats)
+        comparison, difference = compare_cams(network, arguments.backbone, images, arguments.scales, arguments.repeats)
     print(comparison.text())
     rates = (arguments.images / seconds for seconds in (comparison.seconds, comparison.peer_seconds))
     print("images per second: {:.2f} and {:.2f}, {} threads".format(*rates, arguments.threads))

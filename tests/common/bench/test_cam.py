@@ -17,7 +17,9 @@ SIZES = ((40, 56), (33, 48))
 
 def test_both_ways_agree_on_every_map_and_are_timed():
     images = cam.GeneratedImages(5, SIZES)
-    comparison, difference = cam.compare_cams(TINY, images, (0.5, 1.0, 1.5), repeats=2)
+    comparison, difference = cam.compare_cams(
+        cam.random_classifier(TINY), "resnet18", images, (0.5, 1.0, 1.5), repeats=2
+    )
     assert 0 < difference < 1e-4
     assert comparison.seconds > 0 and comparison.peer_seconds > 0
     assert comparison.work == "CAMs of 5 images, resnet18, scales 0.5, 1, 1.5"
@@ -27,7 +29,7 @@ def test_a_disagreement_is_an_error(monkeypatch):
     images = cam.GeneratedImages(2, SIZES[:1])
     monkeypatch.setattr(cam, "one_at_a_time", lambda network, sample, scales: np.zeros((cam.N_CLASSES, *SIZES[0])))
     with pytest.raises(ToolboxError, match="differ by"):
-        cam.compare_cams(TINY, images, (1.0,), repeats=1)
+        cam.compare_cams(cam.random_classifier(TINY), "resnet18", images, (1.0,), repeats=1)
 
 
 def test_images_have_the_sizes_of_the_list_in_turns_and_at_least_one_tag():
