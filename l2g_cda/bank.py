@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.config import config_to_dict
+from common.data.colours import Uint8
 from common.data.images import read_image, read_label_map, read_saliency
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
@@ -22,7 +23,6 @@ from common.files import read_json, resolve_inside, write_json
 from common.method.maps import record_of
 from common.pseudo_labels.labels import LabelMap
 from l2g_cda.objects import SALIENT, Foreground, Selection, cut_object, read_foreground, select_object
-from l2g_cda.views import Uint8
 
 INDEX, PUBLISHED_INDEX = "seg_fg_dirs.json", "seg_fg_dirs.npy"
 SUFFIX = ".npz"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import matplotlib
@@ -16,8 +16,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from common.cam.files import Cams, write_cams
+from common.cam.files import Cams, write_cams, write_dictionary
 from common.cam.inference import CamConfig, CamInference, divided_by_maximum, finite_sum, resize_maps
+from common.data.colours import Uint8
 from common.data.images import image_size
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
@@ -27,7 +28,6 @@ from common.files import atomic_write, resolve_inside
 from common.pseudo_labels.background import Floats, constant
 from common.pseudo_labels.labels import pseudo_label
 from l2g_cda.network import ClassProbabilities
-from l2g_cda.views import Uint8
 
 # Pixels of one pass through the network; its affinity of every pixel to every other takes memory that grows faster.
 MOST_PIXELS = 2_000_000
@@ -153,11 +153,6 @@ def write_affinity(path: Path, maps: RandomWalkMaps) -> None:
 def write_irn(path: Path, maps: RandomWalkMaps) -> None:
     """IRN's dictionary: ``keys`` are 0-based classes."""
     write_dictionary(path, {"keys": maps.keys.astype(np.int64), "cam": maps.quarter, "high_res": maps.full})
-
-
-def write_dictionary(path: Path, content: dict[str, Any]) -> None:
-    """A dictionary of arrays as ``.npy``, the form in which the field's programs exchange maps."""
-    atomic_write(path, partial(np.save, arr=np.array(content, dtype=object)))
 
 
 def picture_names(layout: DatasetLayout, ids: Sequence[str], folder: Path) -> list[str]:

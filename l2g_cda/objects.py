@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from common.data.colours import Uint8
 from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
 from common.files import read_npz, write_npz
 from common.pseudo_labels.labels import LabelMap
-from l2g_cda.views import Uint8
 
 # An object's saliency counts above this.
 SALIENT = 200

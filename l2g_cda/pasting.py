@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
+from common.data.colours import Uint8
 from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKey, SeededDataset, sample_rng
 from common.errors import DataError, require
 from l2g_cda.bank import ForegroundBank
 from l2g_cda.objects import SALIENT, Foreground
-from l2g_cda.views import Uint8, ViewMaker, resize
+from l2g_cda.views import ViewMaker, resize
 
 LARGEST_SHARE = 0.7
 Channels = Literal["published", "repaired"]

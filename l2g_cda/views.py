@@ -12,12 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.data.colours import Jitter, jitter_colours, require_jitter
+from common.data.colours import ColourConfig, Uint8, jitter_colours
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import require
 
-Uint8 = npt.NDArray[np.uint8]
 Axes = Literal["published", "repaired"]
 
 # Mean and standard deviation of R, G, B in 0..1, by name (l2g_cda spec, sections 4.2 and 4.3).
@@ -28,7 +27,7 @@ NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, 
 
 
 @dataclass
-class ViewConfig:
+class ViewConfig(ColourConfig):
     """What the two networks see of an image.
 
     Args:
@@ -38,7 +37,6 @@ class ViewConfig:
         input_size: side of the square that the global network sees.
         patch_side: side of a patch, what the local network sees.
         patches: patches per image.
-        jitter: strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
         normalisation: mean and standard deviation of the colours, imagenet or coco.
         crop_axes: published exchanges height and width when the square is placed, so that it leaves images that are not
             square and the rest is black; repaired keeps it inside.
@@ -49,11 +47,11 @@ class ViewConfig:
     input_size: int = 448
     patch_side: int = 320
     patches: int = 6
-    jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
     normalisation: Literal["imagenet", "coco"] = "imagenet"
     crop_axes: Axes = "published"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         side, patch, least = self.input_size, self.patch_side, 4 if self.recipe == "voc" else 1
         fits = self.recipe == "coco" or self.short_side >= side
         require(0 < patch < side, f"views.patch_side is {patch}; a patch must be smaller than views.input_size {side}")
@@ -61,7 +59,6 @@ class ViewConfig:
         require(
             self.patches >= least, f"views.patches is {self.patches}; the {self.recipe} recipe needs {least} or more"
         )
-        require_jitter("views.jitter", self.jitter)
 
 
 class ViewMaker:

@@ -12,20 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
-from common.engine.losses import Losses
+from common.engine.losses import Losses, Mean
 from common.method.plain_cam import classification_loss
 from common.method.steps import Batch, Form
 from smaf.losses import COUNT_EPSILON, EpsStep
-from smaf.network import Scores
-from smaf.settings import SmafSettings
+from smaf.network import MapScores
 
 
 class StepByClass(EpsStep):
     """The losses of :class:`EpsStep`, class by class and image by image."""
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
-        scores = cast(Scores, network(batch["image"]))
-        losses: Losses = {"classification": classification_loss(scores.logits.float(), batch["tags"])}
+        scores = cast(MapScores, network(batch["image"]))
+        losses: dict[str, Tensor | Mean] = {"classification": classification_loss(scores.logits.float(), batch["tags"])}
         if self.with_saliency:
             losses["saliency"] = self.saliency(scores.maps, batch["saliency"], batch["tags"])
         return losses
@@ -46,17 +45,16 @@ class StepByClass(EpsStep):
         return mse_loss(self.lam * foreground + (1 - self.lam) * (1 - away), target)
 
 
-def step_as_published(form: Form) -> Form:
+def eps_as_published(form: Form) -> Form:
     """The published form of a step: the same network and batch; what is frozen is not folded."""
     step = form.step
     assert isinstance(step, EpsStep)
     return Form(form.network, StepByClass(step.with_saliency, step.tau, step.lam), form.batch)
 
 
-def noise_with_saliency(settings: SmafSettings, n_classes: int) -> Batch:
-    """Noise for images, a salient disc in each, and two tags: the batch of a step, so that no dataset is needed."""
+def noise_with_saliency(count: int, side: int, n_classes: int) -> Batch:
+    """Noise for images count x 3 x side x side, a salient disc in each, and two tags, so that no dataset is needed."""
     generator = torch.Generator().manual_seed(0)
-    count, side = settings.engine.batch_size, settings.crop.crop_size
     tags = torch.zeros(count, n_classes)
     for image in range(count):
         tags[image, torch.randperm(n_classes, generator=generator)[:2]] = 1

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
-from common.engine.losses import Losses
+from common.engine.losses import Losses, Mean
 from common.method.plain_cam import classification_loss
-from smaf.network import ScoreNetwork, Scores
+from smaf.network import MapScores, ScoreNetwork
 from smaf.prototypes import Teacher
 
 # Added to every pixel of a map before its pixels are counted.
@@ -75,6 +75,20 @@ def tagged_attention(attention: Tensor, tags: Tensor) -> Tensor:
     return attention * tags[:, :, None, None]
 
 
+def salient_attention(denoised: Tensor, saliency: Tensor, weight: float) -> Tensor:
+    """The maps with their strongest replaced by its weighted mean with saliency, the others in proportion.
+
+    Args:
+        denoised: N x C x h x w in 0..1.
+        saliency: N x 1 x H x W in 0..1.
+        weight: of saliency, 0..1.
+    """
+    strongest = denoised.amax(1, keepdim=True)
+    target = interpolate(saliency.float(), denoised.shape[2:], mode="bilinear", align_corners=True)
+    mean = weight * target + (1 - weight) * strongest
+    return denoised / strongest.clamp_min(torch.finfo(denoised.dtype).tiny) * mean
+
+
 def attention_target(denoised: Tensor, background: Tensor | float) -> Tensor:
     """Reactivated: the background's score as last channel, then every pixel divided by its largest value.
 
@@ -112,8 +126,8 @@ class EpsStep:
         self.with_saliency, self.tau, self.lam = with_saliency, tau, lam
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
-        scores = cast(Scores, network(batch["image"]))
-        losses: Losses = {"classification": classification_loss(scores.logits.float(), batch["tags"])}
+        scores = cast(MapScores, network(batch["image"]))
+        losses: dict[str, Tensor | Mean] = {"classification": classification_loss(scores.logits.float(), batch["tags"])}
         if self.with_saliency:
             losses["saliency"] = saliency_loss(scores.maps, batch["saliency"], batch["tags"], self.tau, self.lam)
         return losses
@@ -126,20 +140,23 @@ class SelfTrainingStep:
 
     Args:
         background: score of the background in the targets, 0..1.
+        saliency_weight: of saliency in the foreground of the targets; 0 for the published code, and then no saliency is needed.
         rectified: the network, whose teacher rectifies the targets; None for the published code, in which prototypes have no
             effect.
     """
 
-    def __init__(self, background: float, rectified: ScoreNetwork | None = None) -> None:
-        self.background, self.rectified = background, rectified
+    def __init__(self, background: float, saliency_weight: float = 0.0, rectified: ScoreNetwork | None = None) -> None:
+        self.background, self.saliency_weight, self.rectified = background, saliency_weight, rectified
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
         attention = tagged_attention(batch["attention"].float(), batch["tags"])
+        if self.saliency_weight:
+            attention = salient_attention(attention, batch["saliency"], self.saliency_weight)
         if self.rectified is None:
             target = attention_target(attention, self.background)
         else:
             teacher = cast(Teacher, self.rectified.teacher)
             weights = teacher.weights(self.rectified, batch["image"], batch["tags"], attention.shape[2:])
             target = attention_target(attention * weights[:, :-1], self.background * weights[:, -1:])
-        scores = cast(Scores, network(batch["image"]))
+        scores = cast(MapScores, network(batch["image"]))
         return {"attention": self_training_loss(scores.maps, target)}

@@ -26,8 +26,7 @@ from common.pseudo_labels.labels import LabelMap, pseudo_label
 from common.pseudo_labels.rule import CamRule, Evidence, LabelConfig
 from smaf.network import build_network
 
-N_LABELS = N_CLASSES + 1
-BACKGROUND = 0.2
+FIXED_THRESHOLD = 0.2
 
 
 def generated_maps(sample: Sample) -> Cams:
@@ -39,9 +38,9 @@ def generated_maps(sample: Sample) -> Cams:
 
 def mask_one_at_a_time(sample: Sample, cams: Cams) -> LabelMap:
     """The published way: the argmax with a constant background, pydensecrf with all labels, one image after the other."""
-    background = np.full(cams.maps.shape[1:], BACKGROUND, np.float32)
+    background = np.full(cams.maps.shape[1:], FIXED_THRESHOLD, np.float32)
     recipe = crf_recipe("smaf")
-    energies = recipe.label_energies(pseudo_label(cams.maps, cams.keys, background), N_LABELS)
+    energies = recipe.label_energies(pseudo_label(cams.maps, cams.keys, background), N_CLASSES + 1)
     refined = dense_crf(sample["image"], energies, recipe.settings, engine="pydensecrf")
     return np.asarray(refined.argmax(0), np.uint8)
 
@@ -54,7 +53,7 @@ def compare_masks(images: GeneratedImages, repeats: int) -> tuple[Comparison, fl
     """
     samples = [images.read(image_id) for image_id in images.ids]
     maps = [generated_maps(sample) for sample in samples]
-    rule = CamRule(LabelConfig(threshold=BACKGROUND, crf="label_all"), N_LABELS)
+    rule = CamRule(LabelConfig(threshold=FIXED_THRESHOLD, crf="label_all"), N_CLASSES + 1)
 
     def own(place: int) -> LabelMap:
         return rule(Evidence(images.ids[place], maps[place], samples[place]["image"]))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from torch import nn
 
-from common.cam.files import Cams
+from common.cam.files import Cams, write_dictionary
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
@@ -17,7 +17,6 @@ from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
-from common.files import atomic_write
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write, write_single_precision
 from common.method.method import LabelSet, Method
@@ -27,7 +26,8 @@ from common.method.steps import StepBench
 from common.method.training import SECTIONS, Published, Training, head_and_backbone_optimizer
 from common.models.frozen import fold_frozen_batchnorm
 from common.report.html import Panel
-from smaf.bench import noise_with_saliency, step_as_published
+from smaf.bench import eps_as_published, noise_with_saliency
+from smaf.fusion import FUSIONS
 from smaf.losses import EpsStep, SelfTrainingStep
 from smaf.network import ScoreNetwork, build_network, load_published_network, published_state, smaf_content
 from smaf.panels import saliency_panel, scale_panels, target_panel
@@ -35,11 +35,11 @@ from smaf.prototypes import Teacher
 from smaf.samples import EpsInput, ImagesWithAttention
 from smaf.settings import MOST_ROUNDS, SMAF_CONFIGS, SMAF_HOME, SMAF_KEYS, SMAF_ROWS, SmafSettings
 
-DECIDES = (*SECTIONS, "head", "crop")
+DECIDE_BOTH = (*SECTIONS, "head", "crop")
 NO_JITTER = (0.0, 0.0, 0.0, 0.0)
 
 
-def network_of(settings: SmafSettings, layout: DatasetLayout) -> ScoreNetwork:
+def score_network(settings: SmafSettings, layout: DatasetLayout) -> ScoreNetwork:
     return build_network(settings.backbone, layout.n_classes, settings.head)
 
 
@@ -59,7 +59,7 @@ def fold_what_does_not_learn(settings: SmafSettings, network: nn.Module) -> None
 # --- Where things lie: the layout of the paper's README, in ``logdir``. ---
 
 
-def training_folder(number: int) -> Callable[[SmafSettings], Path]:
+def round_folder(number: int) -> Callable[[SmafSettings], Path]:
     """Of the first training (0) or of a round."""
     name = "eps_cls_mode" if number == 0 else "proda_model" if number == 1 else f"proda_model_round{number}"
     return lambda settings: Path(settings.out, name)
@@ -67,7 +67,7 @@ def training_folder(number: int) -> Callable[[SmafSettings], Path]:
 
 def fused_folder(number: int, settings: SmafSettings) -> Path:
     """What is made with the network of the first training (0) or of a round: maps, masks, scores."""
-    trained = training_folder(number)(settings)
+    trained = round_folder(number)(settings)
     return trained / "result_crf" if number else trained.with_name("cam_o_vec")
 
 
@@ -88,10 +88,10 @@ def mask_folder(settings: SmafSettings) -> Path:
 
 
 def finally_file(number: int) -> Callable[[SmafSettings, DatasetLayout], Path]:
-    return lambda settings, layout: training_folder(number)(settings) / "checkpoint_cls_finally.pth"
+    return lambda settings, layout: round_folder(number)(settings) / "checkpoint_cls_finally.pth"
 
 
-def published_content(settings: SmafSettings, network: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
+def finally_content(settings: SmafSettings, network: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
     """SMAF's form; EPS's, the bare tensors, for EPS's own heads."""
     if settings.head != "projection":
         return published_state(network)
@@ -105,21 +105,21 @@ def load_finally(settings: SmafSettings, network: nn.Module, path: Path) -> None
 
 
 def published_by(number: int) -> Published:
-    return Published(finally_file(number), published_content, load=load_finally)
+    return Published(finally_file(number), finally_content, load=load_finally)
 
 
 EPS = Training(
     name="eps",
     text="train EPS: tags, and saliency as the sum of the maps (head cls: the CAM baseline, tags alone)",
-    network=network_of,
+    network=score_network,
     step=lambda settings, network: EpsStep(
         settings.head != "cls", settings.saliency_loss.tau, settings.saliency_loss.lam
     ),
     data=tagged_with_saliency,
     prepare=fold_what_does_not_learn,
-    decides=(*DECIDES, "saliency_loss"),
+    decides=(*DECIDE_BOTH, "saliency_loss"),
     published=published_by(0),
-    folder=training_folder(0),
+    folder=round_folder(0),
 )
 
 
@@ -128,27 +128,28 @@ def round_of_self_training(number: int, before: Training) -> Training:
 
     def in_round(settings: SmafSettings) -> SmafSettings:
         own = settings.self_training
-        steps = min(own.max_steps or settings.engine.max_steps, settings.engine.max_steps)
-        return with_values(settings, {"engine.max_steps": steps, "optimizer.lr": own.lr or settings.optimizer.lr})
+        steps = min(own.round_steps or settings.engine.max_steps, settings.engine.max_steps)
+        return with_values(settings, {"engine.max_steps": steps, "optimizer.lr": own.round_lr or settings.optimizer.lr})
 
     def attention_folder(settings: SmafSettings) -> Path:
         given = settings.self_training.maps if number == 1 else ""
         return Path(given) if given else fused_folder(number - 1, settings) / "maps"
 
     def data(settings: SmafSettings, layout: DatasetLayout) -> SeededDataset:
-        images = ListedImages(layout, layout.ids(settings.split), ("tags",))
+        parts: set[Part] = {"tags", "saliency"} if settings.self_training.saliency_weight else {"tags"}
+        images = ListedImages(layout, layout.ids(settings.split), parts)
         transform = EpsInput(settings.crop.crop_size, settings.crop.long_sides, NO_JITTER)
         return SeededDataset(ImagesWithAttention(images, attention_folder(settings)), transform, settings.engine.seed)
 
     def prepare(settings: SmafSettings, network: nn.Module) -> None:
-        if settings.self_training.rectify:
+        if settings.self_training.prototypes:
             scores = cast(ScoreNetwork, network)
             scores.teacher = Teacher(scores, settings.self_training.prototype_momentum)
         fold_what_does_not_learn(settings, network)
 
     def step(settings: SmafSettings, network: nn.Module) -> StepFunction:
         own = settings.self_training
-        return SelfTrainingStep(own.background, cast(ScoreNetwork, network) if own.rectify else None)
+        return SelfTrainingStep(own.floor, own.saliency_weight, cast(ScoreNetwork, network) if own.prototypes else None)
 
     def schedule(settings: SmafSettings, engine: EngineConfig) -> Schedule:
         return build_schedule(settings.schedule, engine.max_steps)
@@ -156,7 +157,7 @@ def round_of_self_training(number: int, before: Training) -> Training:
     return Training(
         name=f"round{number}",
         text=f"round {number} of self-training, on the fused maps of the network before",
-        network=network_of,
+        network=score_network,
         step=step,
         data=data,
         n_samples=lambda settings, layout: len(layout.ids(settings.split)),
@@ -165,9 +166,9 @@ def round_of_self_training(number: int, before: Training) -> Training:
         schedule=schedule,
         prepare=prepare,
         after=before,
-        decides=(*DECIDES, "self_training"),
+        decides=(*DECIDE_BOTH, "self_training"),
         published=published_by(number),
-        folder=training_folder(number),
+        folder=round_folder(number),
         in_chain=lambda settings: number <= settings.rounds,
     )
 
@@ -185,10 +186,10 @@ ROUNDS = all_rounds()
 # --- Fused maps and masks. ---
 
 
-def write_dictionary(path: Path, cams: Cams) -> None:
+def write_by_class(path: Path, cams: Cams) -> None:
     """The published form: class -> float32 H x W in 0..1."""
-    content = {int(key): np.asarray(values, np.float32) for key, values in zip(cams.keys, cams.maps, strict=True)}
-    atomic_write(path, lambda file: np.save(file, np.array(content, dtype=object), allow_pickle=True))
+    maps = zip(cams.keys.tolist(), np.asarray(cams.maps, np.float32), strict=True)
+    write_dictionary(path, dict(maps))
 
 
 def fusion(name: str, training: Training, number: Callable[[SmafSettings], int], **slots: Any) -> Maps:
@@ -202,7 +203,7 @@ def fusion(name: str, training: Training, number: Callable[[SmafSettings], int],
 
         def write(path: Path, cams: Cams) -> None:
             if settings.files.npy:
-                write_dictionary(maps.with_name("cam_npy") / path.relative_to(maps).with_suffix(".npy"), cams)
+                write_by_class(maps.with_name("cam_npy") / path.relative_to(maps).with_suffix(".npy"), cams)
 
         return write
 
@@ -211,6 +212,7 @@ def fusion(name: str, training: Training, number: Callable[[SmafSettings], int],
         training=training,
         # A target is compared in single precision.
         write=write_single_precision,
+        compute=lambda settings, network, device: FUSIONS[settings.cam.normalise](network, settings.cam, device),
         beside=dictionaries,
         decides=lambda settings: {"head": settings.head},
         folder=folder,
@@ -236,7 +238,7 @@ MASKS = Labels(
     maps=LAST_MAPS,
     text="pseudo masks of the fused maps",
     row=lambda settings: settings.name,
-    uses_saliency=lambda settings: settings.head != "cls" or settings.labels.background == "saliency",
+    uses_saliency=lambda settings: settings.head != "cls" or settings.labels.uses_saliency,
     folder=mask_folder,
     report_folder=result_folder,
 )
@@ -262,7 +264,7 @@ def smaf_panels(settings: SmafSettings, layout: DatasetLayout, pictured: Picture
     yield from scale_panels(scores, pictured.sample, settings.cam, layout.classes, device)
     if scores.has_background:
         yield saliency_panel(scores, pictured.sample["image"], device)
-    yield target_panel(pictured.cams, settings.self_training.background)
+    yield target_panel(pictured.cams, settings.self_training.floor)
 
 
 METHOD = Method(
@@ -279,7 +281,12 @@ METHOD = Method(
     label_sets=sets_of_masks,
     panels=smaf_panels,
     variants=SMAF_ROWS,
-    bench=StepBench(published=step_as_published, batch=noise_with_saliency),
+    bench=StepBench(
+        published=eps_as_published,
+        batch=lambda settings, n_classes: noise_with_saliency(
+            settings.engine.batch_size, settings.crop.crop_size, n_classes
+        ),
+    ),
     configs=(SMAF_CONFIGS / "voc.yaml", SMAF_CONFIGS / "toy.yaml"),
     home=SMAF_HOME,
 )

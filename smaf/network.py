@@ -22,13 +22,13 @@ from common.models.weights import load_weights, read_state_dict
 
 HeadName = Literal["cls", "plain", "projection"]
 FEATURES = 128
-BACKBONE, HEAD = "backbone.", "head."
-HEAD_LAYERS = ("fc8.", "cov_feat.", "bn.")
+OF_BACKBONE, OF_HEAD = "backbone.", "head."
+TOP_LAYERS = ("fc8.", "cov_feat.", "bn.")
 # Kept by the training only: SMAF's file has the prototypes beside the network, and no teacher.
-TEACHER = "teacher."
+OF_TEACHER = "teacher."
 
 
-class Scores(NamedTuple):
+class MapScores(NamedTuple):
     """What a forward pass gives.
 
     Attributes:
@@ -42,7 +42,7 @@ class Scores(NamedTuple):
     features: Tensor
 
 
-class Head(nn.Module):
+class MapHead(nn.Module):
     """Features N x D x h x w to maps N x K x h x w, both of any sign; ``cov_feat`` and ``bn`` only where features are projected."""
 
     def __init__(self, channels: int, n_maps: int, projects: bool) -> None:
@@ -64,7 +64,7 @@ class Head(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return cast(Tensor, self.fc8(features))
 
-    def train(self, mode: bool = True) -> Head:
+    def train(self, mode: bool = True) -> MapHead:
         """As ``nn.Module.train``; the BatchNorm keeps its first statistics for ever (smaf spec, section 2.3)."""
         super().train(mode)
         freeze_batchnorm_statistics(self)
@@ -78,28 +78,33 @@ class ScoreNetwork(nn.Module):
         super().__init__()
         self.backbone, self.n_classes = backbone, n_classes
         self.has_background = head != "cls"
-        self.head = Head(backbone.out_channels, n_classes + int(self.has_background), head == "projection")
+        self.head = MapHead(backbone.out_channels, n_classes + int(self.has_background), head == "projection")
         self.dropout = nn.Dropout2d(0.5) if head == "cls" else nn.Identity()
         freeze_batchnorm_parameters(self.head)
         # Set by a training that rectifies its targets, see smaf/prototypes.py.
         self.teacher: nn.Module | None = None
 
-    def forward(self, images: Tensor) -> Scores:
-        """Scores of images N x 3 x H x W, normalised RGB."""
+    def forward(self, images: Tensor) -> MapScores:
+        """MapScores of images N x 3 x H x W, normalised RGB."""
         features = self.head.features(self.backbone(images))
         maps = self.head(features)
         if self.has_background:
-            return Scores(maps.mean(dim=(2, 3))[:, :-1], maps, features)
+            return MapScores(maps.mean(dim=(2, 3))[:, :-1], maps, features)
         pooled = self.dropout(features).mean(dim=(2, 3), keepdim=True)
-        return Scores(self.head(pooled).flatten(1), maps, features)
+        return MapScores(self.head(pooled).flatten(1), maps, features)
 
     def class_maps(self, images: Tensor) -> Tensor:
         """Maps of the classes N x C x h x w, not negative, of images N x 3 x H x W, normalised RGB.
 
         With a background map they are probabilities, the softmax over all maps; without, the positive part.
         """
-        maps = self.head(self.head.features(self.backbone(images)))
-        return cast(Tensor, maps.float().softmax(1)[:, :-1] if self.has_background else maps.relu())
+        if self.has_background:
+            return self.probabilities(images)[:, :-1]
+        return cast(Tensor, self.head(self.head.features(self.backbone(images))).relu())
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """The softmax over all maps, background last: N x (C + 1) x h x w in 0..1; needs a background map."""
+        return cast(Tensor, self.head(self.head.features(self.backbone(images))).float().softmax(1))
 
 
 def build_network(config: BackboneConfig, n_classes: int, head: HeadName) -> ScoreNetwork:
@@ -114,9 +119,9 @@ def published_state(network: nn.Module) -> dict[str, Tensor]:
     """Tensors of any shape under the published names: ``conv1a.weight`` ... ``fc8.weight``."""
     state = network.state_dict()
     return {
-        name.removeprefix(BACKBONE).removeprefix(HEAD): tensor
+        name.removeprefix(OF_BACKBONE).removeprefix(OF_HEAD): tensor
         for name, tensor in state.items()
-        if not name.startswith(TEACHER)
+        if not name.startswith(OF_TEACHER)
     }
 
 
@@ -132,11 +137,11 @@ def smaf_content(network: nn.Module, steps: int, prototypes: Tensor | None) -> d
     return {"Net": inner, "iter": steps - 1}
 
 
-def own_name(name: str) -> str:
+def name_here(name: str) -> str:
     """The name in :class:`ScoreNetwork` of a published tensor, with or without DataParallel's prefix."""
     name = name.removeprefix("module.")
-    known = name.startswith((BACKBONE, HEAD, TEACHER))
-    return name if known else (HEAD if name.startswith(HEAD_LAYERS) else BACKBONE) + name
+    known = name.startswith((OF_BACKBONE, OF_HEAD, OF_TEACHER))
+    return name if known else (OF_HEAD if name.startswith(TOP_LAYERS) else OF_BACKBONE) + name
 
 
 def load_published_network(network: ScoreNetwork, path: Path, lift: bool = False) -> None:
@@ -148,7 +153,7 @@ def load_published_network(network: ScoreNetwork, path: Path, lift: bool = False
     Raises:
         CheckpointError: the file is missing, damaged or of another network.
     """
-    state = {own_name(name): tensor for name, tensor in read_state_dict(path).items()}
+    state = {name_here(name): tensor for name, tensor in read_state_dict(path).items()}
     if network.head.projects and "head.cov_feat.weight" not in state and "head.fc8.weight" in state:
         if not lift:
             raise CheckpointError(
@@ -183,5 +188,5 @@ def lifted(network: ScoreNetwork, state: Mapping[str, Tensor], source: str) -> d
     projection[:n_maps], projection[n_maps : 2 * n_maps] = plain, -plain
     for number in range(n_maps):
         maps[number, number], maps[number, n_maps + number] = 1 / scale[number], -1 / scale[n_maps + number]
-    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(HEAD + "bn.")}
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(OF_HEAD + "bn.")}
     return {**state, **own, "head.cov_feat.weight": projection, "head.fc8.weight": maps}

@@ -17,7 +17,7 @@ from common.data.transforms import ToTensors
 from common.method.pictures import map_overlay
 from common.report.html import Panel
 from smaf.losses import attention_target, probabilities_at
-from smaf.network import ScoreNetwork, Scores
+from smaf.network import MapScores, ScoreNetwork
 
 
 class OneImage:
@@ -49,7 +49,7 @@ def scale_panels(
 @torch.inference_mode()
 def saliency_panel(network: ScoreNetwork, image: np.ndarray, device: torch.device) -> Panel:
     """Saliency as the maps see it: one minus the background's probability; ``image`` is uint8 RGB, H x W x 3."""
-    scores = cast(Scores, network.to(device)(ToTensors().image(image)[None].to(device)))
+    scores = cast(MapScores, network.to(device)(ToTensors().image(image)[None].to(device)))
     background = probabilities_at(scores.maps, torch.Size(image.shape[:2]))[0, -1]
     return Panel("saliency from the maps", np.rint(255 * (1 - background.cpu().numpy())).astype(np.uint8))
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
-from smaf.network import ScoreNetwork, Scores
+from smaf.network import MapScores, ScoreNetwork
 
 TEACHER_MOMENTUM = 0.999
 LEAST_PIXELS = 10
@@ -63,10 +63,10 @@ def move_prototypes(prototypes: Tensor, means: MeanVectors, momentum: float) -> 
 @torch.no_grad()
 def move_teacher(teacher: nn.Module, student: nn.Module, momentum: float = TEACHER_MOMENTUM) -> None:
     """Every parameter of the teacher moves towards the student's by 1 - ``momentum``; buffers are copied."""
-    for own, other in zip(teacher.parameters(), student.parameters(), strict=True):
-        own.mul_(momentum).add_(other.detach(), alpha=1 - momentum)
-    for own, other in zip(teacher.buffers(), student.buffers(), strict=True):
-        own.copy_(other)
+    for parameter, new in zip(teacher.parameters(), student.parameters(), strict=True):
+        parameter.mul_(momentum).add_(new.detach(), alpha=1 - momentum)
+    for buffer, current in zip(teacher.buffers(), student.buffers(), strict=True):
+        buffer.copy_(current)
 
 
 def similarities(features: Tensor, prototypes: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class Teacher(nn.Module):
         """
         for own, other in ((self.network.backbone, student.backbone), (self.network.head, student.head)):
             move_teacher(own, other)
-        scores = cast(Scores, self.network(images))
+        scores = cast(MapScores, self.network(images))
         maps, features = (
             interpolate(values.float(), size, mode="bilinear", align_corners=True)
             for values in (scores.maps, scores.features)

@@ -18,13 +18,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from common.cam.files import Cams, find_cams, read_cams
-from common.data.colours import Jitter, jitter_colours
+from common.data.colours import Jitter, Uint8, jitter_colours
 from common.data.dataset import ListedImages
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import DataError
 
-Uint8 = npt.NDArray[np.uint8]
 # The loss of the self-training is computed at this share of the square's side.
 ATTENTION_SHARE = 0.25
 
@@ -50,7 +49,7 @@ def long_side_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     return round(height * long_side / width), long_side
 
 
-def resized(array: Uint8, size: tuple[int, int]) -> Uint8:
+def resized_bicubic(array: Uint8, size: tuple[int, int]) -> Uint8:
     """uint8 H x W or H x W x 3 at ``size`` = (height, width), by Pillow's bicubic filter: saliency maps too."""
     height, width = (max(1, side) for side in size)
     return np.asarray(Image.fromarray(np.ascontiguousarray(array)).resize((width, height), Image.Resampling.BICUBIC))
@@ -96,10 +95,11 @@ class EpsInput:
         self.to_tensors = ToTensors()
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
-        size = long_side_size(*sample["image"].shape[:2], rng.randint(self.shortest, self.longest))
+        height, width = sample["image"].shape[:2]
+        size = long_side_size(height, width, rng.randint(self.shortest, self.longest))
         mirrored = rng.random() > 0.5
-        image = resized(sample["image"], size)
-        window = draw_window(*image.shape[:2], self.crop_size, rng)
+        image = resized_bicubic(sample["image"], size)
+        window = draw_window(image.shape[0], image.shape[1], self.crop_size, rng)
 
         def square(values: Tensor) -> Tensor:
             return cut(values.flip(2) if mirrored else values, window, self.crop_size)
@@ -109,7 +109,7 @@ class EpsInput:
         made: Sample = {"id": sample["id"], "tags": torch.from_numpy(np.array(sample["tags"], np.float32))}
         made["image"] = square(self.to_tensors.image(image))
         if "saliency" in sample:
-            saliency = resized(sample["saliency"], size).astype(np.float32) / 255
+            saliency = resized_bicubic(sample["saliency"], size).astype(np.float32) / 255
             made["saliency"] = square(torch.from_numpy(saliency)[None])
         if "attention" in sample:
             keys, maps = sample["attention"]

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.cam.inference import CamConfig
 from common.config_files import Aliases, Renamed
-from common.data.colours import Jitter, require_jitter
+from common.data.colours import ColourConfig
 from common.engine.optimizer import OptimizerConfig
 from common.errors import require
 from common.method.method import Variant
-from common.method.settings import MethodSettings, SquareConfig, require_share
+from common.method.settings import RefinedSettings, SquareConfig, require_share
 from common.models.backbones import BackboneConfig
 from common.pseudo_labels.rule import LabelConfig
+from smaf.fusion import FusionConfig
 from smaf.network import HeadName
 
 SMAF_HOME = Path(__file__).parent
@@ -24,25 +24,22 @@ MOST_ROUNDS = 4
 
 
 @dataclass
-class LongSideConfig(SquareConfig):
-    """What the networks see of an image.
+class LongSideConfig(SquareConfig, ColourConfig):
+    """What the networks see of an image; the colours change in the first training only.
 
     Args:
         long_sides: least and greatest longer side of the resized image, both included.
-        jitter: strength of brightness, contrast, saturation and hue changes in the first training; 0 leaves one out. The
-            self-training has none.
     """
 
     crop_size: int = 448
     long_sides: list[int] = field(default_factory=lambda: [256, 512])
-    jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         sides = self.long_sides
         ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
         require(ordered, f"crop.long_sides is {sides}; give the least and the greatest longer side in pixels")
         require(self.crop_size >= 16, f"crop.crop_size is {self.crop_size}; give at least 16 pixels")
-        require_jitter("crop.jitter", self.jitter)
 
 
 @dataclass
@@ -67,29 +64,31 @@ class SelfTrainingConfig:
     """The rounds of self-training.
 
     Args:
-        max_steps: optimiser steps of a round; 0 takes ``engine.max_steps``, which bounds it in any case.
-        lr: learning rate; 0 takes ``optimizer.lr``.
+        round_steps: optimiser steps of a round; 0 takes ``engine.max_steps``, which bounds it in any case.
+        round_lr: learning rate; 0 takes ``optimizer.lr``.
         maps: folder of fused maps (``<id>.npz`` or the published ``<id>.npy``) for the first round, in place of those that the
             stage ``fuse`` makes.
-        background: score of the background in the targets, which a map must exceed (published 0.2).
-        rectify: weigh the targets by prototypes. As published they change nothing, and are left out.
+        floor: score of the background in the targets, which a map must exceed (published 0.2).
+        saliency_weight: weight of saliency in the foreground of the targets, against the fused maps'; 0 leaves it out, as published.
+        prototypes: weigh the targets by prototypes. As published they change nothing, and are left out.
         prototype_momentum: share of a new mean feature in a prototype.
     """
 
-    max_steps: int = 0
-    lr: float = 0.0
+    round_steps: int = 0
+    round_lr: float = 0.0
     maps: str = ""
-    background: float = 0.2
-    rectify: bool = False
+    floor: float = 0.2
+    saliency_weight: float = 0.0
+    prototypes: bool = False
     prototype_momentum: float = 1e-4
 
     def __post_init__(self) -> None:
         require(
-            min(self.max_steps, self.lr) >= 0, "neither self_training.max_steps nor self_training.lr can be negative"
+            min(self.round_steps, self.round_lr) >= 0,
+            "neither self_training.round_steps nor self_training.round_lr can be negative",
         )
-        require(
-            0 < self.background <= 1, f"self_training.background is {self.background}; give a number above 0, at most 1"
-        )
+        require(0 < self.floor <= 1, f"self_training.floor is {self.floor}; give a number above 0, at most 1")
+        require_share("self_training.saliency_weight", self.saliency_weight)
         require_share("self_training.prototype_momentum", self.prototype_momentum)
 
 
@@ -105,7 +104,7 @@ class FilesConfig:
 
 
 @dataclass
-class SmafSettings(MethodSettings):
+class SmafSettings(RefinedSettings):
     """Train EPS, fuse its multi-scale maps, train the network on them in rounds, make and score pseudo masks.
 
     Args:
@@ -118,8 +117,7 @@ class SmafSettings(MethodSettings):
         cam: multi-scale fusion.
         files: the paper's own files.
         labels: pseudo masks.
-        label_crf: the chain also makes and scores the masks after the CRF.
-        every_round: it also makes and scores the masks of EPS and of the rounds before the last.
+        every_round: the chain also makes and scores the masks of EPS and of the rounds before the last.
     """
 
     out: str = "logdir"
@@ -134,10 +132,9 @@ class SmafSettings(MethodSettings):
     crop: LongSideConfig = field(default_factory=LongSideConfig)
     saliency_loss: SaliencyLossConfig = field(default_factory=SaliencyLossConfig)
     self_training: SelfTrainingConfig = field(default_factory=SelfTrainingConfig)
-    cam: CamConfig = field(default_factory=lambda: CamConfig(scales=[0.5, 1.0, 1.5, 2.0]))
+    cam: FusionConfig = field(default_factory=FusionConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     labels: LabelConfig = field(default_factory=lambda: LabelConfig(threshold=0.2, crf="label_all"))
-    label_crf: bool = True
     every_round: bool = True
 
     def __post_init__(self) -> None:
@@ -148,8 +145,12 @@ class SmafSettings(MethodSettings):
             "the CAM baseline (head cls) has no background map to train on; rounds is 0",
         )
         require(
-            not self.self_training.rectify or self.engine.accumulate == 1,
-            "self_training.rectify moves its teacher once per batch; leave engine.accumulate at 1",
+            not baseline or self.cam.normalise == "maximum",
+            "cam.normalise foreground needs a background map, which the head cls has not; set it to maximum",
+        )
+        require(
+            not self.self_training.prototypes or self.engine.accumulate == 1,
+            "self_training.prototypes moves its teacher once per batch; leave engine.accumulate at 1",
         )
 
     @property
@@ -175,7 +176,7 @@ SMAF_KEYS: Aliases = {
     "lr": "optimizer.lr", "wt_dec": "optimizer.weight_decay", "max_iters": "engine.max_steps", "schedule_iters": "schedule.length",
     "batch_size": "engine.batch_size", "num_workers": "engine.workers", "crop_size": "crop.crop_size",
     "resize_size": "crop.long_sides", "tau": "saliency_loss.tau", "lam": "saliency_loss.lam", "thr": "labels.threshold",
-    "log_folder": "out", "save_root": "out", "path_soft": "self_training.maps", "proto_rectify": "self_training.rectify",
+    "log_folder": "out", "save_root": "out", "path_soft": "self_training.maps", "proto_rectify": "self_training.prototypes",
     "proto_momentum": "self_training.prototype_momentum",
     **dict.fromkeys(("name", "session", "ema", "moving_prototype", "used_save_pseudo", "n_gpus", "n_processes_per_gpu")),
 }  # fmt: skip
@@ -189,7 +190,7 @@ SMAF_ROWS = {
     "cls": Variant("EPS's CAM baseline", {**LAST_ONLY, "rounds": 0, "head": "cls"}),
     # Its rows are EPS and every round.
     "rounds": Variant("SMAF, 3 rounds", {"rounds": 3}),
-    "rectified": Variant("SMAF + prototypes", {**LAST_ONLY, "self_training.rectify": True}, "rounds", ("eps",)),
+    "rectified": Variant("SMAF + prototypes", {**LAST_ONLY, "self_training.prototypes": True}, "rounds", ("eps",)),
     "plain": Variant("SMAF, EPS's head", {**LAST_ONLY, "head": "plain"}),
     "one_scale": Variant("SMAF, one scale fused", {**LAST_ONLY, "cam.scales": [1.0]}, "rounds", ("eps",)),
     "momentum": Variant("SMAF, SGD, momentum 0.9", {**SGD, "optimizer.momentum": 0.9}),

@@ -7,6 +7,8 @@ walks with a background read (``keys``: 0, then class + 1; ``hr_cam``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
-from common.files import read_npz, resolve_inside, write_npz
+from common.files import atomic_write, read_npz, resolve_inside, write_npz
 
 REDO = "delete it and run the CAM stage again"
 
@@ -34,6 +36,11 @@ class Cams(NamedTuple):
 def write_cams(path: Path, cams: Cams, precision: type[np.floating] = np.float16) -> None:
     """Write the shared ``.npz``; half precision resolves 1/2048 in 0..1, far below any threshold in use."""
     write_npz(path, keys=cams.keys.astype(np.int64), maps=cams.maps.astype(precision))
+
+
+def write_dictionary(path: Path, content: Mapping[Any, Any]) -> None:
+    """A dictionary of arrays as ``.npy``, the form in which the field's programs exchange maps."""
+    atomic_write(path, partial(np.save, arr=np.array(dict(content), dtype=object)))
 
 
 def read_cams(path: Path) -> Cams:

@@ -136,7 +136,7 @@ class CamInference:
         def run(one: Pass) -> list[torch.Tensor]:
             images = torch.stack([samples[member]["pyramid"][one.level] for member in one.members])
             maps = self.pass_maps(images.to(self.device), one.mirrored)
-            return [tagged(maps[row], samples[member]["keys"]) for row, member in enumerate(one.members)]
+            return [self.selected(maps[row], samples[member]["keys"]) for row, member in enumerate(one.members)]
 
         maps_of: list[list[torch.Tensor]] = [[] for _ in samples]
         for one, results in zip(passes, self.each(run, passes), strict=True):
@@ -144,6 +144,10 @@ class CamInference:
                 maps_of[member].append(maps)
 
         return self.each(lambda member: self.fused(samples[member], maps_of[member]), range(len(samples)))
+
+    def selected(self, maps: torch.Tensor, keys: np.ndarray) -> torch.Tensor:
+        """What is kept of one image's maps C x h x w of any sign: those of its classes, unless a subclass keeps more."""
+        return tagged(maps, keys)
 
     def fused(self, sample: Sample, maps: Sequence[torch.Tensor]) -> Any:
         """What is made of one image's maps, float32 K x h x w of each pass; a subclass may make something else of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -16,12 +17,22 @@ Uint8 = npt.NDArray[np.uint8]
 Jitter = tuple[float, float, float, float]
 
 
-def require_jitter(name: str, jitter: Jitter) -> None:
-    """Raise :class:`ConfigError` unless the strengths of the setting ``name`` are possible."""
-    require(
-        min(jitter) >= 0 and max(jitter[:3]) <= 1 and jitter[3] <= 0.5,
-        f"{name} is {list(jitter)}; give brightness, contrast, saturation within 0..1 and hue within 0..0.5",
-    )
+@dataclass
+class ColourConfig:
+    """How the colours of training images change.
+
+    Args:
+        jitter: strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
+    """
+
+    jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
+
+    def __post_init__(self) -> None:
+        least, most, hue = min(self.jitter), max(self.jitter[:3]), self.jitter[3]
+        require(
+            least >= 0 and most <= 1 and hue <= 0.5,
+            f"jitter is {list(self.jitter)}; give brightness, contrast, saturation within 0..1 and hue within 0..0.5",
+        )
 
 
 def jitter_colours(image: Uint8, strength: Jitter, rng: Random) -> Uint8:

@@ -42,7 +42,7 @@ def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:
 def needs_of_cam_rule(settings: Any) -> Collection[Need]:
     labels: LabelConfig = settings.labels
     needs: list[Need] = ["image"] if labels.crf != NONE else []
-    return [*needs, "saliency"] if labels.background == "saliency" else needs
+    return [*needs, "saliency"] if labels.uses_saliency else needs
 
 
 def label_crf(settings: Any) -> str:
@@ -105,7 +105,7 @@ class Labels(Stage):
     sweeps: Callable[[Any], bool] = lambda settings: (
         settings.labels.choose_threshold and settings.labels.background == "constant"
     )
-    uses_saliency: Callable[[Any], bool] = lambda settings: settings.labels.background == "saliency"
+    uses_saliency: Callable[[Any], bool] = lambda settings: settings.labels.uses_saliency
     folder: Callable[[Any], Path] = field(default_factory=partial(inside, "labels"))
     report_folder: Callable[[Any], Path] = field(default_factory=inside)
 

@@ -35,7 +35,7 @@ from common.engine.losses import Losses, StepFunction
 from common.method.labels import Labels, Score
 from common.method.maps import Maps
 from common.method.method import LabelSet, Method
-from common.method.settings import CropConfig, MethodSettings
+from common.method.settings import CropConfig, RefinedSettings
 from common.method.training import SECTIONS, Training
 from common.models.backbones import build_backbone
 from common.models.classifier import CamClassifier
@@ -60,20 +60,18 @@ class AugmentationConfig(CropConfig):
 
 
 @dataclass
-class CamSettings(MethodSettings):
+class CamSettings(RefinedSettings):
     """Train a classifier on image tags, compute CAMs, make and score pseudo labels.
 
     Args:
         augmentation: what the classifier sees.
         cam: CAM inference.
         labels: pseudo labels.
-        label_crf: the chain also makes and scores pseudo labels refined by the CRF.
     """
 
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     cam: CamConfig = field(default_factory=CamConfig)
     labels: LabelConfig = field(default_factory=LabelConfig)
-    label_crf: bool = True
 
 
 def cam_classifier(settings: CamSettings, layout: DatasetLayout) -> nn.Module:
@@ -117,7 +115,12 @@ def tagged_images(settings: CamSettings, layout: DatasetLayout) -> SeededDataset
 def label_kind(settings: CamSettings) -> str:
     """Name of the folder of label maps."""
     labels = settings.labels
-    name = {"constant": "plain_cam", "power": "plain_cam_power", "saliency": "cam_x_saliency"}[labels.background]
+    name = {
+        "constant": "plain_cam",
+        "power": "plain_cam_power",
+        "saliency": "cam_x_saliency",
+        "mean": "cam_and_saliency",
+    }[labels.background]
     return name if labels.crf == "none" else f"{name}_crf_{labels.crf}"
 
 
@@ -127,10 +130,10 @@ def label_folder(settings: CamSettings) -> Path:
 
 def row_of(row: str, settings: CamSettings) -> str:
     """The row of the results table: what the configuration says, else the method's with its kind of background."""
-    kinds = {"constant": "{}", "power": "{}, power background", "saliency": "{} x saliency"}
+    kinds = {"constant": "{}", "power": "{}, power background", "saliency": "{} x saliency", "mean": "{} and saliency"}
     name = settings.report.method or row
-    is_saliency = settings.labels.background == "saliency"
-    return kinds[settings.labels.background].format("CAM" if is_saliency and name == ROW else name)
+    with_saliency = settings.labels.uses_saliency
+    return kinds[settings.labels.background].format("CAM" if with_saliency and name == ROW else name)
 
 
 def train_classifier(

@@ -123,6 +123,17 @@ class MethodSettings(RunSettings):
     chain: ChainConfig = field(default_factory=ChainConfig)
 
 
+@dataclass
+class RefinedSettings(MethodSettings):
+    """Settings of a method whose label maps are also scored after a CRF.
+
+    Args:
+        label_crf: the chain also makes and scores pseudo labels refined by the CRF.
+    """
+
+    label_crf: bool = True
+
+
 def with_values(settings: S, values: Mapping[str, Any]) -> S:
     """A copy with dotted settings changed, checked as if they had been given so.
 

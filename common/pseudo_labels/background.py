@@ -60,6 +60,24 @@ def saliency_mask(saliency: npt.NDArray[np.uint8], threshold: float = 0.5) -> Fl
     return np.where(is_background, np.float32(np.inf), np.float32(-np.inf))[saliency]
 
 
+def saliency_mean(saliency: npt.NDArray[np.uint8], threshold: float, weight: float = 0.5) -> Floats:
+    """The score that a map exceeds exactly where its weighted mean with the saliency map exceeds ``threshold``.
+
+    It may lie below 0, where saliency alone suffices, or above 1, where no map does.
+
+    Args:
+        saliency: uint8 HxW, 0..255.
+        threshold: 0..1.
+        weight: of saliency in the mean, 0 up to, not including, 1.
+    """
+    require_saliency(saliency)
+    if not (0 <= threshold <= 1 and 0 <= weight < 1):
+        raise ConfigError(
+            f"threshold {threshold} and weight {weight} of the mean with saliency; give numbers between 0 and 1."
+        )
+    return ((threshold - weight * np.arange(256) / 255) / (1 - weight)).astype(np.float32)[saliency]
+
+
 def require_saliency(saliency: npt.NDArray[np.uint8]) -> None:
     """Raise :class:`DataError` unless it is uint8 HxW."""
     if saliency.dtype != np.uint8 or saliency.ndim != 2:

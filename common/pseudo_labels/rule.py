@@ -45,8 +45,9 @@ class LabelConfig:
     """How maps become pseudo labels.
 
     Args:
-        background: constant (plain CAM), power ((1 - max) ** alpha) or saliency (CAM x saliency: background where
-            saliency <= saliency_threshold, elsewhere the strongest tagged class).
+        background: constant (plain CAM), power ((1 - max) ** alpha), saliency (CAM x saliency: background where
+            saliency <= saliency_threshold, elsewhere the strongest tagged class) or mean (background where the mean of saliency and
+            the strongest map is at most saliency_threshold).
         threshold: constant background score in 0..1.
         choose_threshold: take the threshold that is best against the masks of the list instead; the results say so.
         alpha: exponent of the power background.
@@ -55,7 +56,7 @@ class LabelConfig:
             as SMAF) or cam (CRF on the maps and the power background, as EPS).
     """
 
-    background: Literal["constant", "power", "saliency"] = "constant"
+    background: Literal["constant", "power", "saliency", "mean"] = "constant"
     threshold: float = 0.25
     choose_threshold: bool = False
     alpha: float = 8.0
@@ -74,9 +75,19 @@ class LabelConfig:
             raise ConfigError(f"labels.alpha is {self.alpha}; give a positive number (the field uses 4 to 32)")
 
     @property
+    def uses_saliency(self) -> bool:
+        """Whether the background depends on saliency maps."""
+        return self.background in ("saliency", "mean")
+
+    @property
     def stated_threshold(self) -> float:
         """What a result states as its threshold: the one number that the background in use depends on."""
-        return {"constant": self.threshold, "power": self.alpha, "saliency": self.saliency_threshold}[self.background]
+        return {
+            "constant": self.threshold,
+            "power": self.alpha,
+            "saliency": self.saliency_threshold,
+            "mean": self.saliency_threshold,
+        }[self.background]
 
 
 class CamRule:
@@ -118,4 +129,6 @@ class CamRule:
                 f"{evidence.id}: the saliency map is {saliency.shape} but the image is {size} (height, width); "
                 "make them the same size"
             )
+        if self.config.background == "mean":
+            return background.saliency_mean(saliency, self.config.saliency_threshold)
         return background.saliency_mask(saliency, self.config.saliency_threshold)
