@@ -245,14 +245,18 @@ MASKS = Labels(
 
 
 def sets_of_masks(settings: SmafSettings) -> Sequence[LabelSet]:
-    """EPS and every round, so that the table shows what each adds; DeepLab-v2 learns from EPS's and the last ones."""
+    """EPS and every round, so that the table shows what each adds, before and after the CRF.
+
+    DeepLab-v2 learns from EPS's masks and from the last ones: after the CRF, as in the paper, where the settings make those.
+    """
     sets = []
+    refinements = ("none", "label_all") if settings.label_crf else ("none",)
     for number in range(0 if settings.every_round else settings.rounds, settings.rounds + 1):
         last = number == settings.rounds
         values = {"rounds": number} if last else {"rounds": number, "report.method": ""}
-        sets.append(LabelSet({**values, "labels.crf": "none"}, segmented=last or number == 0, round=number))
-        if settings.label_crf:
-            sets.append(LabelSet({**values, "labels.crf": "label_all"}, segmented=False, round=number))
+        for crf in refinements:
+            segmented = (last or number == 0) and crf == refinements[-1]
+            sets.append(LabelSet({**values, "labels.crf": crf}, segmented, round=number))
     return sets
 
 
