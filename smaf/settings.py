@@ -182,6 +182,10 @@ SMAF_KEYS: Aliases = {
 }  # fmt: skip
 
 LAST_ONLY: dict[str, Any] = {"every_round": False}
+# The fusion and the masks of the real photographs' configuration.
+KEPT_BACKGROUND: dict[str, Any] = {
+    "cam.normalise": "foreground", "self_training.floor": 0.5, "self_training.saliency_weight": 0.5, "labels.background": "mean",
+}  # fmt: skip
 # What both momenta are measured with: the published optimiser.
 SGD: dict[str, Any] = {**LAST_ONLY, "optimizer.name": "sgd", "optimizer.lr": 0.01, "optimizer.head_lr_multiplier": 10.0}
 
@@ -190,9 +194,12 @@ SMAF_ROWS = {
     "cls": Variant("EPS's CAM baseline", {**LAST_ONLY, "rounds": 0, "head": "cls"}),
     # Its rows are EPS and every round.
     "rounds": Variant("SMAF, 3 rounds", {"rounds": 3}),
-    "rectified": Variant("SMAF + prototypes", {**LAST_ONLY, "self_training.prototypes": True}, "rounds", ("eps",)),
-    "plain": Variant("SMAF, EPS's head", {**LAST_ONLY, "head": "plain"}),
+    "mean": Variant("SMAF, mean with saliency", {**LAST_ONLY, "labels.background": "mean"}, "rounds"),
     "one_scale": Variant("SMAF, one scale fused", {**LAST_ONLY, "cam.scales": [1.0]}, "rounds", ("eps",)),
+    "published_floor": Variant("SMAF, floor 0.2", {**LAST_ONLY, "self_training.floor": 0.2}, "rounds", ("eps",)),
+    "prototypes": Variant("SMAF + prototypes", {**LAST_ONLY, "self_training.prototypes": True}, "rounds", ("eps",)),
+    "foreground": Variant("SMAF, background map kept", {**LAST_ONLY, **KEPT_BACKGROUND}, "rounds", ("eps",)),
+    "plain": Variant("SMAF, EPS's head", {**LAST_ONLY, "head": "plain"}),
     "momentum": Variant("SMAF, SGD, momentum 0.9", {**SGD, "optimizer.momentum": 0.9}),
     "published_momentum": Variant("SMAF, SGD, momentum 0.0005", {**SGD, "optimizer.momentum": 5e-4}),
 }
