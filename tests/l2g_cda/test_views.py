@@ -5,7 +5,6 @@ import random
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from common.errors import ConfigError
 from l2g_cda.views import (
@@ -13,10 +12,8 @@ from l2g_cda.views import (
     ViewMaker,
     crop_or_black,
     draw_crop,
-    jitter_colours,
     relative_saliency,
     short_side_size,
-    turn_hue,
 )
 from tests.l2g_cda.bank_samples import sample
 
@@ -79,24 +76,6 @@ def test_empty_saliency_stays_zero():
     assert not relative_saliency(np.zeros((3, 3), np.uint8)).any()
 
 
-def test_no_strength_changes_nothing_and_draws_nothing():
-    image, rng = sample((1,))["image"], random.Random(0)
-    np.testing.assert_array_equal(jitter_colours(image, NO_JITTER, rng), image)
-    assert rng.random() == random.Random(0).random()
-
-
-def test_colours_change_with_the_random_state():
-    image, strength = sample((1,))["image"], (0.3, 0.3, 0.3, 0.1)
-    first, again, other = (jitter_colours(image, strength, random.Random(seed)) for seed in (0, 0, 1))
-    assert (first == again).all() and (first != other).any()
-
-
-def test_a_third_of_the_circle_turns_red_into_green():
-    red = Image.new("RGB", (2, 2), (255, 0, 0))
-    third = np.asarray(turn_hue(red, 1 / 3))[0, 0]
-    assert third[1] > 250 and third[0] < 10
-
-
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
@@ -105,8 +84,6 @@ def test_a_third_of_the_circle_turns_red_into_green():
         ({"short_side": 400}, "short_side"),
         ({"patches": 3}, "patches"),
         ({"recipe": "coco", "patches": 0}, "patches"),
-        ({"jitter": (0.3, 0.3, 0.3, 0.6)}, "jitter"),
-        ({"jitter": (-0.1, 0, 0, 0)}, "jitter"),
     ],
 )
 def test_views_that_cannot_be_cut_are_an_error(settings, name):

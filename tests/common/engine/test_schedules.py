@@ -51,3 +51,9 @@ def test_warmup_rises_linearly_to_the_schedule():
 def test_settings_that_make_no_schedule_are_errors(config):
     with pytest.raises(ConfigError, match="schedule"):
         ScheduleConfig(**config)
+
+
+def test_a_shorter_schedule_keeps_its_last_rate():
+    shorter = factors([0, 4, 5, 50], length=5)
+    assert shorter == pytest.approx([1, 0.2**0.9, 0.2**0.9, 0.2**0.9])
+    assert factors([0, 2], max_steps=5) == [1, pytest.approx(0.6**0.9)]

@@ -1,3 +1,4 @@
+import dataclasses
 from urllib.error import URLError
 
 import pytest
@@ -109,3 +110,16 @@ def test_the_shared_weights_build_a_working_backbone(shared):
     config = BackboneConfig(name="mobilenet_v2", weights=str(path), last_convolution=False)
     assert torch.isfinite(build_backbone(config).eval()(torch.randn(1, 3, 65, 65))).all()
     assert describe_weights(config).startswith("file mobilenet_v2.safetensors sha256:")
+
+
+def test_the_wide_resnet_38_has_stride_8_and_takes_files_only(tmp_path):
+    config = BackboneConfig(name="resnet38", output_stride=8, width=0.125)
+    backbone = build_backbone(config)
+    assert backbone.eval()(torch.randn(1, 3, 33, 20)).shape == (1, backbone.out_channels, 5, 3)
+    torch.save(backbone.state_dict(), tmp_path / "wide.pth")
+    again = build_backbone(dataclasses.replace(config, weights=str(tmp_path / "wide.pth")))
+    assert torch.equal(again.b7.conv_branch1.weight, backbone.b7.conv_branch1.weight)
+    with pytest.raises(ConfigError, match="resnet38 has 8"):
+        build_backbone(BackboneConfig(name="resnet38", output_stride=16))
+    with pytest.raises(ConfigError, match="no weights of resnet38"):
+        build_backbone(dataclasses.replace(config, weights="imagenet"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.models.frozen import AppliedBatchNorm2d, fold_frozen_batchnorm
+from common.models.frozen import AppliedBatchNorm2d, fold_frozen_batchnorm, freeze_batchnorm_parameters
 from common.models.resnet import ResNet
 
 
@@ -62,6 +62,12 @@ def test_a_copy_uses_its_own_statistics():
     twin.bn1.running_mean += 1
     assert torch.equal(network(images), before)
     assert not torch.equal(twin(images), before)
+
+
+def test_only_batchnorm_parameters_are_fixed():
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    freeze_batchnorm_parameters(network)
+    assert [parameter.requires_grad for parameter in network.parameters()] == [True, True, False, False]
 
 
 def test_a_folded_batchnorm_refuses_training_mode():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.errors import ConfigError, DataError
-from common.pseudo_labels.background import constant, power, saliency_mask, saliency_score
+from common.pseudo_labels.background import constant, power, saliency_mask, saliency_mean, saliency_score
 
 
 def test_constant_is_the_threshold_everywhere():
@@ -54,3 +54,17 @@ def test_saliency_in_0_to_1_is_an_error():
 def test_a_saliency_threshold_in_grey_levels_is_an_error():
     with pytest.raises(ConfigError, match="between 0 and 1"):
         saliency_mask(np.zeros((2, 2), np.uint8), 128)
+
+
+def test_a_map_exceeds_the_mean_score_exactly_where_its_mean_with_saliency_exceeds_the_threshold():
+    saliency = np.array([[0, 64, 128, 255]], np.uint8)
+    scores = saliency_mean(saliency, 0.5, weight=0.25)
+    for value in (0.0, 0.4, 0.6, 0.9):
+        means = 0.25 * saliency / 255 + 0.75 * value
+        np.testing.assert_array_equal(value > scores, means > 0.5)
+
+
+@pytest.mark.parametrize(("threshold", "weight"), [(1.5, 0.5), (0.5, 1.0), (0.5, -0.1), (np.nan, 0.5)])
+def test_the_mean_needs_shares(threshold, weight):
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        saliency_mean(np.zeros((2, 2), np.uint8), threshold, weight)
