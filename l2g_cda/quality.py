@@ -16,6 +16,7 @@ from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.files import write_text
 from common.method.score import label_matrix
+from common.method.settings import ScoredFiles
 from common.method.stage import dataset_of
 from common.metrics.confusion import Matrix
 from common.metrics.scores import Floats, ratio
@@ -33,22 +34,18 @@ QUALITY_FLAGS = (
 
 
 @dataclass
-class QualitySettings(L2GSettings):
-    """Score maps against true masks.
+class QualitySettings(L2GSettings, ScoredFiles):
+    """Score maps against true masks: those of ``pred_dir``, else the run's own; to ``save_path``, else ``ms/result.txt``.
 
     Args:
-        pred_dir: what to read; empty for the run's own maps.
         mode: npy (CAM files), rw (the same up to ``max_th``) or png (label maps).
         max_th: end of the sweep of mode rw.
         thr: thresholds, ascending; empty for the published ones.
-        save_path: file of the scores; empty for ``ms/result.txt`` in the run's folder.
     """
 
-    pred_dir: str = ""
     mode: Literal["npy", "rw", "png"] = "npy"
     max_th: float = 0.5
     thr: list[float] = field(default_factory=list)
-    save_path: str = ""
 
 
 class CamQuality(NamedTuple):

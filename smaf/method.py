@@ -33,7 +33,7 @@ from smaf.network import ScoreNetwork, build_network, load_published_network, pu
 from smaf.panels import saliency_panel, scale_panels, target_panel
 from smaf.prototypes import Teacher
 from smaf.samples import EpsInput, ImagesWithAttention
-from smaf.settings import MOST_ROUNDS, SMAF_CONFIGS, SMAF_HOME, SMAF_KEYS, SMAF_ROWS, SmafSettings
+from smaf.settings import MOST_ROUNDS, SMAF_CONFIGS, SMAF_FLAGS, SMAF_KEYS, SMAF_ROWS, SmafSettings
 
 DECIDE_BOTH = (*SECTIONS, "head", "crop")
 NO_JITTER = (0.0, 0.0, 0.0, 0.0)
@@ -282,6 +282,7 @@ METHOD = Method(
         Score(labels=MASKS, text="score the pseudo masks"),
     ),
     aliases=SMAF_KEYS,
+    flags=SMAF_FLAGS,
     label_sets=sets_of_masks,
     panels=smaf_panels,
     variants=SMAF_ROWS,
@@ -292,5 +293,5 @@ METHOD = Method(
         ),
     ),
     configs=(SMAF_CONFIGS / "voc.yaml", SMAF_CONFIGS / "toy.yaml"),
-    home=SMAF_HOME,
+    home=SMAF_CONFIGS.parent,
 )

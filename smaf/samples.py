@@ -113,7 +113,7 @@ class EpsInput:
             made["saliency"] = square(torch.from_numpy(saliency)[None])
         if "attention" in sample:
             keys, maps = sample["attention"]
-            attention = torch.zeros(len(sample["tags"]), *attention_size(self.crop_size))
+            attention = torch.zeros(len(sample["tags"]), *attention_size(self.crop_size, self.crop_size))
             if len(keys):
                 attention[torch.from_numpy(keys)] = reduced(square(at_size(maps, image.shape[:2])))
             made["attention"] = attention
@@ -126,14 +126,14 @@ def at_size(maps: npt.NDArray[np.floating], size: tuple[int, ...]) -> Tensor:
     return interpolate(values[None], size[:2], mode="bilinear", align_corners=True)[0]
 
 
-def attention_size(side: int) -> tuple[int, int]:
-    """Size of the targets for squares of that side."""
-    return (int(side * ATTENTION_SHARE),) * 2
+def attention_size(height: int, width: int) -> tuple[int, int]:
+    """Size of the targets for what a network sees at that size."""
+    return int(height * ATTENTION_SHARE), int(width * ATTENTION_SHARE)
 
 
 def reduced(attention: Tensor) -> Tensor:
-    """K x S x S in 0..1 at a quarter of the size, rounded down, bilinear with corners aligned."""
-    size = attention_size(attention.shape[-1])
+    """K x H x W in 0..1 at a quarter of the size, rounded down, bilinear with corners aligned."""
+    size = attention_size(*attention.shape[1:])
     return interpolate(attention[None], size, mode="bilinear", align_corners=True)[0]
 
 

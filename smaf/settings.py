@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.commands import Flag
 from common.config_files import Aliases, Renamed
 from common.data.colours import ColourConfig
 from common.engine.optimizer import OptimizerConfig
@@ -159,6 +160,16 @@ class SmafSettings(RefinedSettings):
         of_eps = "EPS" if self.head != "cls" else "EPS's CAM baseline"
         of_rounds = [of_eps, "SMAF", *(f"SMAF, {number} rounds" for number in range(2, MOST_ROUNDS + 1))]
         return self.report.method or of_rounds[self.rounds]
+
+
+SMAF_FLAGS = (
+    Flag(
+        ("--sweep",),
+        "--labels.choose_threshold",
+        "",
+        "of the thresholds 0.05 to 0.70 take the best against the masks of the list; threshold_sweep.json has all",
+    ),
+)
 
 
 def head_of_network(name: str) -> str:

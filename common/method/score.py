@@ -11,13 +11,22 @@ from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.errors import DataError
 from common.metrics.confusion import Matrix
-from common.metrics.folder import evaluate_folder
+from common.metrics.folder import Prepare, evaluate_folder
 from common.report.record import Evaluated, floor_result, make_result
 from common.report.results import NONE, Result, add_results
 
 
-def label_matrix(layout: DatasetLayout, ids: Sequence[str], folder: Path, ignore_label: int = IGNORE_LABEL) -> Matrix:
+def label_matrix(
+    layout: DatasetLayout,
+    ids: Sequence[str],
+    folder: Path,
+    ignore_label: int = IGNORE_LABEL,
+    prepare: Prepare | None = None,
+) -> Matrix:
     """The confusion matrix (int64 [n, n + 1], rows: truth, last column: none of the labels) of ``folder/<id>.png``.
+
+    Args:
+        prepare: what happens to each (truth, prediction) before it is counted; None for nothing.
 
     Raises:
         DataError: a file is missing, unreadable or does not fit its mask.
@@ -28,6 +37,7 @@ def label_matrix(layout: DatasetLayout, ids: Sequence[str], folder: Path, ignore
         ids,
         layout.n_classes + 1,
         ignore_label=ignore_label,
+        prepare=prepare,
     ).matrix
 
 

@@ -134,6 +134,19 @@ class RefinedSettings(MethodSettings):
     label_crf: bool = True
 
 
+@dataclass
+class ScoredFiles:
+    """What a program that scores files reads and writes.
+
+    Args:
+        pred_dir: folder of what is scored.
+        save_path: file of the scores.
+    """
+
+    pred_dir: str = ""
+    save_path: str = ""
+
+
 def with_values(settings: S, values: Mapping[str, Any]) -> S:
     """A copy with dotted settings changed, checked as if they had been given so.
 

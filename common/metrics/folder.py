@@ -19,9 +19,11 @@ import numpy.typing as npt
 from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL
 from common.errors import ConfigError, DataError
-from common.metrics.confusion import Matrix, confusion_matrix
+from common.metrics.confusion import LabelMap, Matrix, confusion_matrix
 
 PathOf = Callable[[str], Path]
+# (truth, prediction) -> those that are counted, integers HxW both, e.g. one brought to the size of the other.
+Prepare = Callable[[LabelMap, LabelMap], tuple[LabelMap, LabelMap]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def evaluate_folder(
     *,
     ignore_label: int = IGNORE_LABEL,
     workers: int | None = None,
+    prepare: Prepare | None = None,
 ) -> EvaluationResult:
     """One confusion matrix over all images of a list, at the size of the files.
 
@@ -48,6 +51,7 @@ def evaluate_folder(
         ids: the list; must not be empty.
         n_labels: number of labels with the background.
         workers: threads; by default two per core that this process may use.
+        prepare: what happens to each pair before it is counted; None for nothing.
 
     Raises:
         DataError: the list is empty, a file is missing or unreadable, sizes differ, or a truth holds another label;
@@ -56,8 +60,11 @@ def evaluate_folder(
 
     def count(identifier: str) -> Matrix:
         truth_file, prediction_file = truth_path(identifier), prediction_path(identifier)
-        truth, prediction = read_label_map(truth_file), read_label_map(prediction_file)
+        truth: LabelMap = read_label_map(truth_file)
+        prediction: LabelMap = read_label_map(prediction_file)
         try:
+            if prepare is not None:
+                truth, prediction = prepare(truth, prediction)
             return confusion_matrix(truth, prediction, n_labels, ignore_label)
         except DataError as error:
             raise DataError(f"{prediction_file} against {truth_file}: {error}") from error

@@ -34,6 +34,8 @@ class Scores:
     class_iou: tuple[float, ...]
     class_false_positive_rate: tuple[float, ...]
     class_false_negative_rate: tuple[float, ...]
+    class_precision: tuple[float, ...]
+    class_recall: tuple[float, ...]
     absent: tuple[str, ...]
     """Names of the classes without a pixel in the truth; with ``over="present"`` they are in none of the means."""
 
@@ -42,7 +44,8 @@ def compute_scores(matrix: Matrix, names: Sequence[str] | None = None, over: Mea
     """Scores of a confusion matrix.
 
     Per class c with true positives TP, false positives FP, false negatives FN: IoU = TP / (TP + FP + FN), false positive
-    rate = FP / (TP + FP + FN), false negative rate = FN / (TP + FP + FN); the three add up to 1.
+    rate = FP / (TP + FP + FN), false negative rate = FN / (TP + FP + FN); the three add up to 1. Precision = TP / (TP + FP),
+    recall = TP / (TP + FN).
 
     Args:
         matrix: int64 [n, n + 1] (or [n, n]).
@@ -71,9 +74,10 @@ def compute_scores(matrix: Matrix, names: Sequence[str] | None = None, over: Mea
     counted = present if over == "present" else union > 0
     false_positive = ratio(predicted - hits, union)
     false_negative = ratio(in_truth - hits, union)
+    recall = ratio(hits, in_truth)
     return Scores(
         pixel_accuracy=float(hits.sum() / total),
-        mean_accuracy=float(np.mean(ratio(hits, in_truth)[present])),
+        mean_accuracy=float(np.mean(recall[present])),
         mean_iou=float(np.mean(iou[counted])),
         frequency_weighted_iou=float(np.sum((in_truth / total * iou)[present])),
         false_positive_rate=float(np.mean(false_positive[counted])),
@@ -82,6 +86,8 @@ def compute_scores(matrix: Matrix, names: Sequence[str] | None = None, over: Mea
         class_iou=as_tuple(iou),
         class_false_positive_rate=as_tuple(false_positive),
         class_false_negative_rate=as_tuple(false_negative),
+        class_precision=as_tuple(ratio(hits, predicted)),
+        class_recall=as_tuple(recall),
         absent=tuple(name for name, is_present in zip(names, present, strict=True) if not is_present),
     )
 

@@ -21,11 +21,11 @@ def folders(tmp_path):
     return tmp_path
 
 
-def evaluate(root, ids=("a", "b", "c"), n_labels=3, workers=None):
+def evaluate(root, ids=("a", "b", "c"), n_labels=3, workers=None, prepare=None):
     def path_in(folder):
         return lambda identifier: root / folder / f"{identifier}.png"
 
-    return evaluate_folder(path_in("truth"), path_in("prediction"), ids, n_labels, workers=workers)
+    return evaluate_folder(path_in("truth"), path_in("prediction"), ids, n_labels, workers=workers, prepare=prepare)
 
 
 @pytest.mark.parametrize("workers", [None, 1, 2, 7])
@@ -37,6 +37,12 @@ def test_result_is_the_sum_over_images_for_any_number_of_workers(folders, worker
         expected += confusion_matrix(truth, prediction, 3)
     np.testing.assert_array_equal(result.matrix, expected)
     assert result.n_images == 3
+
+
+def test_pairs_are_prepared_before_they_are_counted(folders):
+    write_label_map(folders / "prediction" / "c.png", np.zeros((11, 9), np.uint8))
+    result = evaluate(folders, prepare=lambda truth, prediction: (np.zeros_like(truth), np.ones_like(truth)))
+    assert result.matrix[0, 1] == result.matrix.sum() == 3 * 9 * 11
 
 
 def test_a_missing_prediction_is_named(folders):

@@ -28,6 +28,13 @@ def test_false_rates_and_iou_of_a_class_add_up_to_one():
     assert scores.false_positive_rate + scores.false_negative_rate + scores.mean_iou == pytest.approx(1)
 
 
+def test_precision_and_recall_of_a_class_without_a_pixel_are_nan():
+    scores = compute_scores(MATRIX)
+    np.testing.assert_allclose(scores.class_precision, (6 / 7, 2 / 3, 0))
+    np.testing.assert_allclose(scores.class_recall, (6 / 8, 2 / 4, np.nan))
+    assert math.isnan(compute_scores(np.array([[3, 0], [2, 0]])).class_precision[1])
+
+
 def test_a_class_that_is_only_predicted_enters_the_mean_only_if_asked():
     assert compute_scores(MATRIX, over="all").mean_iou == pytest.approx((6 / 9 + 2 / 5 + 0) / 3)
     assert compute_scores(MATRIX, over="present").mean_iou == pytest.approx((6 / 9 + 2 / 5) / 2)

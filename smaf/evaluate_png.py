@@ -1,0 +1,13 @@
+"""``python smaf/evaluate_png.py --dataset voc12 --datalist LIST --gt_dir MASKS --pred_dir PNGS --save_path FILE``: the table of scores."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.commands import run_alone
+from common.errors import run_command
+from smaf.evaluation import SCORE_PNGS
+
+if __name__ == "__main__":
+    run_command(lambda: run_alone("smaf/evaluate_png.py", SCORE_PNGS))
