@@ -4,7 +4,7 @@
 # Guess, written before running: with "nearest" a mirrored image, resized, is the mirrored resized image in all three libraries, for
 # an integer factor as EPS's 448 -> 56 certainly, since every output pixel stands for its own block of 8 x 8.
 #
-# Found (Pillow 12.0.0, opencv-python-headless 4.12.0.88, torch 2.9.0, numpy 2.2.6; CPU):
+# Found (Pillow 13.0.0, opencv-python-headless 5.0.0.93, torch 2.14.1, numpy 2.4.6; CPU):
 # - 448 -> 56: torch "nearest" and OpenCV INTER_NEAREST take the first pixel of each block, the top left corner, not its middle. The
 #   mirrored image's block gives the pixel that was its last one: in an image of distinct columns every output column differs. A label
 #   or saliency edge lies up to 7 pixels from where the network's map has it, to the other side in the mirrored half of a training.
@@ -19,7 +19,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q pillow==12.0.0 opencv-python-headless==4.12.0.88 torch==2.9.0 numpy==2.2.6
+"$folder/venv/bin/pip" install -q pillow==13.0.0 opencv-python-headless==5.0.0.93 torch==2.14.1 numpy==2.4.6
 "$folder/venv/bin/python" - <<'PYTHON'
 import cv2
 import numpy as np
