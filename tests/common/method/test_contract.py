@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 
 from common.data.images import read_label_map
 from common.data.layout import open_layout
@@ -143,6 +144,14 @@ def test_a_method_declares_its_settings_and_both_configurations(runs):
     assert issubclass(runs.method.settings, MethodSettings)
     assert all(config is not None and config.is_file() for config in runs.method.configs)
     assert runs.method.trainings and runs.method.of_kind(Maps) and runs.method.of_kind(Labels)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_parser_checks_the_type_of_every_setting(name):
+    # It gives up on a class where the name of an inherited type is missing in the module of the class, and says so in its help alone.
+    parser = ArgumentParser()
+    parser.add_class_arguments(find_method(name).settings)
+    assert not [line for line in parser.format_help().splitlines() if "Unvalidated" in line]
 
 
 def test_every_stage_says_what_it_does(runs, capsys):
