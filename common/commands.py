@@ -179,7 +179,7 @@ def parse_command(program: str, command: Command, arguments: Sequence[str]) -> A
         arguments = absolute_paths(arguments, command.all_flags)
         os.chdir(command.folder)
     spellings = [argument.partition("=")[0] for argument in arguments]
-    configured = bool({*SHARED[0].names, "--help"} & set(spellings))
+    configured = names_config(arguments) or "--help" in spellings
     if command.find_config is None and not configured and not any("." in spelling for spelling in spellings):
         raise ConfigError(f"{program} needs a configuration: -c CONFIG")
     if "--cuda" in spellings and not torch.cuda.is_available():
@@ -193,6 +193,11 @@ def parse_command(program: str, command: Command, arguments: Sequence[str]) -> A
         return settings
     print(f"Config: {found}")
     return parse(["-c", str(found), *arguments])
+
+
+def names_config(arguments: Sequence[str]) -> bool:
+    """Whether a flag among the arguments names a configuration."""
+    return not {*SHARED[0].names}.isdisjoint(argument.partition("=")[0] for argument in arguments)
 
 
 def first_is_config(arguments: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import difflib
 import inspect
+import itertools
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -115,7 +116,10 @@ def expand_shortcuts(arguments: list[str], shortcuts: Mapping[str, str]) -> list
 
 
 def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
-    """Replace flags in a paper's spelling (``--max_iter 5``) by those used here; one that nothing reads goes with its value."""
+    """Replace flags in a paper's spelling (``--max_iter 5``) by those used here; one that nothing reads goes with its values.
+
+    Several values (``--resize_size 256 512``) become a list.
+    """
     expanded: list[str] = []
     rest = list(arguments)
     while rest:
@@ -126,12 +130,19 @@ def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
             expanded.append(argument)
             continue
         if not equals:
-            value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
+            words = list(itertools.takewhile(is_value, rest))
+            del rest[: len(words)]
+            value = f"[{', '.join(words)}]" if len(words) > 1 else "".join(words) or "true"
         alias = aliases[name]
         if alias is not None:
             setting, converted = apply_alias(alias, value if isinstance(alias, str) else yaml.safe_load(value))
             expanded.append(f"--{setting}={converted}")
     return expanded
+
+
+def is_value(argument: str) -> bool:
+    """Whether an argument is no flag; a negative number is none."""
+    return not re.match(r"--|-[A-Za-z]", argument)
 
 
 def expand_switches(arguments: list[str], config_class: type[Any]) -> list[str]:

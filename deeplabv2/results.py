@@ -20,7 +20,7 @@ from common.files import atomic_write, write_text
 from common.method.score import any_masks, label_matrix, record_score
 from common.metrics.scores import Scores, compute_scores, published_json
 from common.report.record import Evaluated
-from common.report.results import NONE
+from common.report.results import NONE, NOT_RECORDED
 from common.visual.overlay import cam_overlay, label_overlay
 from common.visual.panels import png_bytes, side_by_side
 from deeplabv2.inference import LoadInputs, Predictor
@@ -61,6 +61,7 @@ def score_folder(config: DeepLabConfig, layout: DatasetLayout, checkpoint: Path 
         steps={config.network.name: steps_of_checkpoint(config, checkpoint)},
         initial_weights=described_weights(config),
         saliency_source=config.report.saliency_source or NONE,
+        tag_source=config.report.tag_source or (NOT_RECORDED if config.label_dir else NONE),
         tags_given=config.test.true_tags,
     )
     print(f"Score dst: {scores_file}")

@@ -17,8 +17,9 @@ from common.engine.losses import Losses, StepFunction
 from common.engine.optimizer import build_optimizer
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import ConfigError
+from common.method.published import Published
 from common.method.settings import ReportConfig
-from common.method.training import Published, Training
+from common.method.training import Training
 from common.models.backbones import describe_weights
 from common.models.frozen import fold_frozen_batchnorm
 from deeplabv2.dataset import TrainingImages, open_segmentation_data, stack_samples

@@ -26,9 +26,10 @@ from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
 from common.method.pictures import Pictured
+from common.method.published import Published
 from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
-from common.method.training import SECTIONS, Published, Training
+from common.method.training import SECTIONS, Training
 from common.models.frozen import fold_frozen_batchnorm
 from common.report.html import Panel
 from common.visual.panels import write_png

@@ -25,9 +25,10 @@ from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import LabelSet, Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured
+from common.method.published import Published
 from common.method.segmentation import common_flags
 from common.method.steps import StepBench
-from common.method.training import SECTIONS, Published, Training
+from common.method.training import SECTIONS, Training
 from common.models.weights import load_weights, read_state_dict
 from common.report.html import Panel
 from sgan.backbone import VGG_BLOCKS, sgan_backbone

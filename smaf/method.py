@@ -6,27 +6,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from torch import nn
 
-from common.cam.files import Cams, write_dictionary
+from common.cam.files import Cams
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.losses import StepFunction
-from common.engine.schedules import Schedule, build_schedule
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write, write_single_precision
 from common.method.method import LabelSet, Method
+from common.method.other_run import OtherProgram
 from common.method.pictures import Pictured
+from common.method.published import Published, nothing_given
 from common.method.settings import with_values
+from common.method.stage import dataset_of
 from common.method.steps import StepBench
-from common.method.training import SECTIONS, Published, Training, head_and_backbone_optimizer
+from common.method.training import SECTIONS, Training, head_and_backbone_optimizer
 from common.models.frozen import fold_frozen_batchnorm
 from common.report.html import Panel
 from smaf.bench import eps_as_published, noise_with_saliency
+from smaf.files import folder_of_masks, table_arguments, write_by_class
 from smaf.fusion import FUSIONS
 from smaf.losses import EpsStep, SelfTrainingStep
 from smaf.network import ScoreNetwork, build_network, load_published_network, published_state, smaf_content
@@ -77,11 +79,7 @@ def result_folder(settings: SmafSettings) -> Path:
 
 
 def mask_folder(settings: SmafSettings) -> Path:
-    labels = settings.labels
-    parts = ["crf" if labels.crf != "none" else "cam", "png"]
-    parts += [labels.background] if labels.background != "constant" else []
-    parts += [labels.crf] if labels.crf not in ("none", "label_all") else []
-    return result_folder(settings) / "_".join(parts)
+    return folder_of_masks(settings.files, settings.labels, result_folder(settings))
 
 
 # --- Trainings. ---
@@ -105,7 +103,8 @@ def load_finally(settings: SmafSettings, network: nn.Module, path: Path) -> None
 
 
 def published_by(number: int) -> Published:
-    return Published(finally_file(number), finally_content, load=load_finally)
+    given = nothing_given if number else lambda settings: settings.initial_model
+    return Published(finally_file(number), finally_content, load=load_finally, given=given)
 
 
 EPS = Training(
@@ -120,6 +119,7 @@ EPS = Training(
     decides=(*DECIDE_BOTH, "saliency_loss"),
     published=published_by(0),
     folder=round_folder(0),
+    in_chain=lambda settings: not settings.initial_model,
 )
 
 
@@ -151,9 +151,6 @@ def round_of_self_training(number: int, before: Training) -> Training:
         own = settings.self_training
         return SelfTrainingStep(own.floor, own.saliency_weight, cast(ScoreNetwork, network) if own.prototypes else None)
 
-    def schedule(settings: SmafSettings, engine: EngineConfig) -> Schedule:
-        return build_schedule(settings.schedule, engine.max_steps)
-
     return Training(
         name=f"round{number}",
         text=f"round {number} of self-training, on the fused maps of the network before",
@@ -163,10 +160,9 @@ def round_of_self_training(number: int, before: Training) -> Training:
         n_samples=lambda settings, layout: len(layout.ids(settings.split)),
         engine=lambda settings, n_samples: in_round(settings).engine,
         optimizer=lambda settings, network: head_and_backbone_optimizer(in_round(settings), network),
-        schedule=schedule,
         prepare=prepare,
         after=before,
-        decides=(*DECIDE_BOTH, "self_training"),
+        decides=(*DECIDE_BOTH, "initial_model", "self_training"),
         published=published_by(number),
         folder=round_folder(number),
         in_chain=lambda settings: number <= settings.rounds,
@@ -184,12 +180,6 @@ ROUNDS = all_rounds()
 
 
 # --- Fused maps and masks. ---
-
-
-def write_by_class(path: Path, cams: Cams) -> None:
-    """The published form: class -> float32 H x W in 0..1."""
-    maps = zip(cams.keys.tolist(), np.asarray(cams.maps, np.float32), strict=True)
-    write_dictionary(path, dict(maps))
 
 
 def fusion(name: str, training: Training, number: Callable[[SmafSettings], int], **slots: Any) -> Maps:
@@ -229,6 +219,7 @@ def fusion_for_round(number: int) -> Maps:
         lambda settings: number - 1,
         text=f"fused maps of {before.name}, from which round {number} learns",
         in_chain=lambda settings: number <= settings.rounds and not (number == 1 and settings.self_training.maps),
+        optional=True,
     )
 
 
@@ -271,6 +262,11 @@ def smaf_panels(settings: SmafSettings, layout: DatasetLayout, pictured: Picture
     yield target_panel(pictured.cams, settings.self_training.floor)
 
 
+def table_of_masks(settings: SmafSettings) -> list[str]:
+    layout = dataset_of(settings)
+    return table_arguments(layout, layout.lists.get(settings.split), mask_folder(settings), result_folder(settings))
+
+
 METHOD = Method(
     "smaf",
     SmafSettings,
@@ -280,9 +276,15 @@ METHOD = Method(
         LAST_MAPS,
         MASKS,
         Score(labels=MASKS, text="score the pseudo masks"),
+        OtherProgram(
+            name="table",
+            module="smaf.evalue",
+            arguments=table_of_masks,
+            text="score the pseudo masks on VOC's official training list, as a table of classes",
+        ),
     ),
-    aliases=SMAF_KEYS,
     flags=SMAF_FLAGS,
+    aliases=SMAF_KEYS,
     label_sets=sets_of_masks,
     panels=smaf_panels,
     variants=SMAF_ROWS,

@@ -161,6 +161,8 @@ def load_published_network(network: ScoreNetwork, path: Path, lift: bool = False
                 "other, or --head plain to do without projection"
             )
         state = lifted(network, state, str(path))
+    if not network.head.projects and "head.cov_feat.weight" in state:
+        raise CheckpointError(f"{path} has SMAF's head with projection, the network a plain one; set --head projection")
     load_weights(network, state, source=str(path))
 
 

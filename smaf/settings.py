@@ -15,6 +15,7 @@ from common.method.method import Variant
 from common.method.settings import RefinedSettings, SquareConfig, require_share
 from common.models.backbones import BackboneConfig
 from common.pseudo_labels.rule import LabelConfig
+from smaf.files import FilesConfig
 from smaf.fusion import FusionConfig
 from smaf.network import HeadName
 
@@ -94,23 +95,13 @@ class SelfTrainingConfig:
 
 
 @dataclass
-class FilesConfig:
-    """What of the paper's own files is written beside the toolbox's.
-
-    Args:
-        npy: fused maps as the published ``cam_npy/<id>.npy``, a dictionary of class -> map.
-    """
-
-    npy: bool = True
-
-
-@dataclass
 class SmafSettings(RefinedSettings):
     """Train EPS, fuse its multi-scale maps, train the network on them in rounds, make and score pseudo masks.
 
     Args:
         head: cls (CAM baseline, no saliency), plain (EPS) or projection (SMAF's network).
         lift: put EPS's plain head exactly into a network with projection, where a given checkpoint has one.
+        initial_model: a trained EPS in place of the stage eps: a file of EPS, of SMAF or of this toolbox.
         rounds: rounds of self-training; 0 is EPS alone, 1 is SMAF.
         crop: what the networks see.
         saliency_loss: EPS's loss.
@@ -129,6 +120,7 @@ class SmafSettings(RefinedSettings):
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=0.01, momentum=5e-4))
     head: HeadName = "projection"
     lift: bool = False
+    initial_model: str = ""
     rounds: int = 1
     crop: LongSideConfig = field(default_factory=LongSideConfig)
     saliency_loss: SaliencyLossConfig = field(default_factory=SaliencyLossConfig)
@@ -162,22 +154,38 @@ class SmafSettings(RefinedSettings):
         return self.report.method or of_rounds[self.rounds]
 
 
-SMAF_FLAGS = (
-    Flag(
-        ("--sweep",),
-        "--labels.choose_threshold",
-        "",
-        "of the thresholds 0.05 to 0.70 take the best against the masks of the list; threshold_sweep.json has all",
-    ),
-)
-
-
 def head_of_network(name: str) -> str:
     """``network.resnet38_cls`` and ``network.resnet38_eps`` of the published scripts."""
     return {"network.resnet38_cls": "cls", "network.resnet38_eps": "plain"}.get(name, name)
 
 
-# The last ones are read by nothing, as in the published code.
+def out_of_log_folder(folder: str) -> str:
+    """``logdir`` for the published ``logdir/proda_model``: this toolbox names the folders of the trainings itself."""
+    named = Path(folder)
+    return str(named.parent) if named.name in ("eps_cls_mode", "proda_model") else folder
+
+
+def is_made(folder: str) -> bool:
+    """True for a folder ``cam_npy`` as it is published.
+
+    Raises:
+        ConfigError: it lies elsewhere, where this toolbox does not write.
+    """
+    require(
+        Path(folder).parent.name in ("cam_o_vec", "result_crf"),
+        f"cam_npy is {folder}; fused maps lie in <out>/cam_o_vec/cam_npy and <out>/proda_model/result_crf/cam_npy: leave it out, "
+        "or give --out",
+    )
+    return True
+
+
+def label_crf_of(switch: str | bool) -> str:
+    """``--crf`` of the published programs switches the CRF on, whatever follows it; the names here stay."""
+    known = ("none", "label", "label_all", "cam")
+    return switch if isinstance(switch, str) and switch in known else "label_all"
+
+
+# The last ones change nothing, as in the published code, in which the teacher and the prototypes do not reach the weights.
 SMAF_KEYS: Aliases = {
     "momentum": "optimizer.momentum",
     "network": Renamed("head", head_of_network),
@@ -187,10 +195,41 @@ SMAF_KEYS: Aliases = {
     "lr": "optimizer.lr", "wt_dec": "optimizer.weight_decay", "max_iters": "engine.max_steps", "schedule_iters": "schedule.length",
     "batch_size": "engine.batch_size", "num_workers": "engine.workers", "crop_size": "crop.crop_size",
     "resize_size": "crop.long_sides", "tau": "saliency_loss.tau", "lam": "saliency_loss.lam", "thr": "labels.threshold",
-    "log_folder": "out", "save_root": "out", "path_soft": "self_training.maps", "proto_rectify": "self_training.prototypes",
+    "log_folder": Renamed("out", out_of_log_folder), "save_root": "out", "path_soft": "self_training.maps",
     "proto_momentum": "self_training.prototype_momentum",
-    **dict.fromkeys(("name", "session", "ema", "moving_prototype", "used_save_pseudo", "n_gpus", "n_processes_per_gpu")),
+    "cam_npy": Renamed("files.npy", is_made),
+    "crf": Renamed("labels.crf", label_crf_of), "crf_alpha": "labels.alpha",
+    **dict.fromkeys(("name", "session", "proto_rectify", "ema", "moving_prototype", "used_save_pseudo", "crf_t")),
+    **dict.fromkeys(("n_gpus", "n_processes_per_gpu")),
 }  # fmt: skip
+SMAF_FLAGS = (
+    Flag(
+        ("--sweep",),
+        "--labels.choose_threshold",
+        "",
+        "of the thresholds 0.05 to 0.70 take the best against the masks of the list; threshold_sweep.json has all",
+    ),
+    Flag(("--data_root",), "--data.root", "FOLDER", "the dataset, as --root"),
+    Flag(
+        ("--train_list", "--infer_list"),
+        "--data.train_list",
+        "LIST",
+        "the list of training images, of which masks are made",
+    ),
+    Flag(
+        ("--checkpoint",), "--checkpoint", "FILE", "a trained network to make maps with, in place of the settings' own"
+    ),
+    Flag(("--initial_model",), "--initial_model", "FILE", "a trained EPS in place of the stage eps"),
+    Flag(("--backbone.weights",), "--backbone.weights", "WEIGHTS", "ImageNet weights of the backbone"),
+    Flag(("--cam_png",), "--files.cam_png", "FOLDER", "where the masks before the CRF go"),
+    Flag(("--crf_png",), "--files.crf_png", "FOLDER", "where the masks after the CRF go"),
+    Flag(
+        ("--path_soft",),
+        "--self_training.maps",
+        "FOLDER",
+        "fused maps for the first round, in place of the stage fuse's",
+    ),
+)
 
 LAST_ONLY: dict[str, Any] = {"every_round": False}
 # The fusion and the masks of the real photographs' configuration.

@@ -25,7 +25,8 @@ class ColourConfig:
         jitter: strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
     """
 
-    jitter: Jitter = (0.3, 0.3, 0.3, 0.1)
+    # Spelled out, since the parser looks for a name in the modules of the classes that extend this one.
+    jitter: tuple[float, float, float, float] = (0.3, 0.3, 0.3, 0.1)
 
     def __post_init__(self) -> None:
         least, most, hue = min(self.jitter), max(self.jitter[:3]), self.jitter[3]

@@ -249,8 +249,8 @@ def find_tags(root: Path, preset: Preset) -> Path | None:
     """The first known form of tags under ``root``, None if there is none."""
     in_lists = sorted((root / IMAGE_SETS).rglob("train_cls.txt"))
     beside = [root / folder / "train_cls.txt" for folder in preset.list_folders]
-    candidates = [root / "tags.csv", root / "cls_labels.npy", *in_lists, *beside]
-    candidates += [root / "Annotations", root / "im_tags.pkl"]
+    vectors = [root / folder / "cls_labels.npy" for folder in ("", *preset.list_folders)]
+    candidates = [root / "tags.csv", *vectors, *in_lists, *beside, root / "Annotations", root / "im_tags.pkl"]
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
 

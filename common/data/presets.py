@@ -29,7 +29,7 @@ class Preset:
     Args:
         images: folders of the images.
         masks: folders of the label maps.
-        list_folders: folders of the lists; "." is the root.
+        list_folders: folders of the lists, and of tags beside them (EPS, SMAF: metadata); "." is the root.
         list_names: list file names without extension, by split.
         classes: the class names, or None where the dataset brings its own ``classes.txt``.
     """
@@ -50,14 +50,14 @@ PRESETS: dict[DatasetName, Preset] = {
     "voc12": Preset(
         images=("JPEGImages",),
         masks=("SegmentationClass",),
-        list_folders=("ImageSets/Segmentation", "ImageSets/SegmentationAug", "."),
+        list_folders=("ImageSets/Segmentation", "ImageSets/SegmentationAug", "metadata/voc12", "."),
         list_names={"train": ("train", "train_id"), "val": ("val", "val_id")},
         classes=VOC_CLASSES,
     ),
     "vocaug": Preset(
         images=("JPEGImages",),
         masks=("SegmentationClassAug",),
-        list_folders=("ImageSets/SegmentationAug", "ImageSets/Segmentation", "."),
+        list_folders=("ImageSets/SegmentationAug", "ImageSets/Segmentation", "metadata/voc12", "."),
         list_names={
             "train": ("train_aug", "trainaug", "train_aug_id", "train_cls"),
             "val": ("val", "val_id", "val_cls"),
@@ -67,7 +67,7 @@ PRESETS: dict[DatasetName, Preset] = {
     "coco14": Preset(
         images=("JPEGImages",),
         masks=("SegmentationClass",),
-        list_folders=("ImageSets/Segmentation", IMAGE_SETS, "."),
+        list_folders=("ImageSets/Segmentation", IMAGE_SETS, "metadata/coco", "."),
         list_names={"train": ("train", "train_cls", "train_id"), "val": ("val", "val_cls", "val_id")},
         classes=COCO_CLASSES,
     ),

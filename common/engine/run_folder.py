@@ -140,8 +140,8 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any], free: C
 
 
 def same_value(before: Any, after: Any) -> bool:
-    """Whether two settings are equal, or two spellings of one file or folder that is there."""
-    if before == after:
+    """Whether two settings are equal, two spellings of one file or folder that is there, or both not given."""
+    if before == after or (before in (None, "") and after in (None, "")):
         return True
     if not (isinstance(before, str) and isinstance(after, str) and before and after):
         return False

@@ -11,11 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common.commands import Command, Flag, command_help, overview, parse_command
+from common.commands import Command, Flag, command_help, names_config, overview, parse_command
+from common.config import expand_aliases
+from common.config_files import Aliases
 from common.errors import ConfigError
+from common.method.maps import Maps
 from common.method.method import Method
 from common.method.settings import TOP, with_chain_weights
 from common.method.stage import Stage
+from common.method.training import Training
 
 WEIGHTS = Flag(
     ("--weights",), "--chain.weights", "WEIGHTS", "initial weights of the chain's backbones: a file, or imagenet"
@@ -26,6 +30,7 @@ REPRODUCE = (
 )
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
+# All trainings, one after another.
 ALL_TRAININGS = "train"
 CONFIG_FILES = (".yaml", ".yml")
 UNTIL = ("labels", "segmentation", "report")
@@ -42,8 +47,7 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = program or f"-m common.method {method.name}"
     known = {stage.name: [stage] for stage in method.commands}
-    # Several trainings, one after another.
-    known.setdefault(ALL_TRAININGS, list(method.trainings))
+    known.setdefault(ALL_TRAININGS, stages_of_training(method))
     chain: dict[str, tuple[str, Callable[[Method, Command, str, list[str]], int]]] = {
         "reproduce": (REPRODUCE, run_reproduce),
         "ablation": (ABLATION, run_ablation),
@@ -51,9 +55,12 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
     }
     if not method.variants:
         del chain["ablation"]
-    texts = {name: ", then ".join(stage.text for stage in stages) for name, stages in known.items()} | {
-        name: text for name, (text, _) in chain.items()
-    }
+    texts = {name: ", then ".join(stage.text for stage in stages) for name, stages in known.items()}
+    if any(isinstance(stage, Maps) for stage in known[ALL_TRAININGS]):
+        texts[ALL_TRAININGS] = (
+            "every training, one after another, and between them the maps that the next one learns from"
+        )
+    texts |= {name: text for name, (text, _) in chain.items()}
     if arguments and arguments[0] in ("-h", "--help"):
         print(overview(program, {name: command_of(method, text) for name, text in texts.items()}))
         return 0
@@ -70,6 +77,13 @@ def run_method(method: Method, argv: Sequence[str] | None = None, program: str =
     if rest and not rest[0].startswith("-") and not Path(rest[0]).suffix:
         raise ConfigError(f"{rest[0]} is neither a stage nor a configuration file; the stages are {', '.join(known)}")
     return run_stages(method, stages, text, program, rest)
+
+
+def stages_of_training(method: Method) -> list[Stage]:
+    """The trainings, and the maps between them, from which a later one may learn."""
+    places = [place for place, stage in enumerate(method.stages) if isinstance(stage, Training)]
+    between = method.stages[places[0] : places[-1] + 1] if places else []
+    return [stage for stage in between if isinstance(stage, (Training, Maps))]
 
 
 def command_of(method: Method, text: str, of_chain: bool = False) -> Command:
@@ -180,11 +194,30 @@ def taken(arguments: list[str], flag: str) -> list[str]:
     return words
 
 
-def entry(method: Method, *stages: str) -> Callable[[], int]:
-    """``main`` of an entry file of a paper's README: one or several stages."""
-    return partial(run_entry, method, stages)
+def entry(
+    method: Method, *stages: str, config: str = "", flags: Sequence[str] = (), aliases: Aliases | None = None
+) -> Callable[..., int]:
+    """``main`` of an entry file of a paper's README: one or several stages; more may be named as its first arguments.
+
+    Args:
+        config: configuration where none is given, in place of the method's own.
+        flags: what distinguishes this program; those that are given come later and win.
+        aliases: flags that mean something of their own in this program.
+    """
+    return partial(run_entry, method, stages, config, flags, aliases or {})
 
 
-def run_entry(method: Method, stages: Sequence[str], argv: Sequence[str] | None = None) -> int:
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    return run_method(method, [*stages, *arguments], Path(sys.argv[0]).name)
+def run_entry(
+    method: Method,
+    stages: Sequence[str],
+    config: str,
+    flags: Sequence[str],
+    aliases: Aliases,
+    argv: Sequence[str] | None = None,
+) -> int:
+    arguments = expand_aliases(list(sys.argv[1:] if argv is None else argv), aliases)
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
+    rest = arguments[len(words) :]
+    configured = any(Path(word).suffix in CONFIG_FILES for word in words) or names_config(rest)
+    words += [config] if config and not configured else []
+    return run_method(method, [*stages, *words, *flags, *rest], Path(sys.argv[0]).name)

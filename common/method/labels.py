@@ -28,7 +28,7 @@ from common.metrics.confusion import Matrix
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
 from common.report.record import Evaluated, describe_crf, list_name
-from common.report.results import NONE, Result
+from common.report.results import NONE, NOT_RECORDED, Result
 
 # Background scores that ``labels.choose_threshold`` tries, unless a method has others.
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
@@ -203,6 +203,12 @@ class Labels(Stage):
             raise DataError(f"{file} is of another version of the toolbox; make the label maps again with --force")
         return record
 
+    def tag_source(self, settings: Any) -> str:
+        """Which tags are behind the label maps that are there."""
+        record = read_json(file) if (file := self.folder(settings) / STAGE_FILE).exists() else {}
+        recorded: str = record.get("maps", {}).get("tags", NOT_RECORDED)
+        return settings.report.tag_source or recorded
+
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
         """What a result says about how the label maps were made."""
         threshold = self.threshold(settings)
@@ -245,6 +251,7 @@ class Labels(Stage):
             steps=steps,
             initial_weights=origin["initial_weights"],
             saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
+            tag_source=self.tag_source(settings),
             tags_given=True,
             **made["result"],
         )

@@ -19,6 +19,7 @@ from common.data.dataset import ListedImages, Part
 from common.data.images import image_size
 from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
+from common.data.tag_source import describe_tags
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
 from common.errors import DataError
@@ -76,6 +77,9 @@ class Maps(Stage):
             CheckpointError: the training is not finished, or is of other settings.
             ConfigError: the folder holds maps made otherwise.
         """
+        if self.left_out(settings):
+            print(f"{self.name}: left out by the settings")
+            return 0
         layout = self.layout(settings)
         with start_session(settings.engine.device) as session:
             network, path = self.training.last(settings).trained(settings, layout, self.checkpoint(settings))
@@ -108,11 +112,15 @@ class Maps(Stage):
         """Everything the maps depend on, without what only sets the pace."""
         cam = {name: value for name, value in config_to_dict(settings.cam).items() if name != "batch_size"}
         training = self.training.last(settings)
+        # Maps of earlier versions do not say which tags they have; they can still be continued.
+        known = {} if settings.force else record_of(self.folder(settings))
+        says_tags = "tags" in self.parts and (not known or "tags" in known)
         return {
             "network": training.origin(settings, layout, path, given=bool(self.checkpoint(settings))),
             "images": str(layout.images),
             "split": settings.split,
             "cam": cam,
+            **({"tags": describe_tags(layout, layout.ids(settings.split))} if says_tags else {}),
             **self.decides(settings),
         }
 

@@ -14,7 +14,7 @@ from common.method.labels import Labels
 from common.method.pictures import Panels, Pictures, no_panels
 from common.method.segmentation import Segmentation
 from common.method.settings import with_values
-from common.method.stage import Stage
+from common.method.stage import Stage, never
 from common.method.steps import StepBench
 from common.method.training import Training
 
@@ -62,6 +62,25 @@ class LabelSet:
 
 def one_set(settings: Any) -> Sequence[LabelSet]:
     return (LabelSet(),)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EverySet(Stage):
+    """The label maps of every set of the chain, without scores: label stages with several settings in one command.
+
+    Attributes:
+        labels: the label stage.
+        kinds: settings -> those of every set.
+    """
+
+    labels: Labels
+    kinds: Callable[[Any], Sequence[Any]]
+    name: str = "label_sets"
+    text: str = "every set of label maps that the chain makes, e.g. before and after the CRF"
+    in_chain: Callable[[Any], bool] = never
+
+    def run(self, settings: Any) -> int:
+        return max(self.labels.run(kind) for kind in self.kinds(settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +148,8 @@ class Method:
 
     @property
     def commands(self) -> list[Stage]:
-        """All stages: those declared, then pictures and segmentation where they are not declared."""
-        declared = list(self.stages)
+        """All stages: those declared, then sets of label maps, and pictures and segmentation where they are not declared."""
+        declared: list[Stage] = [*self.stages, EverySet(kinds=self.every_kind, labels=self.labels)]
         if not self.of_kind(Pictures):
             pictures = Pictures(
                 labels=self.labels,
@@ -152,6 +171,11 @@ class Method:
         sets = [one for one in self.label_sets(settings) if one.segmented and not one.masks]
         unique = {str(self.labels.folder(kind)): kind for one in sets for kind in [with_values(settings, one.values)]}
         return list(unique.values())
+
+    def every_kind(self, settings: Any) -> list[Any]:
+        """The settings of every set of label maps that the chain makes; two segmentations may learn from one set."""
+        sets = [with_values(settings, one.values) for one in self.label_sets(settings) if not one.masks]
+        return list({str(self.labels.folder(kind)): kind for kind in sets}.values())
 
     @property
     def trainings(self) -> list[Training]:

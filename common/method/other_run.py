@@ -1,4 +1,4 @@
-"""The kinds of stages that a method begins with where its paper starts from another network: run that, take its weights."""
+"""The kinds of stages that run another program: what a paper starts from, whose weights it takes, and what it ends with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.errors import ConfigError, DataError
 from common.files import write_torch
 from common.method.calls import call
 from common.method.registry import PLAIN_CAM
-from common.method.stage import Stage
+from common.method.stage import Stage, never
 
 WEIGHT_FILES = (".pth", ".pt")
 
@@ -40,6 +40,24 @@ class OtherRun(Stage):
         arguments = self.arguments(settings)
         if arguments:
             call("common.method.__main__", [self.method, *self.stages, *arguments])
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OtherProgram(Stage):
+    """Run a program of the method's folder on what its stages have made, e.g. the paper's own scoring.
+
+    Attributes:
+        module: the program, which has a ``main`` that takes its arguments.
+        arguments: settings -> its arguments, with paths of the repository's folder.
+    """
+
+    module: str
+    arguments: Callable[[Any], Sequence[str]]
+    in_chain: Callable[[Any], bool] = never
+
+    def run(self, settings: Any) -> int:
+        call(self.module, self.arguments(settings))
         return 0
 
 

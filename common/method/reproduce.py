@@ -74,12 +74,7 @@ def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:
 
 def run_stage(method: Method, stage: Stage, settings: Any) -> None:
     """One stage, with its score where it has one; the labels that go on to DeepLab-v2 once for every set of label maps."""
-    kinds = [settings]
-    if isinstance(stage, Labels) and stage is method.labels:
-        sets = [with_values(settings, one.values) for one in method.label_sets(settings) if not one.masks]
-        # Two segmentations may learn from one set.
-        kinds = list({stage.folder(kind): kind for kind in sets}.values())
-    for kind in kinds:
+    for kind in method.every_kind(settings) if stage is method.labels else [settings]:
         print(f"\n# {method.name}: {stage.name}", flush=True)
         status = stage.run(kind)
         if status:

@@ -19,6 +19,7 @@ from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.labels import Labels
 from common.method.settings import find_config
 from common.method.stage import Stage
+from common.report.results import NONE
 
 SEGMENTER = "deeplabv2.main"
 CEILING = "fully supervised"
@@ -36,6 +37,7 @@ class Job:
         row: row of the results table.
         label_folder: label maps to learn from; None for the dataset's masks.
         saliency_source: what made the saliency maps behind them, or ``none``.
+        tag_source: which tags are behind them, or ``none``.
         settings: seed, device, workers, dataset and weights, as flags.
     """
 
@@ -45,6 +47,7 @@ class Job:
     row: str
     label_folder: Path | None
     saliency_source: str
+    tag_source: str
     flags: Sequence[str] = ()
 
     def arguments(self) -> list[str]:
@@ -52,6 +55,7 @@ class Job:
         config, out = in_repository(find_config(self.config)), in_repository(self.out)
         arguments = ["-c", config, "--out", out, "--experiment", self.experiment]
         arguments += ["--report.method", self.row, "--report.saliency_source", self.saliency_source]
+        arguments += ["--report.tag_source", self.tag_source]
         arguments += ["--label-dir", in_repository(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]
 
@@ -85,18 +89,19 @@ def trainer_flags(settings: Any) -> list[str]:
 def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str = "") -> Job:
     """The training on the label maps of a stage."""
     folder, chosen = labels.folder(settings), labels.chosen(settings)
-    source = settings.report.saliency_source if labels.uses_saliency(settings) else "none"
+    source = settings.report.saliency_source if labels.uses_saliency(settings) else NONE
+    sources = (source, labels.tag_source(settings))
     row = labels.row(chosen) + suffix
     config = config or settings.chain.segmentation
     name = folder.name if not suffix else f"{folder.name}_{Path(config).stem}"
-    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, source, trainer_flags(settings))
+    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, *sources, trainer_flags(settings))
 
 
 def job_of_masks(settings: Any) -> Job:
     """The training on the dataset's own masks: the ceiling."""
     flags = trainer_flags(settings)
     out = Path(settings.out) / "deeplabv2"
-    return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, "none", flags)
+    return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, NONE, NONE, flags)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -50,12 +50,14 @@ class ReportConfig:
     Args:
         method: row of the results table; empty for the method's own name.
         saliency_source: which network and data made the saliency maps; part of every result that used them.
+        tag_source: which tags are behind a result; empty for what the maps were made with, by file and fingerprint.
         score_classes: names to score; others are ignored in the masks. Empty scores all.
         pictures: images that the report shows.
     """
 
     method: str = ""
     saliency_source: str = ""
+    tag_source: str = ""
     score_classes: list[str] = field(default_factory=list)
     pictures: int = 6
 

@@ -40,6 +40,7 @@ class Stage(ABC):
         folder: where it writes.
         in_chain: settings -> whether the chain runs it; otherwise it is a command only. A training left out of the chain
             stands for the one before it.
+        optional: where the settings leave it out of the chain, its command does nothing either.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Stage(ABC):
     layout: Callable[[Any], DatasetLayout] = dataset_of
     folder: Callable[[Any], Path] = field(default_factory=inside)
     in_chain: Callable[[Any], bool] = always
+    optional: bool = False
+
+    def left_out(self, settings: Any) -> bool:
+        """Whether the settings leave it out, so that its command says so and does nothing."""
+        return self.optional and not self.in_chain(settings)
 
     @abstractmethod
     def run(self, settings: Any) -> int:

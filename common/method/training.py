@@ -28,6 +28,7 @@ from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.engine.train import train
 from common.errors import CheckpointError, ConfigError
 from common.files import write_torch
+from common.method.published import Published
 from common.method.settings import without_initial_weights
 from common.method.stage import Stage
 from common.models.backbones import describe_weights
@@ -53,23 +54,6 @@ def schedule_of_settings(settings: Any, engine: EngineConfig) -> Schedule:
 def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
     engine, data = settings.engine, settings.data.dataset
     return f"Train on {device}: {n_samples} samples of {data}, {engine.max_steps} steps of {engine.batch_size}"
-
-
-@dataclass(frozen=True)
-class Published:
-    """The published form of a trained network: a file beside the checkpoints.
-
-    Attributes:
-        path: (settings, dataset) -> file.
-        content: (settings, network, engine) -> tensors and plain values to write; None for the network's tensors alone.
-        network: (settings, dataset) -> what the file is read into, where that is only a part of the trained network.
-        load: (settings, network, file): reads the file into the network; None for a file of the network's tensors.
-    """
-
-    path: Callable[[Any, DatasetLayout], Path]
-    content: Callable[[Any, nn.Module, EngineConfig], Mapping[str, Any]] | None = None
-    network: Callable[[Any, DatasetLayout], nn.Module] | None = None
-    load: Callable[[Any, nn.Module, Path], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,10 +105,14 @@ class Training(Stage):
             DataError: the dataset is not there.
             CheckpointError: the initial weights, or the training before, are missing or do not fit.
         """
-        if self.last(settings) is not self:
+        if self.left_out(settings):
             print(f"{self.name}: left out by the settings")
             return 0
         layout, decisive = self.layout(settings), self.decisive(settings)
+        other = self.other_file(settings, layout)
+        if other is not None and not settings.force:
+            print(f"{self.name}: {other} is given, nothing is trained (--force trains all the same)")
+            return 0
         data = self.data(settings, layout)
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
         with start_session(engine.device) as session:
@@ -147,6 +135,9 @@ class Training(Stage):
     def run_folder(self, settings: Any) -> RunFolder:
         return RunFolder(self.folder(settings))
 
+    def left_out(self, settings: Any) -> bool:
+        return self.last(settings) is not self
+
     def last(self, settings: Any) -> Training:
         """This training, or the one before it where the settings leave this one out."""
         return self if self.after is None or self.in_chain(settings) else self.after.last(settings)
@@ -166,23 +157,19 @@ class Training(Stage):
             return self.network(settings, layout)
         # The checkpoint covers every tensor, so the initial weights need not be at hand any more.
         network = self.network(without_initial_weights(settings), layout)
-        before, published = self.after.last(settings), self.after.last(settings).published
-        if published and before.is_given(settings, layout):
-            before.load_published(settings, network, published.path(settings, layout))
+        before = self.after.last(settings)
+        other = before.other_file(settings, layout)
+        if other is not None:
+            before.load_published(settings, network, other)
             return network
         checkpoint = before.checkpoint(settings, n_samples)
         load_weights(network, load_model_state(checkpoint), source=str(checkpoint))
         return network
 
-    def is_given(self, settings: Any, layout: DatasetLayout) -> bool:
-        """Whether the published form of the trained network stands there alone, without a training: somebody else's."""
-        published = self.published
-        return (
-            published is not None
-            and published.network is None
-            and not self.run_folder(settings).config.is_file()
-            and published.path(settings, layout).is_file()
-        )
+    def other_file(self, settings: Any, layout: DatasetLayout) -> Path | None:
+        """Somebody else's trained network in the place of this training's, None where there is none."""
+        begun = self.run_folder(settings).config.is_file()
+        return self.published.other_file(settings, layout, begun) if self.published else None
 
     def load_published(self, settings: Any, network: nn.Module, path: Path) -> None:
         """Read the published form into a network."""
@@ -244,19 +231,20 @@ class Training(Stage):
         """Where the network of ``path`` comes from: what outputs depend on, and what their scores have to say.
 
         Args:
-            given: the file is not of this training, as is one in the place of its published form that stands there alone.
+            given: the file was named in place of this training's, and may be another one.
 
         Raises:
             ConfigError: the training had other settings than these.
         """
-        if given or not self.run_folder(settings).config.is_file():
+        own = self.published is not None and self.published.is_file(settings, layout, path)
+        if (given and not own) or self.other_file(settings, layout) or not self.run_folder(settings).config.is_file():
             known = {"seed": 0, "steps": {"given network": 0}, "initial_weights": f"released {path.name}"}
         else:
             trained = self.require_trained_with(settings)
             known = {
                 "seed": trained["engine"]["seed"],
-                "steps": self.steps(settings, self.count(settings, layout)),
-                "initial_weights": self.initial_weights(settings),
+                "steps": self.steps(settings, layout),
+                "initial_weights": self.first_weights(settings, layout),
             }
         return {"sha256": file_fingerprint(path), **known}
 
@@ -277,23 +265,30 @@ class Training(Stage):
                 )
         return trained
 
-    def steps(self, settings: Any, n_samples: int) -> dict[str, int]:
+    def steps(self, settings: Any, layout: DatasetLayout) -> dict[str, int]:
         """Optimiser steps of this training and of those before it."""
         before: dict[str, int] = {}
         if self.after is not None:
             first = self.after.last(settings)
-            trained = first.run_folder(settings).config.is_file()
-            before = first.steps(settings, n_samples) if trained else {"given network": 0}
-        return {**before, self.name: self.engine(settings, n_samples).end_step}
+            before = {"given network": 0} if first.other_file(settings, layout) else first.steps(settings, layout)
+        return {**before, self.name: self.engine(settings, self.count(settings, layout)).end_step}
+
+    def first_weights(self, settings: Any, layout: DatasetLayout) -> str:
+        """Where the first of this training and those before it started from, in words."""
+        if self.after is None:
+            return self.initial_weights(settings)
+        first = self.after.last(settings)
+        other = first.other_file(settings, layout)
+        return f"released {other.name}" if other else first.first_weights(settings, layout)
 
     def published_file(self, settings: Any, layout: DatasetLayout) -> Path:
-        """The published form of the trained network.
+        """The published form of the trained network, or somebody else's in its place.
 
         Raises:
             CheckpointError: the training was not run, or not to its end.
         """
         assert self.published is not None
-        path = self.published.path(settings, layout)
+        path = self.other_file(settings, layout) or self.published.path(settings, layout)
         if not path.is_file():
             raise CheckpointError(f"no trained network {path}; run the stage {self.name} first, to its end")
         return path

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from common.report.results import NONE, Result
 
 # Stage, split, saliency maps and given tags are in the table itself.
-DESCRIBED = ("list", "threshold", "crf", "initial_weights", "steps", "seed", "commit")
+DESCRIBED = ("list", "tags", "threshold", "crf", "initial_weights", "steps", "seed", "commit")
 
 
 def phrases(seeds: Sequence[Result]) -> dict[str, str]:
@@ -15,6 +15,7 @@ def phrases(seeds: Sequence[Result]) -> dict[str, str]:
     first = seeds[0]
     said = {
         "list": f"list {first.list} ({first.n_images} images)",
+        "tags": "" if first.tag_source == NONE else f"tags of {first.tag_source}",
         "threshold": _threshold_phrase(seeds),
         "crf": "" if first.crf == NONE else f"CRF {first.crf}",
         "initial_weights": f"initial weights {first.initial_weights}",

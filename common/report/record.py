@@ -55,6 +55,7 @@ def make_result(
     crf: str = NONE,
     initial_weights: str = NONE,
     saliency_source: str = NONE,
+    tag_source: str = NONE,
     tags_given: bool = False,
 ) -> Result:
     """The record of one evaluation; see :class:`Result` for the fields.
@@ -77,6 +78,7 @@ def make_result(
         crf=crf,
         initial_weights=initial_weights,
         saliency_source=saliency_source,
+        tag_source=tag_source,
         tags_given=tags_given,
         seed=evaluated.seed,
         steps=dict(steps) or {"none": 0},

@@ -21,6 +21,8 @@ from common.files import read_json, write_text
 FORMAT_VERSION = 1
 STAGES = ("seed", "pseudo label", "pseudo label + CRF", "DeepLab-v2", "DeepLab-v2 + CRF")
 NONE = "none"
+# What a result says whose makers did not write it down, as those of earlier versions.
+NOT_RECORDED = "not recorded"
 THRESHOLD_CHOICE = re.compile(r"fixed|not used|best on .+ against its masks")
 # A recorded mean and the mean of recorded class values may differ by rounding, never by more.
 MEAN_TOLERANCE = 0.01
@@ -52,6 +54,7 @@ class Result:
     crf: str  # settings of the CRF this very output went through, or 'none'
     initial_weights: str
     saliency_source: str  # what made the saliency maps, or 'none'
+    tag_source: str  # tag file, its fingerprint and whose tags they are; 'none' where no tags are behind it
     tags_given: bool  # the true tags were known when this output was made
     seed: int
     steps: dict[str, int]  # optimiser steps per trained network, {'none': 0} where nothing was trained
@@ -162,6 +165,7 @@ def add_results(path: Path, results: Sequence[Result]) -> None:
 def _read_record(record: object, where: str) -> Result:
     if not isinstance(record, dict):
         raise DataError(f"{where}: is not an object; evaluate again")
+    record = {"tag_source": NOT_RECORDED, **record}
     missing = [name for name in FIELD_NAMES if name not in record]
     unknown = sorted(set(record) - set(FIELD_NAMES))
     if missing or unknown:

@@ -40,6 +40,7 @@ SAME_IN_A_CELL = (
     "crf",
     "initial_weights",
     "saliency_source",
+    "tag_source",
     "tags_given",
     "steps",
 )
@@ -145,8 +146,8 @@ def _outcome(result: Result) -> dict[str, Any]:
 
 
 def _meaningless(result: Result) -> frozenset[str]:
-    """What changes nothing: every CRF leaves an image of one label as it is."""
-    return frozenset({"crf"}) if REFERENCE_ROWS.get(result.method) == "floor" else frozenset()
+    """What changes nothing: every CRF leaves an image of one label as it is, and no tags are behind it."""
+    return frozenset({"crf", "tag_source"}) if REFERENCE_ROWS.get(result.method) == "floor" else frozenset()
 
 
 def _build_table(dataset: str, results: Sequence[Result], methods: Sequence[str]) -> Table:

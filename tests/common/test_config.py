@@ -195,6 +195,7 @@ ALIASES = {
     "SOLVER.RATE": "lr",
     "kind": Renamed("engine.precision", {"half": "bf16", "full": "fp32"}.__getitem__),
     "gt_path": None,
+    "sizes": "scales",
 }
 
 
@@ -220,6 +221,16 @@ def test_a_misspelled_published_key_is_an_error_with_the_nearest_one(yaml):
 def test_published_spellings_are_flags_too():
     flags = ["--max_iter", "7", "--SOLVER.LR=0.5", "--kind", "half", "--gt_path", "x", "--force", "--seed", "2"]
     assert parse_published(*flags) == Settings(force=True, lr=0.5, engine=Engine(max_steps=7, seed=2, precision="bf16"))
+
+
+def test_several_values_of_a_published_flag_are_a_list():
+    flags = ["--sizes", "0.5", "2", "--gt_path", "x", "y", "--max_iter", "7"]
+    assert parse_published(*flags) == Settings(scales=[0.5, 2.0], engine=Engine(max_steps=7))
+
+
+def test_a_published_switch_takes_no_flag_for_its_value(yaml):
+    assert parse_published("--gt_path", "-c", yaml("max_iter: 7\n")) == Settings(engine=Engine(max_steps=7))
+    assert parse_published("--SOLVER.LR", "-0.5") == Settings(lr=-0.5)
 
 
 def test_a_file_holds_what_differs_from_the_base_it_names(yaml):

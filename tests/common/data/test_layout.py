@@ -50,6 +50,18 @@ def test_vocaug_falls_back_to_other_places_of_the_lists_in_order(tmp_path: Path)
     assert open_layout(config(tmp_path, "vocaug")).ids("train") == ["b"]
 
 
+@pytest.mark.parametrize(("dataset", "name", "train"), [("vocaug", "voc12", "train_aug"), ("coco14", "coco", "train")])
+def test_lists_and_tags_of_eps_are_found_in_its_folder_metadata(
+    tmp_path: Path, dataset: DatasetName, name: str, train: str
+) -> None:
+    place = tmp_path / "metadata" / name
+    write(tmp_path, f"metadata/{name}/{train}.txt", "a\n")
+    np.save(place / "cls_labels.npy", np.array({"a": np.ones(20 if name == "voc12" else 80, np.float32)}, object))
+    layout = open_layout(config(tmp_path, dataset))
+    assert layout.lists["train"] == place / f"{train}.txt" and layout.tags == place / "cls_labels.npy"
+    assert layout.read_tags(layout.ids("train"))["a"].all()
+
+
 def test_a_missing_list_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'val'.*ImageSets/SegmentationAug/val\.txt.*val_list"):
         open_layout(config(tmp_path, "vocaug")).entries("val")

@@ -136,6 +136,13 @@ def test_many_differences_are_counted():
     assert describe_differences(old, dict(old)) == ""
 
 
+def test_an_empty_setting_that_an_older_run_did_not_have_is_no_difference(tmp_path):
+    RunFolder(tmp_path / "run").begin({"a": 1})
+    RunFolder(tmp_path / "run").begin({"a": 1, "initial": ""})
+    with pytest.raises(ConfigError, match="initial:  -> x.pth"):
+        RunFolder(tmp_path / "run").begin({"a": 1, "initial": "x.pth"})
+
+
 def test_two_spellings_of_one_folder_are_the_same_setting(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "other").mkdir()

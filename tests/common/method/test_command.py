@@ -10,8 +10,9 @@ import pytest
 
 from common.commands import Flag
 from common.errors import ConfigError
+from common.files import read_json
 from common.method.__main__ import main
-from common.method.command import run_method, taken
+from common.method.command import entry, run_method, taken
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.registry import find_method, method_names
 from common.method.settings import with_chain_weights, with_values
@@ -97,6 +98,45 @@ def test_several_stages_end_with_the_first_that_fails(work, tiny, capsys):
 def test_a_wrong_word_of_a_chain_is_an_error_that_names_the_choices(work, tiny, arguments, word):
     with pytest.raises(ConfigError, match=word):
         main([EXAMPLE, *arguments, "-c", str(tiny)])
+
+
+def test_every_set_of_label_maps_is_one_command(work, tiny, capsys):
+    assert main(["plain_cam", "label_sets", str(tiny)]) == 0
+    made = sorted(path.name for path in (work / "run/labels").iterdir())
+    assert {"plain_cam", "cam_x_saliency"} <= set(made)
+    assert not (work / "run/results.json").exists(), "a dataset without masks has label maps too"
+
+
+def run_entry_with(*arguments, **slots):
+    """``main`` of an entry file for label maps, with these arguments."""
+    return entry(METHOD, "label", **slots)(argv=list(arguments))
+
+
+def test_an_entry_file_has_flags_of_its_own_which_given_ones_overrule(work, tiny):
+    slots = {"config": str(tiny), "flags": ["--labels.threshold", "0.4"]}
+    for given, expected in ([], 0.4), (["--labels.threshold", "0.6", "--force"], 0.6), ([str(tiny), "--force"], 0.4):
+        assert run_entry_with(*given, **slots) == 0
+        assert read_json(work / "run/labels/plain_cam/stage.json")["rule"]["threshold"] == expected
+
+
+@pytest.mark.parametrize("given", [["own.yaml"], ["-c", "own.yaml"], ["--config=own.yaml"]])
+def test_the_configuration_of_an_entry_file_is_read_where_none_is_given(work, tiny, given):
+    (work / "own.yaml").write_text(f"base: {tiny}\nlabels:\n  threshold: 0.7\n")
+    assert run_entry_with(*given, config="not_there.yaml") == 0
+    assert read_json(work / "run/labels/plain_cam/stage.json")["rule"]["threshold"] == 0.7
+    with pytest.raises(ConfigError, match=r"not_there\.yaml"):
+        run_entry_with(config="not_there.yaml")
+
+
+def test_a_flag_may_mean_something_of_its_own_in_an_entry_file(work, tiny):
+    aliases = {"weights": "labels.threshold", "network": None}
+    assert run_entry_with(str(tiny), "--network", "any", "--weights", "0.2", aliases=aliases) == 0
+    assert read_json(work / "run/labels/plain_cam/stage.json")["rule"]["threshold"] == 0.2
+
+
+def test_an_entry_file_takes_more_stages_as_its_first_arguments(work, tiny):
+    assert run_entry_with("score", str(tiny)) == 0
+    assert (work / "run/results.json").is_file()
 
 
 @pytest.mark.slow

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 
 from common.data.images import read_label_map
 from common.data.layout import open_layout
@@ -27,7 +28,8 @@ from common.method import bench, plain_cam
 from common.method.command import command_of, run_method, settings_of
 from common.method.labels import Labels
 from common.method.maps import Maps
-from common.method.method import Method
+from common.method.method import Kind, Method
+from common.method.other_run import OtherProgram
 from common.method.registry import find_method, method_names
 from common.method.reproduce import run_stage
 from common.method.segmentation import Segmentation
@@ -101,8 +103,8 @@ class Runs:
 
 
 def own_stages(method: Method) -> list[Stage]:
-    """The stages in order, without DeepLab-v2, which has tests of its own."""
-    return [stage for stage in method.commands if not isinstance(stage, Segmentation)]
+    """The stages in order, without DeepLab-v2 and other programs, which have tests of their own."""
+    return [stage for stage in method.commands if not isinstance(stage, (Segmentation, OtherProgram))]
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -126,6 +128,11 @@ def runs(finished_method: Runs, monkeypatch) -> Runs:
     return finished_method
 
 
+def kept(stages: Sequence[Kind], settings: Any) -> list[Kind]:
+    """The stages that the settings do not leave out."""
+    return [stage for stage in stages if not stage.left_out(settings)]
+
+
 def last_state(training: Training, settings: Any) -> tuple[int, dict[str, torch.Tensor]]:
     """Step and tensors of a training's last checkpoint."""
     latest = latest_checkpoint(training.run_folder(settings).checkpoints)
@@ -139,6 +146,14 @@ def test_a_method_declares_its_settings_and_both_configurations(runs):
     assert runs.method.trainings and runs.method.of_kind(Maps) and runs.method.of_kind(Labels)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_the_parser_checks_the_type_of_every_setting(name):
+    # It gives up on a class where the name of an inherited type is missing in the module of the class, and says so in its help alone.
+    parser = ArgumentParser()
+    parser.add_class_arguments(find_method(name).settings)
+    assert not [line for line in parser.format_help().splitlines() if "Unvalidated" in line]
+
+
 def test_every_stage_says_what_it_does(runs, capsys):
     assert run_method(runs.method, ["--help"]) == 0
     shown = capsys.readouterr().out
@@ -148,7 +163,8 @@ def test_every_stage_says_what_it_does(runs, capsys):
 def test_every_training_ends_at_its_last_step_and_is_recorded(runs):
     settings = runs.settings(runs.straight)
     layout = open_layout(settings.data)
-    for training in runs.method.trainings:
+    assert kept(runs.method.trainings, settings)
+    for training in kept(runs.method.trainings, settings):
         step, state = last_state(training, settings)
         assert step == 2
         assert all(torch.isfinite(tensor.float()).all() for tensor in state.values())
@@ -161,23 +177,33 @@ def test_every_training_ends_at_its_last_step_and_is_recorded(runs):
 def test_a_stopped_training_continues_to_the_same_bits(runs):
     stopped = runs.folder / "runs/stopped"
     straight, settings = runs.settings(runs.straight), runs.settings(stopped)
-    last = runs.method.stages.index(runs.method.trainings[-1])
-    for stage in runs.method.stages[: last + 1]:
+    trainings = kept(runs.method.trainings, straight)
+    last = runs.method.stages.index(trainings[-1])
+    for stage in kept(runs.method.stages[: last + 1], straight):
         if isinstance(stage, Training):
             assert runs(stopped, stage.name, "--engine.stop_at", "1") == 0
             assert last_state(stage, settings)[0] == 1
         assert runs(stopped, stage.name) == 0
-    for training in runs.method.trainings:
+    for training in trainings:
         (_, expected), (step, continued) = last_state(training, straight), last_state(training, settings)
         assert step == 2 and continued.keys() == expected.keys()
         unequal = [name for name, tensor in expected.items() if not torch.equal(tensor, continued[name])]
         assert not unequal, f"{training.name}: {unequal}"
 
 
+def test_what_the_settings_leave_out_says_so_and_does_nothing(runs, capsys):
+    settings = runs.settings(runs.folder / "runs/left_out")
+    for stage in runs.method.stages:
+        if stage.left_out(settings):
+            assert runs(runs.folder / "runs/left_out", stage.name) == 0
+            assert capsys.readouterr().out == f"{stage.name}: left out by the settings\n"
+    assert not (runs.folder / "runs/left_out").exists()
+
+
 def test_maps_are_made_once_for_every_image(runs, capsys):
     settings = runs.settings(runs.straight)
     ids = open_layout(settings.data).ids(settings.split)
-    for maps in runs.method.of_kind(Maps):
+    for maps in kept(runs.method.of_kind(Maps), settings):
         made = maps.made(settings)
         assert made["network"]["steps"] and made["network"]["initial_weights"]
         assert all((maps.folder(settings) / f"{image_id}{maps.suffix}").is_file() for image_id in ids)
@@ -246,4 +272,4 @@ def test_both_forms_of_the_step_have_one_loss(runs, monkeypatch, capsys):
 
 def test_a_run_with_other_settings_is_refused_and_the_setting_named(runs):
     with pytest.raises(ConfigError, match=r"engine\.seed: 0 -> 1"):
-        runs(runs.straight, runs.method.trainings[-1].name, "--seed", "1")
+        runs(runs.straight, kept(runs.method.trainings, runs.settings(runs.straight))[-1].name, "--seed", "1")

@@ -1,5 +1,8 @@
 """Stages that a method begins with where it starts from plain CAM: its run, its weights, label maps of its CAMs."""
 
+import sys
+import types
+
 import pytest
 import torch
 
@@ -7,7 +10,7 @@ from common.engine.checkpoint import load_model_state
 from common.errors import CheckpointError, ConfigError, DataError
 from common.method.labels import Labels
 from common.method.maps import GivenMaps
-from common.method.other_run import InitialWeights, OtherRun
+from common.method.other_run import InitialWeights, OtherProgram, OtherRun
 from common.method.plain_cam import CamSettings
 from common.method.settings import with_values
 
@@ -24,6 +27,16 @@ WEIGHTS = InitialWeights(
 
 def settings(**values):
     return with_values(CamSettings(), NAMED | {name.replace("__", "."): value for name, value in values.items()})
+
+
+def test_another_program_is_called_with_what_the_settings_say(monkeypatch):
+    called = []
+    module = types.ModuleType("fake_scorer")
+    module.main = lambda arguments: called.append(arguments) or 0
+    monkeypatch.setitem(sys.modules, "fake_scorer", module)
+    stage = OtherProgram(name="table", module="fake_scorer", arguments=lambda settings: ["--pred_dir", settings.out])
+    assert stage.run(settings()) == 0 and called == [["--pred_dir", "own"]]
+    assert not stage.in_chain(settings())
 
 
 def test_the_other_method_runs_with_its_own_configuration_or_not_at_all(work, tiny):

@@ -11,8 +11,9 @@ import torch
 from common.data.images import read_label_map
 from common.data.layout import DataConfig, open_layout
 from common.data.palette import write_label_map
+from common.data.tag_source import describe_tags
 from common.errors import CheckpointError, ConfigError, DataError
-from common.files import read_json
+from common.files import read_json, write_json
 from common.method.score import any_masks
 from common.models.backbones import BackboneConfig, build_backbone
 from common.report.results import read_results
@@ -43,6 +44,7 @@ def test_a_record_says_where_it_comes_from(plain_cam, work):
     assert (result.initial_weights, result.saliency_source, result.tags_given) == ("random", "none", True)
     assert (result.seed, result.steps, result.run_folder) == (0, {"train": 2}, "run")
     assert result.commit and result.created_by and result.versions["torch"]
+    assert result.tag_source == describe_tags(open_layout(DataConfig(dataset="toy", root="data")), IDS)
     assert list(result.class_iou) == ["background", *(work / "data/classes.txt").read_text().split()]
 
 
@@ -56,6 +58,25 @@ def test_the_floor_is_scored_on_the_same_masks(plain_cam, work):
     counted = sum((mask != 255).sum() for mask in masks)
     assert floor.class_iou["background"] == pytest.approx(100 * sum((mask == 0).sum() for mask in masks) / counted)
     assert (floor.threshold, floor.steps, floor.initial_weights) == (None, {"none": 0}, "none")
+
+
+def test_other_tags_make_other_maps_and_are_refused(plain_cam, work):
+    (work / "data/tags.csv").write_text("".join(f"{image_id},kite\n" for image_id in IDS))
+    with pytest.raises(ConfigError, match=r"tags: tags\.csv \w+ -> tags\.csv"):
+        plain_cam("cam")
+
+
+def test_maps_of_earlier_versions_continue_and_their_scores_say_that_the_tags_were_not_recorded(plain_cam, work):
+    record = read_json(work / "run/cams/stage.json")
+    write_json(work / "run/cams/stage.json", {name: value for name, value in record.items() if name != "tags"})
+    assert plain_cam("cam") == 0
+    assert scored(plain_cam, work).tag_source == "not recorded"
+    assert plain_cam("cam", "--force") == 0
+    assert scored(plain_cam, work, "--force").tag_source.startswith("tags.csv ")
+
+
+def test_whoever_knows_better_says_which_tags(plain_cam, work):
+    assert scored(plain_cam, work, "--report.tag_source", "all XML objects").tag_source == "all XML objects"
 
 
 def test_the_masks_themselves_score_100(plain_cam, work):

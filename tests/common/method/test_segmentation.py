@@ -49,6 +49,7 @@ def settings(monkeypatch) -> CamSettings:
     # A path is shown as it is written in the repository's folder.
     monkeypatch.chdir(TOP)
     values = {"out": "runs/x", "chain.segmentation": "deeplabv2/configs/toy.yaml", "report.saliency_source": "maps"}
+    values["report.tag_source"] = "mine"
     return with_values(CamSettings(), values)
 
 
@@ -64,6 +65,7 @@ def test_a_segmentation_learns_from_the_folder_its_labels_are_in(settings):
     assert flag(plain, "--report.saliency_source") == "none"
     assert flag(guided, "--label-dir") == "runs/x/labels/cam_x_saliency"
     assert flag(guided, "--report.saliency_source") == "maps"
+    assert [flag(job, "--report.tag_source") for job in (plain, guided, ceiling)] == ["mine", "mine", "none"]
     assert "--label-dir" not in ceiling and flag(ceiling, "--report.method") == "fully supervised"
 
 

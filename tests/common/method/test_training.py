@@ -16,9 +16,9 @@ from common.method.labels import Labels
 from common.method.maps import Maps
 from common.method.method import Method
 from common.method.plain_cam import CamSettings, train_classifier
+from common.method.published import Published
 from common.method.settings import with_values, without_initial_weights
 from common.method.stage import dataset_of, inside, never
-from common.method.training import Published
 from common.models.backbones import build_backbone
 
 BASE = train_classifier(name="base", folder=inside("base"))
@@ -100,7 +100,7 @@ def test_a_training_left_out_of_the_chain_stands_for_the_one_before(work, tiny, 
 
 
 def test_a_published_file_may_hold_more_and_be_read_into_a_part_of_the_network(work, tiny, settings):
-    def load_backbone(backbone, path):
+    def load_backbone(settings, backbone, path):
         backbone.load_state_dict(torch.load(path, weights_only=True)["backbone"])
 
     published = Published(
@@ -133,6 +133,78 @@ def test_a_given_network_takes_the_place_of_a_training(work, tiny):
     assert run_method(given, ["cam", str(tiny), "--out", "given", "--seed", "9"]) == 0
     network = read_json(work / "given/cams/stage.json")["network"]
     assert network["initial_weights"] == "released released.pth" and network["steps"] == {"given network": 0}
+
+
+GIVEN_FIRST = train_classifier(
+    name="first",
+    folder=inside("first"),
+    published=Published(
+        path=lambda settings, layout: Path(settings.out) / "first.pth", given=lambda settings: settings.checkpoint
+    ),
+)
+THEN = train_classifier(name="then", after=GIVEN_FIRST, folder=inside("then"))
+OF_FIRST = Maps(name="first_maps", training=GIVEN_FIRST, checkpoint=lambda settings: "", folder=inside("first_maps"))
+OF_THEN = Maps(name="cam", training=THEN, checkpoint=lambda settings: "")
+GIVEN = Method("given", CamSettings, (GIVEN_FIRST, OF_FIRST, THEN, OF_THEN, Labels(maps=OF_THEN)))
+
+
+@pytest.fixture(params=["named", "in place"])
+def given(request, work, tiny):
+    """Commands of a method whose first network is somebody else's: named in the settings, or laid in its place."""
+    state = load_model_state(work / "run/checkpoints/checkpoint_2.pth")
+    (work / "given").mkdir()
+    path = work / ("theirs.pth" if request.param == "named" else "given/first.pth")
+    torch.save(state, path)
+    flags = ["--checkpoint", "theirs.pth"] if request.param == "named" else []
+    return path, lambda *words: run_method(GIVEN, [*words, "-c", str(tiny), "--out", "given", *flags])
+
+
+def test_a_given_network_is_where_the_next_training_starts_and_maps_come_from(given, work, settings, capsys):
+    path, run = given
+    before = path.read_bytes()
+    assert run("first") == 0
+    assert f"{path.name} is given, nothing is trained" in capsys.readouterr().out
+    assert run("first_maps", "then", "cam") == 0
+    assert path.read_bytes() == before and not (work / "given/first").exists()
+    first, then = (read_json(work / "given" / name / "stage.json")["network"] for name in ("first_maps", "cams"))
+    assert first["initial_weights"] == then["initial_weights"] == f"released {path.name}"
+    assert first["steps"] == {"given network": 0} and then["steps"] == {"given network": 0, "then": 2}
+
+
+def test_a_given_network_needs_no_initial_weights_at_hand(given, work):
+    _, run = given
+    assert run("then", "cam", "--backbone.weights", "not_here.pth") == 0
+
+
+def test_a_given_network_is_trained_anew_only_by_force(given, work):
+    _, run = given
+    assert run("first", "--force") == 0
+    assert (work / "given/first/checkpoints/checkpoint_2.pth").is_file()
+
+
+def test_a_network_named_by_the_path_of_its_own_training_is_not_somebody_elses(work, tiny):
+    flags = ["-c", str(tiny), "--out", "given"]
+    assert run_method(GIVEN, ["first", *flags]) == 0
+    assert run_method(GIVEN, ["first_maps", *flags, "--checkpoint", "given/first.pth"]) == 0
+    assert read_json(work / "given/first_maps/stage.json")["network"]["steps"] == {"first": 2}
+
+
+def test_a_given_network_that_is_not_there_is_named(work, tiny):
+    with pytest.raises(CheckpointError, match=r"there is no weights file nowhere\.pth"):
+        run_method(GIVEN, ["then", "-c", str(tiny), "--out", "given", "--checkpoint", "nowhere.pth"])
+
+
+def test_maps_that_the_settings_leave_out_are_not_made(work, tiny, capsys):
+    maps = Maps(training=BASE, in_chain=never, optional=True)
+    method = Method("once", CamSettings, (BASE, maps, Labels(maps=maps)))
+    assert run_method(method, ["cam", str(tiny), "--out", "twice"]) == 0
+    assert capsys.readouterr().out.endswith("cam: left out by the settings\n")
+
+
+def test_all_trainings_are_one_command_with_the_maps_between_them(work, tiny):
+    assert run_method(GIVEN, ["train", "-c", str(tiny), "--out", "given"]) == 0
+    made = [folder for folder in ("first", "first_maps", "then", "cams") if (work / "given" / folder).exists()]
+    assert made == ["first", "first_maps", "then"]
 
 
 def test_settings_change_by_their_dotted_names_and_are_checked():

@@ -27,6 +27,7 @@ VALID: dict[str, Any] = {
     "crf": "none",
     "initial_weights": "random",
     "saliency_source": "none",
+    "tag_source": "tags.csv 01234567",
     "tags_given": True,
     "seed": 0,
     "steps": {"classifier": 100},

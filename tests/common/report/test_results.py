@@ -15,6 +15,7 @@ TEXTS = (
     "split",
     "initial_weights",
     "saliency_source",
+    "tag_source",
     "commit",
     "run_folder",
     "created_by",
@@ -107,6 +108,13 @@ def test_a_file_with_missing_unknown_or_wrong_parts_is_an_error(make_result, tmp
     change_file(path, change)
     with pytest.raises(DataError, match=message):
         read_results(path)
+
+
+def test_a_record_made_before_results_named_their_tags_says_so(make_result, tmp_path):
+    path = tmp_path / "results.json"
+    write_results(path, [make_result()])
+    change_file(path, lambda document: document["results"][0].pop("tag_source"))
+    assert [result.tag_source for result in read_results(path)] == ["not recorded"]
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path):

@@ -34,7 +34,13 @@ def test_a_single_seed_has_no_deviation(make_result):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("list", "other.txt"), ("initial_weights", "ImageNet"), ("saliency_source", "maps"), ("steps", {"classifier": 7})],
+    [
+        ("list", "other.txt"),
+        ("initial_weights", "ImageNet"),
+        ("saliency_source", "maps"),
+        ("tag_source", "other"),
+        ("steps", {"classifier": 7}),
+    ],
 )
 def test_seeds_that_were_measured_differently_have_no_mean(make_result, name, value):
     with pytest.raises(DataError, match=f"differ in {name}"):
@@ -62,6 +68,15 @@ def test_floors_behind_different_crfs_are_the_same_floor(make_result, seed):
     assert len(table.rows) == 1 and len(table.rows[0].cells[0].results) == 1 + seed
 
 
+def test_the_note_of_a_number_names_its_tags(make_result):
+    rows = [make_result(), make_result(method="SGAN", tag_source="im_tags.pkl cdb99793")]
+    (table,) = build_tables([*rows, make_result(method="all background", tag_source="none")])
+    assert [note for note in table.notes if "tags" in note] == [
+        "tags of tags.csv 01234567",
+        "tags of im_tags.pkl cdb99793",
+    ]
+
+
 def test_no_result_is_an_error():
     with pytest.raises(DataError, match="no results"):
         build_tables([])
@@ -87,7 +102,7 @@ def test_shared_provenance_is_said_once_and_the_rest_per_column_and_number(make_
             make_result(method="SGAN", **VAL),
         ]
     )
-    assert table.common == "initial weights random; seed 0; commit 0123456789"
+    assert table.common == "tags of tags.csv 01234567; initial weights random; seed 0; commit 0123456789"
     assert table.column_notes[1] == "list val.txt (20 images); no threshold; steps classifier 100"
     assert table.notes == ("steps classifier 100", "steps SGAN 9")
     assert [[cell.note for cell in row.cells] for row in table.rows] == [[1, None], [2, None]]

@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# EPS on VOC, its masks and their scores: bash script/voc12_eps.sh [CONFIG] [--flag value ...]
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+exec "${PYTHON:-python}" "$here/main.py" cam label table "$here/configs/eps_voc.yaml" "$@"
