@@ -34,7 +34,7 @@ CAUSES = (
     "invented, salient",
     "invented, not salient",
 )
-SALIENT = 128
+LEAST_SALIENT_GREY = 128
 
 
 def near_borders(truth: LabelMap, width: int) -> npt.NDArray[np.bool_]:
@@ -59,7 +59,7 @@ def causes_of(
         saliency: uint8 H x W; None counts every pixel as salient.
         width: of the border in pixels.
     """
-    is_salient = np.ones(truth.shape, bool) if saliency is None else saliency >= SALIENT
+    is_salient = np.ones(truth.shape, bool) if saliency is None else saliency >= LEAST_SALIENT_GREY
     absent = ~np.isin(labels, np.unique(truth[truth != IGNORE_LABEL]))
     missed, invented = labels == 0, truth == 0
     conditions = [
