@@ -46,12 +46,13 @@ class LabelConfig:
 
     Args:
         background: constant (plain CAM), power ((1 - max) ** alpha), saliency (CAM x saliency: background where
-            saliency <= saliency_threshold, elsewhere the strongest tagged class) or mean (background where the mean of saliency and
-            the strongest map is at most saliency_threshold).
+            saliency <= saliency_threshold, elsewhere the strongest tagged class) or mean (background where the weighted mean of
+            saliency and the strongest map is at most saliency_threshold).
         threshold: constant background score in 0..1.
         choose_threshold: take the threshold that is best against the masks of the list instead; the results say so.
         alpha: exponent of the power background.
         saliency_threshold: in 0..1.
+        saliency_share: weight of saliency in the mean, below 1. Where it is above the threshold, saliency alone suffices.
         crf: none, label (CRF on the hard labels, as IRN), label_all (the same, but all labels of the dataset share the doubt,
             as SMAF) or cam (CRF on the maps and the power background, as EPS).
     """
@@ -61,6 +62,7 @@ class LabelConfig:
     choose_threshold: bool = False
     alpha: float = 8.0
     saliency_threshold: float = 0.5
+    saliency_share: float = 0.5
     crf: Literal["none", "label", "label_all", "cam"] = "none"
 
     def __post_init__(self) -> None:
@@ -71,6 +73,8 @@ class LabelConfig:
         for name in ("threshold", "saliency_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"labels.{name} is {getattr(self, name)}; give a number between 0 and 1")
+        if not 0 <= self.saliency_share < 1:
+            raise ConfigError(f"labels.saliency_share is {self.saliency_share}; give a number from 0, below 1")
         if not 0 < self.alpha < math.inf:
             raise ConfigError(f"labels.alpha is {self.alpha}; give a positive number (the field uses 4 to 32)")
 
@@ -130,5 +134,5 @@ class CamRule:
                 "make them the same size"
             )
         if self.config.background == "mean":
-            return background.saliency_mean(saliency, self.config.saliency_threshold)
+            return background.saliency_mean(saliency, self.config.saliency_threshold, self.config.saliency_share)
         return background.saliency_mask(saliency, self.config.saliency_threshold)

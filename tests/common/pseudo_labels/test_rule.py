@@ -28,6 +28,7 @@ def test_the_mean_with_saliency_lies_between_the_map_and_saliency():
     np.testing.assert_array_equal(label_map(background="mean"), expected)
     expected[:, :18] = 3
     np.testing.assert_array_equal(label_map(background="mean", saliency_threshold=0.3), expected)
+    np.testing.assert_array_equal(label_map(background="mean", saliency_share=0.25), expected)
 
 
 @pytest.mark.parametrize(("crf", "choice"), [("label", [0, 3]), ("label_all", range(N_LABELS))])
@@ -41,6 +42,11 @@ def test_saliency_of_another_size_is_an_error():
     evidence = EVIDENCE._replace(saliency=SALIENCY[:8])
     with pytest.raises(DataError, match="a: the saliency map is"):
         CamRule(LabelConfig(background="mean"), N_LABELS)(evidence)
+
+
+def test_a_share_of_saliency_that_leaves_no_map_is_refused():
+    with pytest.raises(ConfigError, match="saliency_share is 1"):
+        LabelConfig(background="mean", saliency_share=1)
 
 
 def test_the_crf_on_maps_needs_the_power_background():
