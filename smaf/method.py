@@ -238,7 +238,7 @@ MASKS = Labels(
 def sets_of_masks(settings: SmafSettings) -> Sequence[LabelSet]:
     """EPS and every round, so that the table shows what each adds, before and after the CRF.
 
-    DeepLab-v2 learns from EPS's masks and from the last ones: after the CRF, as in the paper, where the settings make those.
+    DeepLab-v2 learns from the last masks, and from EPS's where the settings say so: after the CRF, as in the paper, where the settings make those.
     """
     sets = []
     refinements = ("none", "label_all") if settings.label_crf else ("none",)
@@ -246,7 +246,7 @@ def sets_of_masks(settings: SmafSettings) -> Sequence[LabelSet]:
         last = number == settings.rounds
         values = {"rounds": number} if last else {"rounds": number, "report.method": ""}
         for crf in refinements:
-            segmented = (last or number == 0) and crf == refinements[-1]
+            segmented = (last or (number == 0 and settings.segment_eps)) and crf == refinements[-1]
             sets.append(LabelSet({**values, "labels.crf": crf}, segmented, round=number))
     return sets
 

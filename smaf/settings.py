@@ -109,6 +109,7 @@ class SmafSettings(RefinedSettings):
         cam: multi-scale fusion.
         files: the paper's own files.
         labels: pseudo masks.
+        segment_eps: DeepLab-v2 also learns from EPS's masks, not from the last ones alone.
         every_round: the chain also makes and scores the masks of EPS and of the rounds before the last.
     """
 
@@ -129,6 +130,7 @@ class SmafSettings(RefinedSettings):
     files: FilesConfig = field(default_factory=FilesConfig)
     labels: LabelConfig = field(default_factory=lambda: LabelConfig(threshold=0.2, crf="label_all"))
     every_round: bool = True
+    segment_eps: bool = True
 
     def __post_init__(self) -> None:
         require(0 <= self.rounds <= MOST_ROUNDS, f"rounds is {self.rounds}; give 0 (EPS alone) to {MOST_ROUNDS}")

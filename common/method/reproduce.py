@@ -94,7 +94,7 @@ def job_of(method: Method, settings: Any, label_set: LabelSet) -> Job:
     if label_set.masks:
         return job_of_masks(settings)
     chosen = with_values(settings, label_set.values)
-    return job_of_labels(chosen, method.labels, label_set.segmentation, label_set.suffix)
+    return job_of_labels(chosen, method.labels, label_set.segmentation, label_set.suffix, label_set.round)
 
 
 def curves_of_rounds(method: Method, settings: Any) -> list[Curve]:

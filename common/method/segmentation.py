@@ -86,14 +86,23 @@ def trainer_flags(settings: Any) -> list[str]:
     return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
 
 
-def job_of_labels(settings: Any, labels: Labels, config: str = "", suffix: str = "") -> Job:
-    """The training on the label maps of a stage."""
+def job_of_labels(
+    settings: Any, labels: Labels, config: str = "", suffix: str = "", round_number: int | None = None
+) -> Job:
+    """The training on the label maps of a stage.
+
+    Args:
+        config: of DeepLab-v2; empty for ``chain.segmentation``.
+        suffix: added to the row.
+        round_number: of the label maps, where the folders of several rounds have one name.
+    """
     folder, chosen = labels.folder(settings), labels.chosen(settings)
     source = settings.report.saliency_source if labels.uses_saliency(settings) else NONE
     sources = (source, labels.tag_source(settings))
     row = labels.row(chosen) + suffix
     config = config or settings.chain.segmentation
     name = folder.name if not suffix else f"{folder.name}_{Path(config).stem}"
+    name += "" if round_number is None else f"_round{round_number}"
     return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, *sources, trainer_flags(settings))
 
 
