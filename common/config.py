@@ -132,7 +132,7 @@ def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
         if not equals:
             words = list(itertools.takewhile(is_value, rest))
             del rest[: len(words)]
-            value = f"[{', '.join(words)}]" if len(words) > 1 else "".join(words) or "true"
+            value = f"[{', '.join(words)}]" if len(words) > 1 else next(iter(words), "true")
         alias = aliases[name]
         if alias is not None:
             setting, converted = apply_alias(alias, value if isinstance(alias, str) else yaml.safe_load(value))

@@ -196,6 +196,7 @@ ALIASES = {
     "kind": Renamed("engine.precision", {"half": "bf16", "full": "fp32"}.__getitem__),
     "gt_path": None,
     "sizes": "scales",
+    "folder": "run",
 }
 
 
@@ -231,6 +232,10 @@ def test_several_values_of_a_published_flag_are_a_list():
 def test_a_published_switch_takes_no_flag_for_its_value(yaml):
     assert parse_published("--gt_path", "-c", yaml("max_iter: 7\n")) == Settings(engine=Engine(max_steps=7))
     assert parse_published("--SOLVER.LR", "-0.5") == Settings(lr=-0.5)
+
+
+def test_an_empty_value_of_a_published_flag_is_a_value():
+    assert parse_published("--folder", "", "--max_iter", "7") == Settings(run="", engine=Engine(max_steps=7))
 
 
 def test_a_file_holds_what_differs_from_the_base_it_names(yaml):

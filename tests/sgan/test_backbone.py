@@ -49,7 +49,7 @@ def test_a_trained_network_of_the_older_form_loads(tmp_path):
     trained, network = SGAN(small(), 20, 0.05), SGAN(small(), 20, 0.05)
     old = {name.removeprefix("backbone."): value for name, value in trained.state_dict().items()}
     torch.save(old, tmp_path / "model_iter_8000.pth")
-    load_trained(network, tmp_path / "model_iter_8000.pth")
+    load_trained(None, network, tmp_path / "model_iter_8000.pth")
     assert torch.equal(network.backbone.conv2_1.weight, trained.backbone.conv2_1.weight)
 
 
