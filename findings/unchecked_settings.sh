@@ -32,6 +32,8 @@ class Colours:
     strength: Strength = (0.1, 0.2)
 PYTHON
 cat >square.py <<'PYTHON'
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 
