@@ -239,7 +239,13 @@ KEPT_BACKGROUND: dict[str, Any] = {
     "cam.normalise": "foreground", "self_training.floor": 0.5, "self_training.saliency_weight": 0.5, "labels.background": "mean",
 }  # fmt: skip
 # What both momenta are measured with: the published optimiser.
-SGD: dict[str, Any] = {**LAST_ONLY, "optimizer.name": "sgd", "optimizer.lr": 0.01, "optimizer.head_lr_multiplier": 10.0}
+SGD: dict[str, Any] = {
+    **LAST_ONLY,
+    "optimizer.name": "sgd",
+    "optimizer.lr": 0.01,
+    "optimizer.weight_decay": 5e-4,
+    "optimizer.head_lr_multiplier": 10.0,
+}
 
 
 SMAF_ROWS = {
