@@ -97,8 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         masks, equal = compare_masks(images, arguments.repeats)
     for comparison in (fusion, masks):
         print(comparison.text())
-        rates = (arguments.images / seconds for seconds in (comparison.seconds, comparison.peer_seconds))
-        print("images per second: {:.2f} and {:.2f}, {} threads".format(*rates, arguments.threads))
+        print(comparison.rates(arguments.images, arguments.threads))
     print(f"largest difference of the fused maps: {difference:.1e}; equal pixels of the masks: {100 * equal:.3f} %")
 
 

@@ -1,9 +1,12 @@
 """Fixtures for all tests."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from common.data.layout import DataConfig, DatasetLayout, open_layout
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +16,20 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} does not exist; set WSSS_SHARED to the folder that holds it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(shared: Path) -> DatasetLayout:
+    """The real photographs of animals."""
+    root = shared / "data" / "voc_animals"
+    if not root.is_dir():
+        pytest.skip(f"no photographs: {root} does not exist")
+    return open_layout(DataConfig(dataset="vocaug", root=str(root)))
+
+
+@pytest.fixture
+def work(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of ``finished``, the folder that a package's tests have in common, to change, as the working directory."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

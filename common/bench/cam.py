@@ -171,8 +171,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         images = GeneratedImages(arguments.images)
         comparison, difference = compare_cams(network, arguments.backbone, images, arguments.scales, arguments.repeats)
     print(comparison.text())
-    rates = (arguments.images / seconds for seconds in (comparison.seconds, comparison.peer_seconds))
-    print("images per second: {:.2f} and {:.2f}, {} threads".format(*rates, arguments.threads))
+    print(comparison.rates(arguments.images, arguments.threads))
     print(f"largest difference of the maps: {difference:.1e}")
 
 

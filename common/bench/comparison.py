@@ -23,3 +23,7 @@ class Comparison:
         return (
             f"{self.work}: {self.seconds:.2f} s; {self.peer}: {self.peer_seconds:.2f} s; {self.ratio:.1f} times faster"
         )
+
+    def rates(self, count: int, threads: int) -> str:
+        """How many of ``count`` images each did in a second."""
+        return f"images per second: {count / self.seconds:.2f} and {count / self.peer_seconds:.2f}, {threads} threads"

@@ -22,7 +22,7 @@ from common.files import read_json
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps
 from common.method.maps import GivenMaps, Maps, Write
 from common.method.score import label_matrix, record_score
-from common.method.stage import Stage, inside
+from common.method.stage import Stage, inside, never
 from common.method.sweep import SWEEP_FILE, write_sweep
 from common.metrics.confusion import Matrix
 from common.pseudo_labels.labels import LabelMap
@@ -267,3 +267,22 @@ class Score(Stage):
     def run(self, settings: Any) -> int:
         print(self.labels.score(settings).line())
         return 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EverySet(Stage):
+    """The label maps of every set of the chain, without scores: label stages with several settings in one command.
+
+    Attributes:
+        labels: the label stage.
+        kinds: settings -> those of every set.
+    """
+
+    labels: Labels
+    kinds: Callable[[Any], Sequence[Any]]
+    name: str = "label_sets"
+    text: str = "every set of label maps that the chain makes, e.g. before and after the CRF"
+    in_chain: Callable[[Any], bool] = never
+
+    def run(self, settings: Any) -> int:
+        return max(self.labels.run(kind) for kind in self.kinds(settings))

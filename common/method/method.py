@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from common.commands import Flag
 from common.config_files import Aliases
 from common.errors import ConfigError
-from common.method.labels import Labels
+from common.method.labels import EverySet, Labels
 from common.method.pictures import Panels, Pictures, no_panels
 from common.method.segmentation import Segmentation
 from common.method.settings import with_values
-from common.method.stage import Stage, never
+from common.method.stage import Stage
 from common.method.steps import StepBench
 from common.method.training import Training
 
@@ -62,25 +62,6 @@ class LabelSet:
 
 def one_set(settings: Any) -> Sequence[LabelSet]:
     return (LabelSet(),)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class EverySet(Stage):
-    """The label maps of every set of the chain, without scores: label stages with several settings in one command.
-
-    Attributes:
-        labels: the label stage.
-        kinds: settings -> those of every set.
-    """
-
-    labels: Labels
-    kinds: Callable[[Any], Sequence[Any]]
-    name: str = "label_sets"
-    text: str = "every set of label maps that the chain makes, e.g. before and after the CRF"
-    in_chain: Callable[[Any], bool] = never
-
-    def run(self, settings: Any) -> int:
-        return max(self.labels.run(kind) for kind in self.kinds(settings))
 
 
 @dataclass(frozen=True, eq=False)

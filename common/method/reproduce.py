@@ -110,7 +110,7 @@ def curves_of_rounds(method: Method, settings: Any) -> list[Curve]:
                 rounds, scores = lines.setdefault(column, ([], []))
                 rounds.append(float(one.round))
                 scores.append(result.miou)
-    return [Curve("Rounds of self-training, training list", "round", "mIoU in %", lines)] if lines else []
+    return [Curve("Rounds, training list", "round", "mIoU in %", lines)] if lines else []
 
 
 def make_missing_toy_set(settings: Any) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.data.classes import MAX_CLASSES, read_class_names
 from common.data.lists import read_list
-from common.errors import ConfigError, DataError, run_command
+from common.errors import run_command
 from common.files import resolve_inside, write_json
+from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import evaluate_folder
 from common.metrics.scores import Scores, compute_scores, published_json, restrict_truth
 
@@ -19,11 +18,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.metrics", description="Score predicted label maps.")
     parser.add_argument("predictions", type=Path, help="folder of predictions <id>.png")
     parser.add_argument("truth", type=Path, help="folder of true label maps <id>.png")
-    parser.add_argument("--list", type=Path, required=True, help="image list (ids, path pairs, or ids with classes)")
-    parser.add_argument("--classes", required=True, help="number of classes without the background, or file of names")
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="score only these names; the truth of others is ignored"
-    )
+    add_scored(parser)
     parser.add_argument(
         "--over", choices=("present", "all"), default="present", help="classes in the mean (see scores.py)"
     )
@@ -31,8 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="also write the scores there, with deeplab-pytorch's keys")
     arguments = parser.parse_args(argv)
 
-    names = ("background", *class_names(arguments.classes))
-    labels = range(len(names)) if arguments.only is None else [label_of(name, names) for name in arguments.only]
+    names, labels = scored_names(arguments)
     result = evaluate_folder(
         lambda identifier: resolve_inside(arguments.truth, f"{identifier}.png"),
         lambda identifier: resolve_inside(arguments.predictions, f"{identifier}.png"),
@@ -44,21 +38,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(score_table(scores, result.n_images))
     if arguments.json is not None:
         write_json(arguments.json, published_json(scores, labels))
-
-
-def class_names(text: str) -> tuple[str, ...]:
-    """Names of the classes from ``--classes``: a number gives "class 1", "class 2", ...; anything else is a file."""
-    if not text.isdigit():
-        return read_class_names(Path(text))
-    if not 1 <= int(text) <= MAX_CLASSES:
-        raise ConfigError(f"--classes {text} must be 1 to {MAX_CLASSES}, without the background (20 for VOC).")
-    return tuple(f"class {number}" for number in range(1, int(text) + 1))
-
-
-def label_of(name: str, names: tuple[str, ...]) -> int:
-    if name not in names:
-        raise DataError(f"--only {name!r} is not among the classes {', '.join(names)}.")
-    return names.index(name)
 
 
 def score_table(scores: Scores, n_images: int) -> str:
@@ -82,10 +61,6 @@ def score_table(scores: Scores, n_images: int) -> str:
     if scores.absent:
         lines.append(f"not in the truth: {', '.join(scores.absent)}")
     return "\n".join(lines)
-
-
-def percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.2f}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from common.data.lists import read_list
 from common.data.palette import IGNORE_LABEL
 from common.errors import ConfigError, DataError, run_command
 from common.files import resolve_inside
-from common.metrics.__main__ import class_names, label_of, percent
+from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import sum_over_images
 
 LabelMap = npt.NDArray[np.uint8]
@@ -120,16 +120,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.metrics.lost_pixels", description="Say where IoU is lost.")
     parser.add_argument("labels", type=Path, help="folder of label maps <id>.png")
     parser.add_argument("truth", type=Path, help="folder of true label maps <id>.png")
-    parser.add_argument("--list", type=Path, required=True, help="image list (ids, path pairs, or ids with classes)")
-    parser.add_argument("--classes", required=True, help="number of classes without the background, or file of names")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="show only these; the truth of others is ignored")
+    add_scored(parser)
     parser.add_argument("--saliency", type=Path, help="folder of saliency maps <id>.png behind the label maps")
     parser.add_argument("--border", type=int, default=5, help="width of borders in pixels (default: %(default)s)")
     arguments = parser.parse_args(argv)
     if arguments.border < 0:
         raise ConfigError(f"--border is {arguments.border}; give a number of pixels, 0 for no border")
-    names = ("background", *class_names(arguments.classes))
-    shown = [label_of(name, names) for name in arguments.only or names]
+    names, shown = scored_names(arguments)
     kept = np.full(256, IGNORE_LABEL, np.uint8)
     kept[shown] = shown
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,14 +64,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for stage in (INITIAL_SEEDS, SGAN_TRAINING, SGAN_MAPS, SEED_LABELS):
             assert stage.run(tiny()) == 0
     return folder
-
-
-@pytest.fixture
-def work(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of ``finished`` to change, as the working directory."""
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

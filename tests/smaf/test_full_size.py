@@ -1,41 +1,17 @@
 """The published sizes on one real photograph: a training step of EPS, a step of the self-training, and the fusion at four scales."""
 
-import resource
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from common.cam.inference import CamInference, PyramidLoader
 from common.data.dataset import ListedImages
-from common.data.layout import DataConfig, open_layout
 from common.data.sampling import SampleKey
 from smaf.method import EPS, METHOD, ROUNDS
 from smaf.settings import SmafSettings
+from tests.full_size import LIMIT_GB, peak_gb, require_memory
 
-LIMIT_GB = 20
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-
-
-@pytest.fixture(scope="module")
-def layout(shared):
-    root = shared / "data" / "voc_animals"
-    if not root.is_dir():
-        pytest.skip(f"no photographs: {root} does not exist")
-    return open_layout(DataConfig(dataset="vocaug", root=str(root)))
-
-
-def require_memory(gigabytes):
-    """What can be had, file caches included; SC_AVPHYS_PAGES leaves those out."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    available = int(lines["MemAvailable"].split()[0]) * 1024 / 1e9
-    if available < gigabytes:
-        pytest.skip(f"{available:.0f} GB of memory are free; this needs up to {gigabytes}")
-
-
-def peak_gb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def one_step(training, settings, layout, sample):
@@ -55,21 +31,21 @@ def one_step(training, settings, layout, sample):
     return losses
 
 
-def test_one_training_step_of_eps_fits_in_20_gb(layout):
+def test_one_training_step_of_eps_fits_in_20_gb(photographs):
     require_memory(LIMIT_GB)
     settings = SmafSettings()
-    losses = one_step(EPS, settings, layout, EPS.data(settings, layout)[SampleKey(0, 0)])
+    losses = one_step(EPS, settings, photographs, EPS.data(settings, photographs)[SampleKey(0, 0)])
     assert losses.keys() == {"classification", "saliency"}
     assert peak_gb() < LIMIT_GB
 
 
-def test_fused_maps_of_one_image_at_four_scales_are_what_a_step_of_the_self_training_learns(layout, tmp_path):
+def test_fused_maps_of_one_image_at_four_scales_are_what_a_step_of_the_self_training_learns(photographs, tmp_path):
     require_memory(LIMIT_GB)
     settings = SmafSettings(out=str(tmp_path))
-    image_id = layout.ids("train")[0]
+    image_id = photographs.ids("train")[0]
     torch.manual_seed(0)
-    network = EPS.network(settings, layout).eval()
-    sample = PyramidLoader(ListedImages(layout, [image_id], parts={"tags"}), settings.cam)(image_id)
+    network = EPS.network(settings, photographs).eval()
+    sample = PyramidLoader(ListedImages(photographs, [image_id], parts={"tags"}), settings.cam)(image_id)
     (cams,) = CamInference(network, settings.cam, torch.device("cpu"))([sample])
     assert [level.shape[2] / sample["size"][1] for level in sample["pyramid"]] == pytest.approx(
         [0.5, 1, 1.5, 2], abs=0.01
@@ -78,8 +54,8 @@ def test_fused_maps_of_one_image_at_four_scales_are_what_a_step_of_the_self_trai
     assert np.isfinite(cams.maps).all() and cams.maps.min() >= 0 and cams.maps.max() < 1
     fuse = METHOD.stage("fuse")
     fuse.writer(settings)(fuse.folder(settings) / f"{image_id}.npz", cams)
-    sample = ROUNDS[0].data(settings, layout)[SampleKey(0, 0)]
+    sample = ROUNDS[0].data(settings, photographs)[SampleKey(0, 0)]
     assert sample["attention"].shape == (20, 112, 112)
-    losses = one_step(ROUNDS[0], settings, layout, sample)
+    losses = one_step(ROUNDS[0], settings, photographs, sample)
     assert losses.keys() == {"attention"}
     assert peak_gb() < LIMIT_GB
