@@ -96,13 +96,6 @@ def finished(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def work(finished, tmp_path, monkeypatch):
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def validate(work, *flags):
     """The status of the command."""
     arguments = ["tiny.yaml", "--root", "data", "--out", "logdir", *flags]
