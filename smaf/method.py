@@ -259,7 +259,8 @@ def smaf_panels(settings: SmafSettings, layout: DatasetLayout, pictured: Picture
     yield from scale_panels(scores, pictured.sample, settings.cam, layout.classes, device)
     if scores.has_background:
         yield saliency_panel(scores, pictured.sample["image"], device)
-    yield target_panel(pictured.cams, settings.self_training.floor)
+    own = settings.self_training
+    yield target_panel(pictured.cams, own.floor, pictured.sample.get("saliency"), own.saliency_weight)
 
 
 def table_of_masks(settings: SmafSettings) -> list[str]:

@@ -16,7 +16,7 @@ from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.method.pictures import map_overlay
 from common.report.html import Panel
-from smaf.losses import attention_target, probabilities_at
+from smaf.losses import attention_target, probabilities_at, salient_attention
 from smaf.network import MapScores, ScoreNetwork
 
 
@@ -54,13 +54,18 @@ def saliency_panel(network: ScoreNetwork, image: np.ndarray, device: torch.devic
     return Panel("saliency from the maps", np.rint(255 * (1 - background.cpu().numpy())).astype(np.uint8))
 
 
-def target_panel(fused: Cams, background: float) -> Panel:
+def target_panel(fused: Cams, background: float, saliency: np.ndarray | None = None, weight: float = 0.0) -> Panel:
     """Where the denoised and reactivated target of a self-training is one, in the colours of the classes.
 
     Args:
         fused: maps of the tagged classes, K x H x W in 0..1.
         background: score of the background in 0..1.
+        saliency: uint8 H x W.
+        weight: of saliency in the foreground of the target.
     """
-    target = attention_target(torch.from_numpy(np.asarray(fused.maps, np.float32))[None], background)[0]
+    attention = torch.from_numpy(np.asarray(fused.maps, np.float32))[None]
+    if weight and saliency is not None and len(fused.keys):
+        attention = salient_attention(attention, torch.from_numpy(saliency)[None, None] / 255, weight)
+    target = attention_target(attention, background)[0]
     labels = np.append(np.asarray(fused.keys) + 1, 0).astype(np.uint8)
     return Panel("target of the self-training", colour_label_map(labels[target.argmax(0).numpy()]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from common.errors import DataError
 
@@ -101,6 +102,8 @@ def curve_svg(curve: Curve, prefix: str) -> str:
                 marker="o" if len(x) <= 20 else None,
                 markersize=3,
             )
+        if all(float(x).is_integer() for xs, _ in curve.lines.values() for x in xs):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(curve.x_label)
         axes.set_ylabel(curve.y_label)
         axes.grid(linewidth=0.6)

@@ -48,3 +48,12 @@ def test_the_target_shows_the_class_above_the_floor_and_the_background_below():
     maps = np.array([[[0.9, 0.1]], [[0.5, 0.15]]], np.float32)
     panel = target_panel(Cams(np.array([0, 2]), maps), 0.2)
     assert np.array_equal(panel.image, colour_label_map(np.array([[1, 0]], np.uint8)))
+
+
+def test_saliency_takes_part_in_the_target_where_it_does_in_the_training():
+    maps = np.array([[[0.4, 0.4]]], np.float32)
+    saliency = np.array([[255, 0]], np.uint8)
+    panel = target_panel(Cams(np.array([0]), maps), 0.5, saliency, 0.5)
+    assert np.array_equal(panel.image, colour_label_map(np.array([[1, 0]], np.uint8)))
+    without = target_panel(Cams(np.array([0]), maps), 0.5, saliency, 0.0)
+    assert np.array_equal(without.image, colour_label_map(np.array([[0, 0]], np.uint8)))

@@ -48,3 +48,9 @@ def test_long_lines_are_thinned_to_means_of_neighbours():
 
 def test_the_summary_says_in_words_what_the_chart_shows():
     assert "a from 3 to 1 (lowest 1, highest 3)" in Curve("Loss", "step", "loss", LINES).summary()
+
+
+def test_whole_numbers_have_no_ticks_between_them():
+    rounds = curve_svg(Curve("Rounds", "round", "mIoU", {"a": ([0.0, 1.0], [70.0, 71.5])}), "c1")
+    shares = curve_svg(Curve("Thresholds", "threshold", "mIoU", {"a": ([0.0, 0.9], [70.0, 71.5])}), "c1")
+    assert ">0.2<" in shares and ">0.2<" not in rounds
