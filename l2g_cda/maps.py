@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -13,10 +12,10 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import nn
 
-from common.cam.files import Cams, write_cams, write_dictionary
+from common.cam.attention_files import attention_bytes, write_attention_pngs
+from common.cam.files import Cams, write_dictionary
 from common.cam.inference import CamConfig, CamInference, divided_by_maximum, finite_sum, resize_maps
 from common.data.colours import Uint8
 from common.data.images import image_size
@@ -24,7 +23,7 @@ from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.data.sampling import Sample
 from common.errors import DataError
-from common.files import atomic_write, resolve_inside
+from common.files import resolve_inside
 from common.pseudo_labels.background import Floats, constant
 from common.pseudo_labels.labels import pseudo_label
 from l2g_cda.network import ClassProbabilities
@@ -116,30 +115,9 @@ def fuse_random_walk(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> tup
     return divided_by_maximum(small, 1e-5), divided_by_maximum(full, 1e-5)
 
 
-def attention_bytes(attention: Floats) -> Uint8:
-    """255 times the attention (0..1, any shape), rounded (halves to even) as OpenCV does."""
-    return np.clip(np.rint(attention * 255), 0, 255).astype(np.uint8)
-
-
-def byte_shares(cams: Cams) -> Cams:
-    """Maps K x H x W in 0..1 at the precision of the published 8-bit files: k / 255, which half precision tells apart.
-
-    Label rules compare these in single precision with thresholds: 51 / 255 equals a threshold of 0.2 exactly.
-    """
-    return Cams(cams.keys, attention_bytes(cams.maps).astype(np.float32) / np.float32(255))
-
-
-def write_attention(path: Path, cams: Cams) -> None:
-    """The shared form of attention maps K x H x W in 0..1, at the precision of the published files."""
-    write_cams(path, byte_shares(cams))
-
-
 def write_published_pngs(out: Path, threshold: float, image_id: str, cams: Cams) -> None:
     """Write maps K x H x W in 0..1 as ``ms/attention/<id>_<c>.png`` (8-bit grey) and their labels as ``cam_png/<id>.png``."""
-    for number, attention in zip(cams.keys.tolist(), cams.maps, strict=True):
-        picture = Image.fromarray(attention_bytes(attention))
-        file = resolve_inside(out / "ms" / "attention", f"{image_id}_{number}.png")
-        atomic_write(file, partial(picture.save, format="PNG"))
+    write_attention_pngs(out / "ms" / "attention", image_id, cams)
     labels = pseudo_label(cams.maps, cams.keys, constant(threshold, cams.maps.shape[1:]))
     write_label_map(resolve_inside(out / "cam_png", f"{image_id}.png"), labels)
 

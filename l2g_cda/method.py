@@ -11,14 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from common.cam.attention_files import byte_shares, write_attention
 from common.cam.inference import PyramidLoader
 from common.config import config_to_dict
+from common.data.colours import NORMALISATIONS
 from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import SampleKey, SeededDataset
 from common.data.transforms import ToTensors
 from common.engine.losses import StepFunction
-from common.engine.schedules import Schedule, build_schedule, step_decay
+from common.engine.schedules import Schedule, build_schedule, decay_steps, step_decay
 from common.engine.settings import EngineConfig
 from common.errors import DataError
 from common.method.files import Files
@@ -39,7 +41,7 @@ from l2g_cda.losses import L2GStep
 from l2g_cda.objects import write_foreground
 from l2g_cda.pasting import PastedTwins, paste
 from l2g_cda.settings import L2G_ALIASES, L2G_CONFIGS, L2G_ROWS, L2G_VARIABLES, TOOLBOX, L2GSettings, PartConfig
-from l2g_cda.views import NORMALISATIONS, ViewMaker, collate
+from l2g_cda.views import ViewMaker, collate
 
 # Name of the dataset in the published checkpoints.
 DATASET_PREFIXES = {"voc12": "pascal_voc", "vocaug": "pascal_voc", "coco14": "coco"}
@@ -106,7 +108,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
     def schedule_of(settings: L2GSettings, engine: EngineConfig) -> Schedule:
         """The decay epochs on top of the schedule of the settings, which begins anew in each training."""
         per_epoch = engine.steps_per_epoch(n_listed(settings, dataset_of(settings)))
-        steps = optimizer.decay_steps(own(settings).decay_epochs, per_epoch, first_epoch(settings))
+        steps = decay_steps(own(settings).decay_epochs, per_epoch, first_epoch(settings))
         decay, other = step_decay(steps, settings.schedule.gamma), build_schedule(settings.schedule, engine.max_steps)
         return lambda step: other(step) * decay(step)
 
@@ -190,7 +192,7 @@ def irn_files(settings: L2GSettings) -> Write:
     return lambda path, found: maps.write_irn(out / "cam_npy_irn" / path.relative_to(out / "cam_npy_aff"), found)
 
 
-ATTENTION = l2g_maps(maps.AttentionInference, write=maps.write_attention, beside=published_pngs, text="attention maps")
+ATTENTION = l2g_maps(maps.AttentionInference, write=write_attention, beside=published_pngs, text="attention maps")
 RANDOM_WALK = l2g_maps(
     maps.RandomWalkInference,
     name="random_walk",
@@ -221,7 +223,7 @@ def pseudo_label_folder(settings: L2GSettings) -> Path:
 
 PSEUDO_LABELS = Labels(
     maps=ATTENTION,
-    values=maps.byte_shares,
+    values=byte_shares,
     thresholds=tuple(number / 100 for number in range(1, 91)),
     decides=lambda settings: config_to_dict(dataclasses.replace(settings.labels, folder="")),
     row=row_of_ingredients,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,6 @@ class L2GOptimizer(OptimizerConfig):
 
     Args:
         head_lr_multiplier: rate of the head's four layers relative to the backbone (biases twice that).
-        nesterov: of sgd.
         train_added: whether the attention and suppression modules learn. As published they do not: the optimiser is built
             from convolutions only, so that "learnable" suppression keeps its initial weights.
         argument_slip: as in the published COCO recipe, hand the weight decay to sgd as its momentum, without decay and
@@ -80,12 +78,4 @@ def build_l2g_optimizer(groups: list[dict[str, Any]], config: L2GOptimizer) -> t
     """The optimiser over the groups of :func:`optimizer_groups`."""
     if config.argument_slip:
         return torch.optim.SGD(groups, momentum=config.weight_decay)
-    decaying = [{**group, "weight_decay": config.weight_decay} for group in groups]
-    if config.name != "sgd":
-        return build_optimizer(config, decaying)
-    return torch.optim.SGD(decaying, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
-
-
-def decay_steps(decay_epochs: Sequence[int], steps_per_epoch: int, first_epoch: int = 0) -> list[int]:
-    """Steps of a training at which its rate decays: the start of each decay epoch; those before its first never come."""
-    return [(epoch - first_epoch) * steps_per_epoch for epoch in decay_epochs if epoch >= first_epoch]
+    return build_optimizer(config, [{**group, "weight_decay": config.weight_decay} for group in groups])

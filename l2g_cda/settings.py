@@ -12,6 +12,7 @@ from typing import Any
 from common.commands import Command, Flag, run_alone
 from common.config_files import Aliases, Renamed
 from common.engine.schedules import ScheduleConfig
+from common.engine.settings import EpochConfig
 from common.errors import require
 from common.method.command import taken
 from common.method.method import Variant
@@ -32,23 +33,18 @@ L2G_VARIABLES = {"EXP": "--experiment_name"}
 
 
 @dataclass
-class PartConfig:
-    """One of the two trainings.
+class PartConfig(EpochConfig):
+    """One of the two trainings; 0 epochs leave it out, decay epochs are counted over both.
 
     Args:
-        epochs: passes over the list; 0 leaves the training out.
         rate: learning rate of the backbone; 0 takes ``optimizer.lr``.
-        decay_epochs: epochs, counted over both trainings, at whose start the rate is multiplied by ``schedule.gamma``.
     """
 
-    epochs: int = 10
     rate: float = 0.0
-    decay_epochs: list[int] = field(default_factory=lambda: [5])
 
     def __post_init__(self) -> None:
-        require(
-            min(self.epochs, self.rate) >= 0, f"neither {self.epochs} epochs nor a rate of {self.rate} can be negative"
-        )
+        super().__post_init__()
+        require(self.rate >= 0, f"a rate of {self.rate} cannot be negative")
 
 
 @dataclass

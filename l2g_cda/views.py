@@ -12,22 +12,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.data.colours import ColourConfig, Uint8, jitter_colours
+from common.data.colours import NORMALISATIONS, InputColourConfig, Uint8, jitter_colours
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import require
 
 Axes = Literal["published", "repaired"]
 
-# Mean and standard deviation of R, G, B in 0..1, by name (l2g_cda spec, sections 4.2 and 4.3).
-NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "coco": ((0.471, 0.448, 0.408), (0.234, 0.239, 0.242)),
-}
-
 
 @dataclass
-class ViewConfig(ColourConfig):
+class ViewConfig(InputColourConfig):
     """What the two networks see of an image.
 
     Args:
@@ -37,7 +31,6 @@ class ViewConfig(ColourConfig):
         input_size: side of the square that the global network sees.
         patch_side: side of a patch, what the local network sees.
         patches: patches per image.
-        normalisation: mean and standard deviation of the colours, imagenet or coco.
         crop_axes: published exchanges height and width when the square is placed, so that it leaves images that are not
             square and the rest is black; repaired keeps it inside.
     """
@@ -47,7 +40,6 @@ class ViewConfig(ColourConfig):
     input_size: int = 448
     patch_side: int = 320
     patches: int = 6
-    normalisation: Literal["imagenet", "coco"] = "imagenet"
     crop_axes: Axes = "published"
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,11 @@ from common.errors import require
 Uint8 = npt.NDArray[np.uint8]
 # Strength of brightness, contrast, saturation and hue changes; 0 leaves one out.
 Jitter = tuple[float, float, float, float]
+# Mean and standard deviation of R, G, B in 0..1, by name (l2g_cda spec, sections 4.2 and 4.3; i2crc spec, section 4.2).
+NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "coco": ((0.471, 0.448, 0.408), (0.234, 0.239, 0.242)),
+}
 
 
 @dataclass
@@ -34,6 +40,17 @@ class ColourConfig:
             least >= 0 and most <= 1 and hue <= 0.5,
             f"jitter is {list(self.jitter)}; give brightness, contrast, saturation within 0..1 and hue within 0..0.5",
         )
+
+
+@dataclass
+class InputColourConfig(ColourConfig):
+    """How the colours of training images change, and how those of all images are normalised.
+
+    Args:
+        normalisation: mean and standard deviation of the colours, imagenet or coco.
+    """
+
+    normalisation: Literal["imagenet", "coco"] = "imagenet"
 
 
 def jitter_colours(image: Uint8, strength: Jitter, rng: Random) -> Uint8:

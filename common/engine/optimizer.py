@@ -24,6 +24,7 @@ class OptimizerConfig:
         name: sgd, adam or adamw.
         lr: learning rate of the groups with multiplier 1.
         momentum: momentum of sgd.
+        nesterov: Nesterov's form of it.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw) of the groups that decay.
         decay_vectors: whether biases and BatchNorm parameters decay like the others (the papers' recipes) or not at all.
         head_lr_multiplier: learning rate of the head relative to the backbone (the field uses 10).
@@ -32,6 +33,7 @@ class OptimizerConfig:
     name: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = 0.01
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 5e-4
     decay_vectors: bool = True
     head_lr_multiplier: float = 10.0
@@ -112,7 +114,7 @@ def empty_groups(rule: GroupRule, lr: float, weight_decay: float) -> list[dict[s
 def build_optimizer(config: OptimizerConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """The optimiser over the groups of :func:`parameter_groups`."""
     if config.name == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
     if config.name == "adam":
         return torch.optim.Adam(groups, lr=config.lr)
     return torch.optim.AdamW(groups, lr=config.lr)

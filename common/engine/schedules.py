@@ -61,6 +61,11 @@ def step_decay(milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     return lambda step: gamma ** sum(step >= milestone for milestone in milestones)
 
 
+def decay_steps(decay_epochs: Sequence[int], steps_per_epoch: int, first_epoch: int = 0) -> list[int]:
+    """Steps of a training at which its rate decays: the start of each decay epoch; those before its first never come."""
+    return [(epoch - first_epoch) * steps_per_epoch for epoch in decay_epochs if epoch >= first_epoch]
+
+
 def warmup(schedule: Schedule, steps: int) -> Schedule:
     """``schedule`` multiplied by a linear rise over the first ``steps`` steps."""
     return lambda step: schedule(step) * min(1.0, (step + 1) / steps)

@@ -72,6 +72,23 @@ class EngineConfig:
 
 
 @dataclass
+class EpochConfig:
+    """A training of so many passes over its list.
+
+    Args:
+        epochs: passes over the list.
+        decay_epochs: epochs (0-based) at whose start the rate is multiplied by ``schedule.gamma``.
+    """
+
+    epochs: int = 10
+    decay_epochs: list[int] = field(default_factory=lambda: [5])
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or min(self.decay_epochs, default=0) < 0:
+            raise ConfigError(f"neither epochs {self.epochs} nor decay epochs {self.decay_epochs} can be negative")
+
+
+@dataclass
 class PassConfig:
     """How a trained network is applied to whole images.
 

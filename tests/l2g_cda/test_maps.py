@@ -2,24 +2,16 @@ import numpy as np
 import pytest
 import torch
 
+from common.cam.attention_files import attention_bytes, byte_shares, write_attention
 from common.cam.files import Cams, read_cams
 from common.cam.inference import PyramidLoader
+from common.data.colours import NORMALISATIONS
 from common.data.images import read_label_map
 from common.data.transforms import ToTensors
 from common.errors import DataError, NonFiniteError
 from l2g_cda.backbones import L2GBackbone
-from l2g_cda.maps import (
-    AttentionInference,
-    L2GCam,
-    attention_bytes,
-    byte_shares,
-    fuse_attention,
-    fuse_random_walk,
-    write_attention,
-    write_published_pngs,
-)
+from l2g_cda.maps import AttentionInference, L2GCam, fuse_attention, fuse_random_walk, write_published_pngs
 from l2g_cda.network import build_l2g
-from l2g_cda.views import NORMALISATIONS
 
 
 class OneImage:

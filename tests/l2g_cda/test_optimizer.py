@@ -1,9 +1,10 @@
 import pytest
 
+from common.engine.schedules import decay_steps
 from common.errors import ConfigError
 from l2g_cda.backbones import L2GBackbone
 from l2g_cda.network import build_pair
-from l2g_cda.optimizer import L2GOptimizer, build_l2g_optimizer, decay_steps, optimizer_groups, parameters_by_kind
+from l2g_cda.optimizer import L2GOptimizer, build_l2g_optimizer, optimizer_groups, parameters_by_kind
 
 
 def groups(backbone, **optimizer):

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from common.cam.inference import PyramidLoader
-from common.data.colours import ADJUSTMENTS
+from common.data.colours import ADJUSTMENTS, NORMALISATIONS
 from common.data.sampling import SampleKey
 from common.data.transforms import ToTensors
 from l2g_cda.bank import ForegroundBank
@@ -17,7 +17,6 @@ from l2g_cda.maps import L2GCam
 from l2g_cda.objects import Foreground
 from l2g_cda.pasting import CdaConfig, PastedTwins, least_overlap
 from l2g_cda.views import (
-    NORMALISATIONS,
     ViewConfig,
     ViewMaker,
     collate,

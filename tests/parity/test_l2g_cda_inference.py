@@ -3,12 +3,12 @@ import re
 import numpy as np
 import pytest
 
+from common.cam.attention_files import attention_bytes
 from common.cam.files import Cams
 from common.data.images import read_label_map
 from common.data.restricted_pickle import load_npy
 from l2g_cda.maps import (
     RandomWalkMaps,
-    attention_bytes,
     fuse_attention,
     fuse_random_walk,
     write_affinity,

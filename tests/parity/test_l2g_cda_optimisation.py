@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from common.engine.optimizer import set_learning_rates
-from common.engine.schedules import poly, step_decay
-from l2g_cda.optimizer import L2GOptimizer, build_l2g_optimizer, decay_steps, parameters_by_kind
+from common.engine.schedules import decay_steps, poly, step_decay
+from l2g_cda.optimizer import L2GOptimizer, build_l2g_optimizer, parameters_by_kind
 from tests.parity.l2g_cda_cases import CASES, GOLDEN, cases_of, expected, made, meta_network, published_name
 
 PARAM_GROUPS = json.loads((GOLDEN / "param_groups.json").read_text())
