@@ -181,7 +181,10 @@ class RelationStep:
     def relations(self, maps: Tensor, saliency: Tensor, tags: Tensor) -> dict[str, Mean]:
         """The weighted terms, in single precision: their sums are over thousands of pixels."""
         with torch.autocast(maps.device.type, enabled=False):
-            terms = relation_terms(maps.float(), saliency, tags, self.config)
+            return self.weighted(relation_terms(maps.float(), saliency, tags, self.config))
+
+    def weighted(self, terms: RelationTerms) -> dict[str, Mean]:
+        """Means over the images that take part, 0 where none does."""
         config = self.config
         weights = (config.object_weight, config.background_weight, config.class_weight)
         names = ("within_object", "within_background", "between")

@@ -28,7 +28,7 @@ from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
 from common.method.pictures import Pictured
-from common.method.published import Published
+from common.method.published import Published, epoch_file
 from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training
@@ -43,8 +43,6 @@ from l2g_cda.pasting import PastedTwins, paste
 from l2g_cda.settings import L2G_ALIASES, L2G_CONFIGS, L2G_ROWS, L2G_VARIABLES, TOOLBOX, L2GSettings, PartConfig
 from l2g_cda.views import ViewMaker, collate
 
-# Name of the dataset in the published checkpoints.
-DATASET_PREFIXES = {"voc12": "pascal_voc", "vocaug": "pascal_voc", "coco14": "coco"}
 DECIDES = (*SECTIONS, "views", "loss", "base_training")
 
 
@@ -114,8 +112,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
 
     def published_file(settings: L2GSettings, layout: DatasetLayout) -> Path:
         """``model/pascal_voc_epoch_9.pth`` after ten epochs."""
-        name = DATASET_PREFIXES.get(layout.name, layout.name)
-        return Path(settings.out) / "model" / f"{name}_epoch_{last_epoch(settings)}.pth"
+        return epoch_file(Path(settings.out), layout, last_epoch(settings))
 
     def content_of(settings: L2GSettings, pair: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
         return network.published_content(pair, last_epoch(settings), engine.end_step)

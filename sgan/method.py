@@ -20,9 +20,10 @@ from common.data.palette import colour_label_map
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
 from common.method.calls import in_repository, in_repository_if_file
+from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score, no_masks
 from common.method.maps import GivenMaps, Maps, Write, write_single_precision
-from common.method.method import LabelSet, Method, Variant
+from common.method.method import Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured
 from common.method.published import Published

@@ -15,9 +15,10 @@ from common.data.sampling import SeededDataset
 from common.engine.losses import StepFunction
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
+from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write, write_single_precision
-from common.method.method import LabelSet, Method
+from common.method.method import Method
 from common.method.other_run import OtherProgram
 from common.method.pictures import Pictured
 from common.method.published import Published, nothing_given

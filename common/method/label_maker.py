@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+import numpy as np
 
 from common.cam.files import Cams, read_cams
 from common.data.images import read_image, read_label_map, read_saliency
@@ -64,3 +66,18 @@ class ReadMaps:
     def __call__(self, image_id: str) -> Cams:
         cams = read_cams(self.folder / f"{image_id}{self.suffix}")
         return cams if self.values is None else self.values(cams)
+
+
+class ReadTags:
+    """``id -> tagged classes`` without maps (picklable).
+
+    Args:
+        tags: id -> float32 [C] of 0 and 1.
+    """
+
+    def __init__(self, tags: Mapping[str, np.ndarray]) -> None:
+        self.tags = tags
+
+    def __call__(self, image_id: str) -> Cams:
+        keys = np.flatnonzero(self.tags[image_id])
+        return Cams(keys, np.zeros((len(keys), 0, 0), np.float32))

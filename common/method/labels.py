@@ -19,8 +19,8 @@ from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.files import read_json
-from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps
-from common.method.maps import GivenMaps, Maps, Write
+from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
+from common.method.maps import GivenMaps, Maps, TagsAlone, Write
 from common.method.score import label_matrix, record_score
 from common.method.stage import Stage, inside, never
 from common.method.sweep import SWEEP_FILE, write_sweep
@@ -86,7 +86,7 @@ class Labels(Stage):
         report_folder: settings -> where results and pictures go.
     """
 
-    maps: Maps | GivenMaps
+    maps: Maps | GivenMaps | TagsAlone
     starts_from: Sequence[LabelSource] = ()
     name: str = "label"
     rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
@@ -145,7 +145,10 @@ class Labels(Stage):
         folders = [source.label_folder(settings) for source in self.starts_from]
         return LabelMaker(layout, self.map_reader(settings), self.rule(settings, layout), self.needs(settings), folders)
 
-    def map_reader(self, settings: Any) -> ReadMaps:
+    def map_reader(self, settings: Any) -> Callable[[str], Cams]:
+        if isinstance(self.maps, TagsAlone):
+            layout = self.layout(settings)
+            return ReadTags(layout.read_tags(list(dict.fromkeys(layout.ids(settings.split)))))
         return ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
 
     def label_folder(self, settings: Any) -> Path:

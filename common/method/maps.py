@@ -175,6 +175,25 @@ class GivenMaps:
         return record_of(folder) or {"folder": str(folder)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class TagsAlone:
+    """The images' tags in place of maps, for a rule that looks at label maps alone.
+
+    Attributes:
+        maps: those behind the label maps, whose network and tags results name.
+    """
+
+    maps: Maps | GivenMaps | TagsAlone
+
+    def folder(self, settings: Any) -> Path:
+        """That of the maps."""
+        return self.maps.folder(settings)
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of the maps; raises as theirs."""
+        return self.maps.made(settings)
+
+
 def record_of(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
     """What the files of a folder were made with; empty where nobody has said."""
     record = read_json(folder / name) if (folder / name).exists() else {}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from common.commands import Flag
 from common.config_files import Aliases
+from common.data.layout import DatasetLayout
 from common.errors import ConfigError
+from common.method.label_sets import LabelSet, main_set, one_set
 from common.method.labels import EverySet, Labels
-from common.method.pictures import Panels, Pictures, no_panels
+from common.method.pictures import Panels, Pictured, Pictures, no_panels
+from common.method.refinement import SecondRound, refined_panels, second_round
 from common.method.segmentation import Segmentation
 from common.method.settings import with_values
 from common.method.stage import Stage
 from common.method.steps import StepBench
 from common.method.training import Training
+from common.report.html import Panel
 
 Kind = TypeVar("Kind", bound=Stage)
 Values = Mapping[str, Any]
@@ -37,31 +41,6 @@ class Variant:
     values: Values = field(default_factory=dict)
     network_of: str = ""
     trainings: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class LabelSet:
-    """One set of label maps that the chain makes and scores.
-
-    Attributes:
-        values: dotted setting -> value, on top of the configuration.
-        segmented: whether DeepLab-v2 learns from it.
-        segmentation: configuration of DeepLab-v2 for this set; empty for ``chain.segmentation``.
-        suffix: added to the row of DeepLab-v2.
-        masks: the dataset's own masks in place of label maps: the ceiling. No stage makes them.
-        round: number of the round in a method that repeats itself; the report draws the scores of the label maps against it.
-    """
-
-    values: Values = field(default_factory=dict)
-    segmented: bool = True
-    segmentation: str = ""
-    suffix: str = ""
-    masks: bool = False
-    round: int | None = None
-
-
-def one_set(settings: Any) -> Sequence[LabelSet]:
-    return (LabelSet(),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,17 +114,29 @@ class Method:
             pictures = Pictures(
                 labels=self.labels,
                 kinds=self.kinds,
-                panels=self.panels,
+                panels=self.all_panels,
                 split=self.pictured_split,
                 layout=self.labels.layout,
                 text="pictures of what became of a few images",
             )
             declared.append(pictures)
         if not self.of_kind(Segmentation):
-            declared.append(
-                Segmentation(labels=self.labels, text="train, test and refine DeepLab-v2 on the label maps")
-            )
+            declared += self.second_round()
         return declared
+
+    def second_round(self) -> SecondRound:
+        """DeepLab-v2 on the label maps of :meth:`main_set`, and where the settings ask for it a second round."""
+        return second_round(self.labels, self.main_set)
+
+    def main_set(self, settings: Any) -> LabelSet:
+        """The set of label maps that is the method's own result."""
+        return main_set(self.label_sets(settings))
+
+    def all_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+        """What the method adds to the pictures, and the label map of a second round."""
+        yield from self.panels(settings, layout, pictured)
+        kind = with_values(settings, self.main_set(settings).values)
+        yield from refined_panels(self.second_round().refine, kind, pictured.sample["id"])
 
     def kinds(self, settings: Any) -> list[Any]:
         """The settings of every set of label maps that DeepLab-v2 learns from, which pictures show."""

@@ -32,9 +32,10 @@ from common.data.transforms import (
     ToTensors,
 )
 from common.engine.losses import Losses, StepFunction
+from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import Maps
-from common.method.method import LabelSet, Method
+from common.method.method import Method
 from common.method.settings import CropConfig, RefinedSettings
 from common.method.training import SECTIONS, Training
 from common.models.backbones import build_backbone

@@ -13,6 +13,14 @@ from common.data.layout import DatasetLayout
 from common.engine.run_folder import same_value
 from common.engine.settings import EngineConfig
 
+# The names of datasets in the files of L2G and I2CRC.
+DATASET_PREFIXES = {"voc12": "pascal_voc", "vocaug": "pascal_voc", "coco14": "coco"}
+
+
+def epoch_file(out: Path, layout: DatasetLayout, epoch: int) -> Path:
+    """``<out>/model/pascal_voc_epoch_9.pth`` after ten epochs."""
+    return out / "model" / f"{DATASET_PREFIXES.get(layout.name, layout.name)}_epoch_{epoch}.pth"
+
 
 def nothing_given(settings: Any) -> str:
     return ""

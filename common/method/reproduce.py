@@ -11,11 +11,13 @@ from typing import Any
 from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError
 from common.method.calls import StageError
+from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
-from common.method.method import LabelSet, Method
+from common.method.method import Method
+from common.method.pictures import Pictures
 from common.method.reference import ReferenceRows
 from common.method.report import REPORT, report_of, write_chain_report
-from common.method.segmentation import Job, Segmentation, job_of_labels, job_of_masks
+from common.method.segmentation import Job, Segmentation, job_of_labels, job_of_masks, outputs_of_segmentation
 from common.method.settings import with_values
 from common.method.stage import Stage
 from common.report.curves import Curve
@@ -46,8 +48,7 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
             run_stage(method, stage, settings)
         if until == "labels":
             return
-        for job in segmentations(method, settings):
-            job.run()
+        run_segmentations(method, settings)
     if until == "report":
         title, description = report_of(settings)
         folders, curves = chain_folders(method, settings), curves_of_rounds(method, settings)
@@ -64,11 +65,9 @@ def require_own_folder(settings: Any) -> None:
 
 def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:
     """The stages in order; scores follow their labels at once, and the default segmentation has a job per set of labels."""
-    declared = method.of_kind(Segmentation)
+    of_segmentations = () if method.of_kind(Segmentation) else [stage.name for stage in method.second_round()]
     for stage in method.commands:
-        if isinstance(stage, Score) or (isinstance(stage, Segmentation) and stage not in declared):
-            continue
-        if stage.in_chain(settings):
+        if not isinstance(stage, Score) and stage.name not in of_segmentations and stage.in_chain(settings):
             yield stage
 
 
@@ -79,22 +78,42 @@ def run_stage(method: Method, stage: Stage, settings: Any) -> None:
         status = stage.run(kind)
         if status:
             raise StageError(f"images of the stage {stage.name} failed; mend what it says, then run the chain again")
-        if isinstance(stage, Labels) and any(one.labels is stage for one in method.of_kind(Score)):
+        if isinstance(stage, Labels) and is_scored(method, stage):
             print(stage.score(kind).line())
 
 
-def segmentations(method: Method, settings: Any) -> list[Job]:
-    """A training of DeepLab-v2 for every set of label maps that it learns from; none where the method declares its own."""
+def is_scored(method: Method, labels: Labels) -> bool:
+    """Whether there are scores of these label maps: those of a second round are scored where the method's own are."""
+    scored = [one.labels for one in method.of_kind(Score)]
+    return any(one is (labels if labels in method.stages else method.labels) for one in scored)
+
+
+def segmentations(method: Method, settings: Any) -> list[LabelSet]:
+    """The sets of label maps that DeepLab-v2 learns from; none where the method declares its own segmentations."""
     if method.of_kind(Segmentation) or not settings.chain.segmentation:
         return []
-    return [job_of(method, settings, one) for one in method.label_sets(settings) if one.segmented or one.masks]
+    return [one for one in method.label_sets(settings) if one.segmented or one.masks]
 
 
 def job_of(method: Method, settings: Any, label_set: LabelSet) -> Job:
     if label_set.masks:
         return job_of_masks(settings)
-    chosen = with_values(settings, label_set.values)
-    return job_of_labels(chosen, method.labels, label_set.segmentation, label_set.suffix, label_set.round)
+    return job_of_labels(with_values(settings, label_set.values), method.labels, label_set)
+
+
+def run_segmentations(method: Method, settings: Any) -> None:
+    """A training of DeepLab-v2 for every set, and the second round for the method's own result where the settings ask for it."""
+    sets, main = segmentations(method, settings), method.main_set(settings)
+    for one in sets:
+        if settings.chain.refine and one == main:
+            for stage in method.second_round():
+                run_stage(method, stage, with_values(settings, one.values))
+        else:
+            job_of(method, settings, one).run()
+    if settings.chain.refine and sets:
+        # Once more, with the label maps of the second round.
+        for pictures in (stage for stage in method.commands if isinstance(stage, Pictures)):
+            run_stage(method, pictures, settings)
 
 
 def curves_of_rounds(method: Method, settings: Any) -> list[Curve]:
@@ -122,5 +141,6 @@ def make_missing_toy_set(settings: Any) -> None:
 def chain_folders(method: Method, settings: Any) -> list[Path]:
     """Where the results of a chain lie: the reference rows, the run, and a place of its own for the scores of labels."""
     reference = [Path(settings.chain.reference_out)] if settings.chain.reference else []
-    folders = [*reference, Path(settings.out), *(method.labels.report_folder(kind) for kind in method.kinds(settings))]
+    folders = [*reference, Path(settings.out), outputs_of_segmentation(settings)]
+    folders += (method.labels.report_folder(kind) for kind in method.kinds(settings))
     return list(dict.fromkeys(folders))

@@ -6,7 +6,7 @@ The segmentation trainer stands beside the methods and is not imported from here
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from common.engine.inference import STAGE_FILE
 from common.errors import ConfigError, DataError
 from common.files import read_json
 from common.method.calls import call, in_repository, in_repository_if_file
+from common.method.label_sets import LabelSet
 from common.method.labels import Labels
 from common.method.settings import find_config
-from common.method.stage import Stage
+from common.method.stage import Stage, always
 from common.report.results import NONE
 
 SEGMENTER = "deeplabv2.main"
@@ -86,30 +87,34 @@ def trainer_flags(settings: Any) -> list[str]:
     return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
 
 
-def job_of_labels(
-    settings: Any, labels: Labels, config: str = "", suffix: str = "", round_number: int | None = None
-) -> Job:
+def outputs_of_segmentation(settings: Any) -> Path:
+    """Folder of all that DeepLab-v2 writes in a run."""
+    named: str = settings.chain.segmentation_out
+    return Path(named) if named else Path(settings.out) / "deeplabv2"
+
+
+def job_of_labels(settings: Any, labels: Labels, label_set: LabelSet) -> Job:
     """The training on the label maps of a stage.
 
     Args:
-        config: of DeepLab-v2; empty for ``chain.segmentation``.
-        suffix: added to the row.
-        round_number: of the label maps, where the folders of several rounds have one name.
+        label_set: which they are: its configuration of DeepLab-v2, what it adds to the row, its round.
     """
     folder, chosen = labels.folder(settings), labels.chosen(settings)
     source = settings.report.saliency_source if labels.uses_saliency(settings) else NONE
     sources = (source, labels.tag_source(settings))
-    row = labels.row(chosen) + suffix
-    config = config or settings.chain.segmentation
-    name = folder.name if not suffix else f"{folder.name}_{Path(config).stem}"
-    name += "" if round_number is None else f"_round{round_number}"
-    return Job(config, Path(settings.out) / "deeplabv2", name, row, folder, *sources, trainer_flags(settings))
+    row = labels.row(chosen) + label_set.suffix
+    config = label_set.segmentation or settings.chain.segmentation
+    name = settings.chain.segmentation_name or folder.name
+    name += f"_{Path(config).stem}" if label_set.suffix else ""
+    # The folders of several rounds may have one name.
+    name += "" if label_set.round is None else f"_round{label_set.round}"
+    return Job(config, outputs_of_segmentation(settings), name, row, folder, *sources, trainer_flags(settings))
 
 
 def job_of_masks(settings: Any) -> Job:
     """The training on the dataset's own masks: the ceiling."""
     flags = trainer_flags(settings)
-    out = Path(settings.out) / "deeplabv2"
+    out = outputs_of_segmentation(settings)
     return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, NONE, NONE, flags)
 
 
@@ -121,14 +126,20 @@ class Segmentation(Stage):
 
     Attributes:
         labels: where the label maps come from.
+        label_set: settings -> which set of label maps they are.
         predicts: a list of the dataset (``train``) that the trained network also predicts, for another round; empty for none.
         refined: whether the CRF refines those predictions.
+        followed: settings -> whether there is another round, which needs them.
+        experiment_ending: what tells its experiment from that of another segmentation of the same chain.
     """
 
     labels: Labels
     name: str = DEFAULT_NAME
+    label_set: Callable[[Any], LabelSet] = lambda settings: LabelSet()
     predicts: str = ""
     refined: bool = False
+    followed: Callable[[Any], bool] = always
+    experiment_ending: str = ""
 
     def run(self, settings: Any) -> int:
         """Train, test, refine, and predict the other list.
@@ -142,16 +153,15 @@ class Segmentation(Stage):
         self.labels.made(settings)
         job = self.job(settings)
         job.run()
-        if self.predicts:
+        if self.predicts and self.followed(settings):
             arguments = [*job.arguments(), "--split", in_repository(self.predicted_list(settings))]
             for command in ("test", "crf") if self.refined else ("test",):
                 call(SEGMENTER, [command, *arguments])
         return 0
 
     def job(self, settings: Any) -> Job:
-        job = job_of_labels(settings, self.labels)
-        other = self.name != DEFAULT_NAME
-        return dataclasses.replace(job, experiment=f"{job.experiment}_{self.name}") if other else job
+        job = job_of_labels(settings, self.labels, self.label_set(settings))
+        return dataclasses.replace(job, experiment=job.experiment + self.experiment_ending)
 
     def predicted_list(self, settings: Any) -> Path:
         lists = self.layout(settings).lists

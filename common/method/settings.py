@@ -73,6 +73,10 @@ class ChainConfig:
             none.
         reference_out: folder of the reference rows, which all methods of a dataset share.
         segmentation: configuration of DeepLab-v2; empty leaves it out.
+        segmentation_out: folder of DeepLab-v2's outputs; empty for ``deeplabv2`` in the run's folder.
+        segmentation_name: name of its experiment; empty for that of the folder of label maps.
+        refine: a second round: label maps from DeepLab-v2's predictions of the training images, and a second DeepLab-v2 on them.
+        refined_labels: name of the folder of these label maps, beside the first; empty for the first's name with ``_refined``.
         weights: initial weights of all backbones of the chain that do not start from one of its own networks (a file or
             imagenet); empty for the configurations'.
     """
@@ -82,6 +86,10 @@ class ChainConfig:
     reference: str = ""
     reference_out: str = ""
     segmentation: str = ""
+    segmentation_out: str = ""
+    segmentation_name: str = ""
+    refine: bool = False
+    refined_labels: str = ""
     weights: str = ""
 
 

@@ -51,7 +51,7 @@ REFINE = Labels(
     row=partial(row_of, "round 2"),
     folder=inside("refined", "labels"),
 )
-SEGMENT2 = Segmentation(labels=REFINE, name="segment2")
+SEGMENT2 = Segmentation(labels=REFINE, name="segment2", experiment_ending="_segment2")
 SCORES = Score(labels=LABELS), Score(labels=REFINE, name="score2")
 STAGES = (TRAIN, MAPS, LABELS, SEGMENT, REFINE, SEGMENT2, *SCORES)
 METHOD = Method("rounds", CamSettings, STAGES, variants={"all": Variant("round 2, again")})

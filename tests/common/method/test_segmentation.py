@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import ConfigError, DataError
 from common.method.calls import StageError, call
-from common.method.method import LabelSet
+from common.method.label_sets import LabelSet
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.reproduce import job_of, segmentations
 from common.method.segmentation import Segmentation
@@ -53,12 +53,16 @@ def settings(monkeypatch) -> CamSettings:
     return with_values(CamSettings(), values)
 
 
+def jobs(settings):
+    return [job_of(METHOD, settings, one) for one in segmentations(METHOD, settings)]
+
+
 def flag(arguments: list[str], name: str) -> str:
     return arguments[arguments.index(name) + 1]
 
 
 def test_a_segmentation_learns_from_the_folder_its_labels_are_in(settings):
-    plain, guided, ceiling = (job.arguments() for job in segmentations(METHOD, settings))
+    plain, guided, ceiling = (job.arguments() for job in jobs(settings))
     assert (TOP / flag(plain, "-c")).is_file() and flag(plain, "--out") == "runs/x/deeplabv2"
     assert flag(plain, "--label-dir") == "runs/x/labels/plain_cam"
     assert (flag(plain, "--experiment"), flag(plain, "--report.method")) == ("plain_cam", "plain CAM")
@@ -71,10 +75,10 @@ def test_a_segmentation_learns_from_the_folder_its_labels_are_in(settings):
 
 def test_seed_dataset_and_weights_reach_the_segmentation(settings):
     changed = with_values(settings, {"engine.seed": 5, "data.root": "photos", "chain.weights": "mobilenet.pth"})
-    arguments = segmentations(METHOD, changed)[0].arguments()
+    arguments = jobs(changed)[0].arguments()
     assert (flag(arguments, "--seed"), flag(arguments, "--root")) == ("5", "photos")
     assert flag(arguments, "--network.backbone.weights") == "mobilenet.pth"
-    assert "--network.backbone.weights" not in segmentations(METHOD, settings)[0].arguments()
+    assert "--network.backbone.weights" not in jobs(settings)[0].arguments()
 
 
 def test_one_set_of_labels_may_have_a_segmentation_of_its_own(settings):
@@ -86,11 +90,11 @@ def test_a_configuration_of_the_toolbox_is_found_from_anywhere_and_a_missing_one
     settings, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    arguments = segmentations(METHOD, settings)[0].arguments()
+    arguments = jobs(settings)[0].arguments()
     assert (TOP / flag(arguments, "-c")).is_file()
     assert flag(arguments, "--out") == str(tmp_path / "runs/x/deeplabv2")
     with pytest.raises(ConfigError, match=r"no configuration never\.yaml"):
-        segmentations(METHOD, with_values(settings, {"chain.segmentation": "never.yaml"}))[0].arguments()
+        jobs(with_values(settings, {"chain.segmentation": "never.yaml"}))[0].arguments()
 
 
 def test_without_a_configuration_no_segmentation_is_trained(settings):
@@ -106,7 +110,8 @@ def test_a_segmentation_without_labels_says_which_stage_makes_them(settings, tmp
 
 
 def test_a_second_segmentation_has_an_experiment_of_its_own(settings):
-    first, second = (Segmentation(labels=METHOD.labels, name=name) for name in ("segment", "segment2"))
+    first = Segmentation(labels=METHOD.labels)
+    second = Segmentation(labels=METHOD.labels, name="segment2", experiment_ending="_segment2")
     assert first.job(settings).experiment == "plain_cam"
     assert second.job(settings).experiment == "plain_cam_segment2"
     assert first.job(settings).out == second.job(settings).out == Path("runs/x/deeplabv2")
