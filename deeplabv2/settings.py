@@ -163,6 +163,7 @@ class DeepLabConfig(RunSettings):
     Args:
         out: folder of all outputs.
         experiment: name of the experiment in output paths.
+        network_folder: name of the network in output paths; empty for ``network.name`` in small letters.
         label_dir: folder of training masks <id>.png, e.g. pseudo labels; empty for the dataset's own.
         network: the network.
         image: what it sees.
@@ -174,6 +175,7 @@ class DeepLabConfig(RunSettings):
 
     out: str = "data"
     experiment: str = "voc12"
+    network_folder: str = ""
     label_dir: str = ""
     data: DatasetConfig = field(default_factory=DatasetConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -208,7 +210,7 @@ class DeepLabConfig(RunSettings):
     def output(self, kind: str, split: str) -> Path:
         """``OUT/<kind>/ID/NAME/<split>``, the published layout; of a list file the name without ``.txt``."""
         name = Path(split).name.removesuffix(".txt")
-        return Path(self.out) / kind / self.experiment / self.network.name.lower() / name
+        return Path(self.out) / kind / self.experiment / (self.network_folder or self.network.name.lower()) / name
 
     @property
     def training_folder(self) -> Path:
