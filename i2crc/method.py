@@ -38,8 +38,7 @@ from i2crc.attention import AttentionMaps
 from i2crc.bench import noise_with_objects, step_as_published
 from i2crc.labels import InitialLabels
 from i2crc.losses import RelationStep
-from i2crc.network import build_network, load_published, published_content
-from i2crc.optimizer import group_rules
+from i2crc.network import build_classifier, classifier_content, group_rules, load_classifier
 from i2crc.panels import relation_panels
 from i2crc.samples import SquareInput, SquareLoader
 from i2crc.settings import CLASSIFICATION, I2CRC_CONFIGS, I2CRC_FLAGS, I2CRC_KEYS, I2CRC_ROWS, I2crcSettings
@@ -92,12 +91,12 @@ def published_file(settings: I2crcSettings, layout: DatasetLayout) -> Path:
 
 
 def content_of(settings: I2crcSettings, network: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
-    return published_content(network, settings.training.epochs - 1, engine.end_step)
+    return classifier_content(network, settings.training.epochs - 1, engine.end_step)
 
 
 TRAIN = Training(
     text="train the classifier: tags, and the distances within and between classes under saliency",
-    network=lambda settings, layout: build_network(settings.backbone, layout.n_classes),
+    network=lambda settings, layout: build_classifier(settings.backbone, layout.n_classes),
     step=lambda settings, network: RelationStep(settings.relation),
     data=squared_images,
     n_samples=lambda settings, layout: len(layout.ids(settings.split)),
@@ -106,7 +105,9 @@ TRAIN = Training(
     schedule=schedule_of,
     prepare=fold_what_does_not_learn,
     decides=(*SECTIONS, "square", "relation", "training"),
-    published=Published(published_file, content_of, load=lambda settings, network, path: load_published(network, path)),
+    published=Published(
+        published_file, content_of, load=lambda settings, network, path: load_classifier(network, path)
+    ),
 )
 
 
