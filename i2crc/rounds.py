@@ -1,132 +1,143 @@
 """DeepLab-v2 in two rounds, as the paper's README runs it: which labels a round learns from, and where it writes.
 
 Nothing is edited between the rounds: round 2 begins once ``label_refinement.py`` has made its label maps, and writes beside round 1.
+The work is done by the segmentation trainer, called as the chain calls it, so that both continue each other's runs.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from common.commands import Command, Flag
-from common.config_files import Aliases, Renamed
-from common.engine.inference import STAGE_FILE
-from common.errors import DataError, require
-from common.models.backbones import BackboneConfig
-from deeplabv2.crf import refine_predictions
-from deeplabv2.main import COMMANDS
-from deeplabv2.networks.registry import NetworkConfig
-from deeplabv2.settings import CrfConfig, DeepLabConfig
-from deeplabv2.test import test_network
-from deeplabv2.train import TRAIN
+from common.commands import SHARED, Flag, absolute_paths, first_is_config
+from common.config_files import Aliases, Renamed, read_settings
+from common.errors import ConfigError, DataError
+from common.method.calls import call, in_repository
+from common.method.maps import record_of
+from common.method.segmentation import SEGMENTER
 from i2crc.settings import CLASSIFICATION
 
 SEGMENTATION = Path(__file__).parent / "segmentation"
-# What the two rounds learn from: the program that makes it, its folder, the ending of the experiment.
-ROUNDS = {1: ("gen_gt.py", "pseudo_labels", ""), 2: ("label_refinement.py", "refined_labels", "_round2")}
-NETWORK = "I2CRC_ResNet101_MSC"
+RECIPE = SEGMENTATION / "configs/voc12.yaml"
+# What the two rounds learn from: the program that makes it, its folder, the ending of the experiment, the row of the table.
+ROUND_LABELS = {
+    1: ("gen_gt.py", "pseudo_labels", "", "I2CRC"),
+    2: ("label_refinement.py", "refined_labels", "_round2", "I2CRC, round 2"),
+}
+PREDICT = {
+    "test": "predict a list of the dataset: label maps and scores",
+    "crf": "refine these predictions with the dense CRF",
+}
+MAIN = {"train": "train on the label maps of the round", **PREDICT}
+# The paper calls its own network as deeplab-pytorch calls another one.
+RENAMED = {"DeepLabV2_ResNet101_MSC": "I2CRC_ResNet101_MSC"}
+ROUND_KEYS: Aliases = {
+    "EXP.ID": "experiment", "EXP.OUTPUT_DIR": "out", "DATASET.ROOT": "data.root", "DATASET.LABEL_DIR": "label_dir",
+    "DATASET.SPLIT.TRAIN": "data.train_list", "MODEL.NAME": Renamed("network.name", lambda name: RENAMED.get(name, name)),
+}  # fmt: skip
+# Settings that depend on the round, by the flags that give them, and other flags that name files.
+ROUND_FLAGS = {
+    "out": ("--out",),
+    "data.root": ("--root", "--data.root"),
+    "label_dir": ("--label-dir", "--label_dir"),
+    "experiment": ("--experiment",),
+    "report.method": ("--method", "--report.method"),
+    "data.train_list": ("--data.train_list",),
+    "network.name": ("--network.name",),
+}
+FOLDERS = ("out", "data.root", "label_dir")
+FILES = (
+    Flag(SHARED[0].names, "", "FILE", ""),
+    Flag(("-m", "--model-path", "--checkpoint"), "", "FILE", ""),
+    Flag(("--split", "--data.val_list", "--data.train_list"), "", "LIST", ""),
+    Flag(("--weights", "--network.weights", "--network.backbone.weights"), "", "WEIGHTS", ""),
+)
+ROUND_HELP = "--round 1 | 2: initial labels, or refined ones (default: 2 once label_refinement.py has made these)"
 
 
-@dataclass
-class RoundConfig(DeepLabConfig):
-    """DeepLab-v2 of one round. A published configuration file runs unchanged; what it does not say is I2CRC's.
+def settings_of_round(arguments: Sequence[str]) -> tuple[int, dict[str, Any], list[str], list[str]]:
+    """The round, the settings that depend on it, configuration files and the other arguments; paths spelled out.
+
+    A published configuration runs unchanged: what it does not say is said by I2CRC's own, and its folders begin in ``segmentation``.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument(*SHARED[0].names, dest="config", action="append", default=[])
+    parser.add_argument("--round", type=int, choices=(0, *ROUND_LABELS), default=0)
+    for setting, flags in ROUND_FLAGS.items():
+        parser.add_argument(*flags, dest=setting)
+    try:
+        given, rest = parser.parse_known_args(absolute_paths(first_is_config(arguments), FILES))
+    except argparse.ArgumentError as error:
+        raise ConfigError(str(error)) from error
+    files = list(dict.fromkeys([str(RECIPE), *given.config]))
+    values: dict[str, Any] = {}
+    for file in files:
+        values |= read_settings(Path(file), ROUND_KEYS)
+    found = {name: SEGMENTATION / values[name] for name in FOLDERS if values.get(name)}
+    flags_given = {name: value for name, value in vars(given).items() if name in ROUND_FLAGS and value is not None}
+    found |= {name: Path(value).absolute() for name, value in flags_given.items() if name in FOLDERS}
+    chosen = {name: values[name] for name in ROUND_FLAGS if values.get(name)} | flags_given | found
+    inner = chosen["data.root"] / "VOC2012"
+    return given.round, chosen | ({"data.root": inner} if inner.is_dir() else {}), files, rest
+
+
+def run_round(arguments: Sequence[str], command: str, *more: str, number: int = 0, predicts: bool = False) -> int:
+    """A command of the segmentation trainer on the labels of a round, which is printed.
 
     Args:
-        label_round: 1 learns from the initial labels, 2 from the refined ones; 0 takes 2 where these are, else 1.
-    """
-
-    network: NetworkConfig = field(
-        default_factory=lambda: NetworkConfig(
-            name=NETWORK, weights="", backbone=BackboneConfig(weights="IMAGENET1K_V1")
-        )
-    )
-    network_folder: str = "deeplabv2_resnet101_msc"
-    crf: CrfConfig = field(default_factory=lambda: CrfConfig(image="mean_subtracted"))
-    label_round: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.label_round in (0, *ROUNDS), f"label_round is {self.label_round}; there is 1 and 2")
-
-
-def in_round(config: RoundConfig) -> RoundConfig:
-    """The settings of the round, which is printed."""
-    number = config.label_round or (2 if (CLASSIFICATION / ROUNDS[2][1] / STAGE_FILE).is_file() else 1)
-    _, folder, ending = ROUNDS[number]
-    labels = config.label_dir or str(CLASSIFICATION / folder)
-    print(f"round {number} (--round {number}), labels {labels}")
-    row = config.report.method or ("I2CRC" if number == 1 else "I2CRC, round 2")
-    report = dataclasses.replace(config.report, method=row)
-    return dataclasses.replace(
-        config, label_round=number, label_dir=labels, experiment=config.experiment + ending, report=report
-    )
-
-
-def train_round(config: RoundConfig) -> int:
-    """Train on the labels of the round.
+        more: flags that distinguish the program.
+        number: the round; 0 lets the arguments choose.
+        predicts: work on the training list.
 
     Raises:
-        DataError: nobody has made them.
+        DataError: nobody has made the label maps that a training is to learn from.
     """
-    chosen = in_round(config)
-    if not Path(chosen.label_dir).is_dir():
-        program = ROUNDS[chosen.label_round][0]
-        raise DataError(f"no label maps {chosen.label_dir}; make them with python {program}, or give --label-dir")
-    return TRAIN.run(chosen)
+    asked, chosen, files, rest = settings_of_round(arguments)
+    number = number or asked or (2 if record_of(CLASSIFICATION / ROUND_LABELS[2][1]) else 1)
+    program, folder, ending, row = ROUND_LABELS[number]
+    labels = chosen.get("label_dir", CLASSIFICATION / folder)
+    print(f"round {number}{'' if predicts else ' (--round 1 or 2 chooses)'}, labels {in_repository(labels)}")
+    if command == "train" and not labels.is_dir():
+        raise DataError(f"no label maps {labels}; make them with python {program}, or give --label-dir")
+    chosen |= {"label_dir": labels, "experiment": f"{chosen['experiment']}{ending}"}
+    chosen["report.method"] = chosen.get("report.method") or row
+    flags = [f"--{name}={in_repository(value) if name in FOLDERS else value}" for name, value in chosen.items()]
+    split = ["--split", str(chosen["data.train_list"])] if predicts else []
+    configs = [word for file in files for word in ("-c", in_repository(file))]
+    call(SEGMENTER, [command, *configs, *flags, *split, *more, *rest])
+    return 0
 
 
-def on_training_list(config: RoundConfig) -> RoundConfig:
-    """The settings of the first round with the training list in place of the validation list."""
-    data = dataclasses.replace(config.data, val_list=config.data.train_list)
-    return dataclasses.replace(in_round(dataclasses.replace(config, label_round=1)), data=data)
+def run_program(program: str, texts: Mapping[str, str], predicts: bool, argv: Sequence[str] | None = None) -> int:
+    """``PROGRAM train | test | crf --config-path CONFIG [flags]``.
+
+    Args:
+        texts: command -> what it does.
+        predicts: the program predicts the training list with the network of round 1, and test keeps the logits.
+
+    Raises:
+        ConfigError: there is no such command.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] not in texts:
+        known = "; ".join(f"{name}: {text}" for name, text in texts.items())
+        if arguments and arguments[0] in ("-h", "--help"):
+            print(f"usage: python {program} COMMAND --config-path CONFIG [flags]\n{known}\n{ROUND_HELP}")
+            return 0
+        raise ConfigError(f"say what to do: python {program} {' | '.join(texts)} --config-path CONFIG ({known})")
+    command, *rest = arguments
+    if {"-h", "--help"} & set(rest):
+        print(f"{ROUND_HELP}; and the flags of the segmentation trainer:")
+        call(SEGMENTER, [command, "--help"])
+        return 0
+    if not predicts:
+        return run_round(rest, command)
+    return run_round(rest, command, *(["--save-logits"] if command == "test" else []), number=1, predicts=True)
 
 
-def with_logits(config: RoundConfig) -> RoundConfig:
-    """The published program stores them."""
-    return dataclasses.replace(config, test=dataclasses.replace(config.test, save_logits=True))
-
-
-# The paper calls its own network as deeplab-pytorch calls another one.
-ROUND_KEYS: Aliases = {
-    **COMMANDS["train"].aliases,  # type: ignore[union-attr]
-    "MODEL.NAME": Renamed("network.name", lambda name: NETWORK if name == "DeepLabV2_ResNet101_MSC" else name),
-}
-ROUND_FLAGS = (
-    Flag(("--round",), "--label_round", "N", "1: initial labels, 2: refined ones (default: 2 once these are made)"),
-)
-
-
-def of_round(name: str, run: Callable[[RoundConfig], int], text: str = "") -> Command:
-    """A command of DeepLab-v2 with the settings of a round; relative paths of configurations begin in ``segmentation``."""
-    command = COMMANDS[name]
-    assert isinstance(command, Command)
-    return dataclasses.replace(
-        command,
-        text=text or command.text,
-        settings=RoundConfig,
-        run=run,
-        flags=(*command.flags, *ROUND_FLAGS),
-        aliases=ROUND_KEYS,
-        folder=SEGMENTATION,
-    )
-
-
-MAIN: Mapping[str, Command] = {
-    "train": of_round("train", train_round),
-    "test": of_round("test", lambda config: test_network(in_round(config))),
-    "crf": of_round("crf", lambda config: refine_predictions(in_round(config))),
-}
-TRAINAUG_PRED: Mapping[str, Command] = {
-    "test": of_round(
-        "test",
-        lambda config: test_network(with_logits(on_training_list(config))),
-        "Predict the training list with the network of round 1: label maps and logits.",
-    ),
-    "crf": of_round(
-        "crf",
-        lambda config: refine_predictions(on_training_list(config)),
-        "Refine these predictions with the dense CRF: what label_refinement.py starts from.",
-    ),
-}
+main_program = partial(run_program, "main.py", MAIN, False)
+prediction_program = partial(run_program, "trainaug_pred.py", PREDICT, True)

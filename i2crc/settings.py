@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,10 @@ class I2crcSettings(MethodSettings):
 
     def __post_init__(self) -> None:
         require(self.training.epochs > 0, "training.epochs is 0; give at least one")
+        named = self.data.train_list
+        if named.endswith("_cls.txt") and Path(named).is_file() and not self.data.tags:
+            # The published list has the tags too.
+            self.data = dataclasses.replace(self.data, tags=named)
 
 
 def decay_points(text: str | int) -> list[int]:
@@ -89,7 +94,7 @@ def run_of(folder: str) -> str:
 
 # The last ones are accepted and change nothing, as in the published programs.
 I2CRC_KEYS: Aliases = {
-    "img_dir": "data.images", "train_list": "data.train_list", "test_list": "data.train_list", "epoch": "training.epochs",
+    "img_dir": "data.images", "train_list": "data.train_list", "epoch": "training.epochs",
     "lr": "optimizer.lr", "weight_decay": "optimizer.weight_decay", "batch_size": "engine.batch_size",
     "num_workers": "engine.workers", "disp_interval": "engine.log_every", "input_size": "square.side",
     "decay_points": Renamed("training.decay_epochs", decay_points),
@@ -105,6 +110,8 @@ I2CRC_FLAGS = (
         ("--checkpoint", "--restore_from"), "--checkpoint", "FILE", "a trained classifier to make attention maps with"
     ),
     Flag(("--backbone.weights",), "--backbone.weights", "WEIGHTS", "ImageNet weights of the backbone"),
+    # A path like the others; the alias says which setting.
+    Flag(("--snapshot_dir", "--save_dir"), "--snapshot_dir", "FOLDER", "the run, as runs/exp1/model or runs/exp1/attention"),
     Flag(("--attention",), "--places.attention", "FOLDER", "where the attention PNGs go"),
     Flag(("--pseudo_labels",), "--places.pseudo_labels", "FOLDER", "where the initial label maps go"),
 )

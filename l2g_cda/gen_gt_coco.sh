@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
 # Pseudo labels of COCO from attention maps, and their score: bash gen_gt_coco.sh [CONFIG] [--flag value ...]
-# EXP in the environment names the experiment, GPUS the number of processes, PYTHON the interpreter.
 here=$(dirname "${BASH_SOURCE[0]}")
 exec "${PYTHON:-python}" "$here/main.py" label score "$here/configs/coco.yaml" "$@"

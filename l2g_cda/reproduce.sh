@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
 # From image tags to the row of the results table: bash l2g_cda/reproduce.sh [CONFIG] [--flag value ...]     (default: the toy set)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
-exec "${PYTHON:-python}" -m common.method l2g_cda reproduce "$@"
+PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m common.method l2g_cda reproduce "$@"
