@@ -124,6 +124,14 @@ def build_optimizer(config: OptimizerConfig, groups: list[dict[str, Any]]) -> to
     return torch.optim.AdamW(groups, lr=config.lr)
 
 
+def optimizer_by_rules(
+    config: OptimizerConfig, network: nn.Module, rules: Sequence[GroupRule]
+) -> torch.optim.Optimizer:
+    """The optimiser over a network's groups by rule; raises as :func:`parameter_groups`."""
+    groups = parameter_groups(network, rules, config.lr, config.weight_decay, config.decay_vectors)
+    return build_optimizer(config, groups)
+
+
 def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> dict[str, float]:
     """Set every group's rate to its initial rate x ``factor``; returns name -> rate."""
     rates = {}

@@ -69,10 +69,10 @@ def test_every_threshold_is_a_setting(config, pixel, before, after):
     assert (label_of(*pixel), label_of(*pixel, **config)) == (before, after)
 
 
-def test_the_least_share_of_foreground_is_a_setting():
+def test_the_least_foreground_of_foreground_is_a_setting():
     saliency = np.zeros((1, 50), np.uint8)
     saliency[0, 0] = 255
-    label = initial_label(saliency, KEYS[:1], saliency[None], InitialLabelConfig(least_share=0.03))
+    label = initial_label(saliency, KEYS[:1], saliency[None], InitialLabelConfig(least_foreground=0.03))
     assert (label == IGNORED).all()
 
 
@@ -102,7 +102,7 @@ def test_maps_that_are_not_finite_are_an_error(value):
         initial_label(np.zeros((4, 6), np.uint8), KEYS[:1], np.full((1, 4, 6), value, np.float32))
 
 
-@pytest.mark.parametrize("changes", [{"least_score": 1.1}, {"least_share": -0.1}, {"salient_grey": 300}])
+@pytest.mark.parametrize("changes", [{"least_score": 1.1}, {"least_foreground": -0.1}, {"salient_grey": 300}])
 def test_thresholds_outside_of_their_range_are_refused(changes):
     with pytest.raises(ConfigError, match=next(iter(changes))):
         InitialLabelConfig(**changes)
