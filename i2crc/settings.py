@@ -111,7 +111,12 @@ I2CRC_FLAGS = (
     ),
     Flag(("--backbone.weights",), "--backbone.weights", "WEIGHTS", "ImageNet weights of the backbone"),
     # A path like the others; the alias says which setting.
-    Flag(("--snapshot_dir", "--save_dir"), "--snapshot_dir", "FOLDER", "the run, as runs/exp1/model or runs/exp1/attention"),
+    Flag(
+        ("--snapshot_dir", "--save_dir"),
+        "--snapshot_dir",
+        "FOLDER",
+        "the run, as runs/exp1/model or runs/exp1/attention",
+    ),
     Flag(("--attention",), "--places.attention", "FOLDER", "where the attention PNGs go"),
     Flag(("--pseudo_labels",), "--places.pseudo_labels", "FOLDER", "where the initial label maps go"),
 )

@@ -158,7 +158,9 @@ def test_flags_win_and_their_paths_begin_where_the_user_is(called, folders, monk
     here = folders / "elsewhere"
     (here / "labels").mkdir(parents=True)
     monkeypatch.chdir(here)
-    line = "train ../segmentation/published.yaml --out mine --root photos --label-dir labels --experiment x --method row"
+    line = (
+        "train ../segmentation/published.yaml --out mine --root photos --label-dir labels --experiment x --method row"
+    )
     config = called(main_program, f"{line} --max-steps 3")[1]
     paths = [Path(one) for one in (config.out, config.data.root, config.label_dir)]
     assert paths == [here / "mine", here / "photos", here / "labels"]

@@ -112,7 +112,11 @@ def test_every_flag_of_the_published_training_is_read(program):
     stages, settings = program(script("train"), *shlex.split(TRAIN_SH))
     assert stages == ["train"] and settings == with_values(
         program(script("train"))[1],
-        {"data.images": str(CLASSIFICATION / "JPEGImages"), "data.train_list": "./data/train_cls.txt", "out": settings.out},
+        {
+            "data.images": str(CLASSIFICATION / "JPEGImages"),
+            "data.train_list": "./data/train_cls.txt",
+            "out": settings.out,
+        },
     )
     assert Path(settings.out) == CLASSIFICATION / "runs/exp1"
 
