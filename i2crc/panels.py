@@ -51,6 +51,5 @@ def relation_panels(
         for mask, mean in ((salient, inside), (1 - salient, outside))
     ]
     distance = apart[0] + apart[1]
-    yield Panel(
-        "distance from the mean of the region", map_overlay(sample["image"], (distance / distance.max()).numpy())
-    )
+    shares = distance / distance.max().clamp(min=1e-5)
+    yield Panel("distance from the mean of the region", map_overlay(sample["image"], shares.numpy()))

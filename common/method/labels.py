@@ -147,8 +147,7 @@ class Labels(Stage):
 
     def map_reader(self, settings: Any) -> Callable[[str], Cams]:
         if isinstance(self.maps, TagsAlone):
-            layout = self.layout(settings)
-            return ReadTags(layout.read_tags(list(dict.fromkeys(layout.ids(settings.split)))))
+            return ReadTags(self.maps.tags(settings, self.layout(settings)))
         return ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
 
     def label_folder(self, settings: Any) -> Path:

@@ -19,10 +19,11 @@ from common.data.dataset import ListedImages, Part
 from common.data.images import image_size
 from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
-from common.data.tag_source import describe_tags
+from common.data.tag_source import DIGITS, describe_tags, tag_fingerprint
+from common.data.tags import Tags
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from common.files import read_json
 from common.method.stage import Stage, inside
 from common.method.training import Training
@@ -192,6 +193,20 @@ class TagsAlone:
     def made(self, settings: Any) -> dict[str, Any]:
         """The record of the maps; raises as theirs."""
         return self.maps.made(settings)
+
+    def tags(self, settings: Any, layout: DatasetLayout) -> Tags:
+        """The tags of the list.
+
+        Raises:
+            ConfigError: the maps were made with others.
+        """
+        tags = layout.read_tags(list(dict.fromkeys(layout.ids(settings.split))))
+        known: str = self.made(settings).get("tags", "")
+        if known and tag_fingerprint(tags)[:DIGITS] not in known:
+            raise ConfigError(
+                f"the maps were made with the tags {known}, not with those of {layout.tags}; give the same"
+            )
+        return tags
 
 
 def record_of(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:

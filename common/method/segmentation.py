@@ -186,7 +186,8 @@ class Segmentation(Stage):
         """
         folder = self.label_folder(settings)
         if not (folder / STAGE_FILE).exists():
-            raise DataError(f"no predictions in {folder}; run the stage {self.name} first")
+            how = "" if self.followed(settings) else ", with --chain.refine true"
+            raise DataError(f"no predictions in {folder}; run the stage {self.name} first{how}")
         configs = [run / "config.yaml" for run in self.job(settings).outputs("models")]
         trained = [read_yaml(config)["engine"]["max_steps"] for config in configs if config.is_file()]
         return {"predictions": read_json(folder / STAGE_FILE), "steps": {self.name: max(trained, default=0)}}
