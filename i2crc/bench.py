@@ -34,19 +34,19 @@ def terms_one_by_one(
     Args:
         double: in double precision, as published.
     """
-    terms: list[tuple[Tensor, Tensor, Tensor]] = []
+    terms: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for one, mask, row in zip(maps, saliency.double() if double else saliency, tags, strict=True):
-        if row.sum() == 1 or (config.images_with == "all" and row.sum() > 0):
+        single, tagged = row.sum() == 1, row.sum() > 0
+        if not (single or (tagged and config.images_with != "single")):
+            continue
+        within_background, outside = enlarged_distance(one, 1 - mask)
+        terms[1].append(within_background)
+        if single or config.images_with == "all":
             within_object, inside = enlarged_distance(one, mask)
-            within_background, outside = enlarged_distance(one, 1 - mask)
-            between = class_specific_distance(inside[None], outside[None], row[None], config.divide_by, config.margin)[
-                0
-            ]
-            terms.append((within_object, within_background, between))
-    if not terms:
-        nothing = maps.new_zeros(0)
-        return RelationTerms(nothing, nothing, nothing)
-    return RelationTerms(*(torch.stack(term) for term in zip(*terms, strict=True)))
+            pair = (inside[None], outside[None], row[None])
+            terms[0].append(within_object)
+            terms[2].append(class_specific_distance(*pair, config.divide_by, config.margin)[0])
+    return RelationTerms(*(torch.stack(term) if term else maps.new_zeros(0) for term in terms))
 
 
 class StepOneByOne(RelationStep):

@@ -29,7 +29,9 @@ class RelationConfig:
         object_weight: of the class-agnostic distance within the salient region.
         background_weight: of the class-agnostic distance within the rest of the image.
         class_weight: of the class-specific distance between the two.
-        images_with: single takes part with images of one tag, as published; all with every image that has a tag.
+        images_with: single takes part with images of one tag, as published; all with every image that has a tag; background
+            with all in the distance within the background, which holds whatever the objects are, and with those of one tag in
+            the others.
         divide_by: the class-specific distance of an image is the sum over its tags divided by all classes, as published, or by
             its tags.
         margin: how far the salient region's score must exceed the rest's for a tag to count no more; 0 keeps the published
@@ -39,7 +41,7 @@ class RelationConfig:
     object_weight: float = 0.01
     background_weight: float = 0.025
     class_weight: float = 0.1
-    images_with: Literal["single", "all"] = "single"
+    images_with: Literal["single", "all", "background"] = "single"
     divide_by: Literal["classes", "tags"] = "classes"
     margin: float = 0.0
 
@@ -54,7 +56,12 @@ class RelationConfig:
 
 
 class RelationTerms(NamedTuple):
-    """Per image, N. Attributes: object, background: class-agnostic distances, at least 0; between: class-specific, any sign."""
+    """One value per image that takes part.
+
+    Attributes:
+        object, background: class-agnostic distances, at least 0.
+        between: class-specific distance, any sign.
+    """
 
     object: Tensor
     background: Tensor
@@ -146,7 +153,7 @@ def class_specific_distance(
 
 
 def relation_terms(maps: Tensor, saliency: Tensor, tags: Tensor, config: RelationConfig) -> RelationTerms:
-    """The three terms of every image that takes part; none may, then they are empty.
+    """The three terms, each of the images that take part in it; none may, then it is empty.
 
     Args:
         maps: N x C x h x w, any sign.
@@ -154,11 +161,12 @@ def relation_terms(maps: Tensor, saliency: Tensor, tags: Tensor, config: Relatio
         tags: N x C, 0 or 1.
     """
     count = tags.sum(1)
+    # Images in the distance within the background, and those that take part in the other two.
     part = count == 1 if config.images_with == "single" else count > 0
-    maps, saliency, tags = maps[part], saliency[part], tags[part]
-    within_object, inside = class_agnostic_distance(maps, saliency)
-    within_background, outside = class_agnostic_distance(maps, 1 - saliency)
-    between = class_specific_distance(inside, outside, tags, config.divide_by, config.margin)
+    whole = part if config.images_with == "all" else count == 1
+    within_background, outside = class_agnostic_distance(maps[part], 1 - saliency[part])
+    within_object, inside = class_agnostic_distance(maps[whole], saliency[whole])
+    between = class_specific_distance(inside, outside[whole[part]], tags[whole], config.divide_by, config.margin)
     return RelationTerms(within_object, within_background, between)
 
 

@@ -137,6 +137,7 @@ I2CRC_ROWS = {
     "full": Variant("I2CRC"),
     "all_images": Variant("I2CRC, images of several tags too", ALL_IMAGES),
     "per_tag": Variant("I2CRC, images of several tags too, per tag", {**ALL_IMAGES, "relation.divide_by": "tags"}),
+    "backgrounds": Variant("I2CRC, backgrounds of images of several tags too", {"relation.images_with": "background"}),
     "margin": Variant("I2CRC, margin 5", {"relation.margin": 5.0}),
     "enlarged_first": Variant("I2CRC, maps enlarged before 8 bits", {"cam.eight_bits": False}, "full"),
 }

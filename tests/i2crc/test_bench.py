@@ -20,7 +20,12 @@ RESNET = BackboneConfig(name="resnet18", width=0.125, output_stride=8, freeze_ba
 
 @pytest.mark.parametrize("backbone", [VGG, RESNET])
 @pytest.mark.parametrize(
-    "relation", [RelationConfig(), RelationConfig(images_with="all", divide_by="tags", margin=1.0)]
+    "relation",
+    [
+        RelationConfig(),
+        RelationConfig(images_with="all", divide_by="tags", margin=1.0),
+        RelationConfig(images_with="background"),
+    ],
 )
 def test_both_forms_have_the_same_losses_and_gradients(backbone, relation):
     torch.manual_seed(0)

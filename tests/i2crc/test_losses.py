@@ -130,13 +130,17 @@ def batch_of(tags, side=32):
     return {"image": torch.zeros(count, 3, side, side), "tags": tags, "saliency": saliency}
 
 
-@pytest.mark.parametrize(("images_with", "part"), [("single", [1, 2]), ("all", [1, 2, 3, 4])])
-def test_terms_are_those_of_the_images_that_take_part(images_with, part):
+@pytest.mark.parametrize(
+    ("images_with", "whole", "background"),
+    [("single", [1, 2], [1, 2]), ("all", [1, 2, 3, 4], [1, 2, 3, 4]), ("background", [1, 2], [1, 2, 3, 4])],
+)
+def test_terms_are_those_of_the_images_that_take_part(images_with, whole, background):
     config, maps, batch = RelationConfig(images_with=images_with), noise(5, CLASSES, 4, 4).float(), batch_of(TAGS)
     found = relation_terms(maps, batch["saliency"], TAGS, config)
-    within_object, inside = plain_distance(maps[part], batch["saliency"][part])
-    within_background, outside = plain_distance(maps[part], 1 - batch["saliency"][part])
-    between = ((outside - inside) * TAGS[part]).sum(1) / CLASSES
+    within_object, inside = plain_distance(maps[whole], batch["saliency"][whole])
+    within_background, _ = plain_distance(maps[background], 1 - batch["saliency"][background])
+    _, outside = plain_distance(maps[whole], 1 - batch["saliency"][whole])
+    between = ((outside - inside) * TAGS[whole]).sum(1) / CLASSES
     for computed, plain in zip(found, (within_object, within_background, between), strict=True):
         torch.testing.assert_close(computed, plain, rtol=1e-4, atol=1e-6)
 
