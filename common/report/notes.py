@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 
 from common.report.results import NONE, Result
 
 # Stage, split, saliency maps and given tags are in the table itself.
-DESCRIBED = ("list", "tags", "threshold", "crf", "initial_weights", "steps", "seed", "commit")
+DESCRIBED = ("list", "ignored", "tags", "threshold", "crf", "initial_weights", "steps", "seed", "commit")
 
 
 def phrases(seeds: Sequence[Result]) -> dict[str, str]:
@@ -15,6 +16,7 @@ def phrases(seeds: Sequence[Result]) -> dict[str, str]:
     first = seeds[0]
     said = {
         "list": f"list {first.list} ({first.n_images} images)",
+        "ignored": _ignored_phrase(seeds),
         "tags": "" if first.tag_source == NONE else f"tags of {first.tag_source}",
         "threshold": _threshold_phrase(seeds),
         "crf": "" if first.crf == NONE else f"CRF {first.crf}",
@@ -34,6 +36,14 @@ def shared_phrases(groups: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def without(group: Mapping[str, str], *said: Mapping[str, str]) -> dict[str, str]:
     """The phrases of ``group`` that none of ``said`` holds."""
     return {name: text for name, text in group.items() if not any(name in other for other in said)}
+
+
+def _ignored_phrase(seeds: Sequence[Result]) -> str:
+    kept = [result.kept_miou for result in seeds if result.kept_miou is not None]
+    if not kept:
+        return ""
+    share = statistics.fmean(result.ignored for result in seeds)
+    return f"{share:.1f} % of the pixels are ignored, which counts as wrong: of the others {statistics.fmean(kept):.1f} mIoU"
 
 
 def _steps_phrase(result: Result) -> str:

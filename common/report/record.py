@@ -87,7 +87,21 @@ def make_result(
         created_by=current_command_line(),
         versions=current_versions(),
         **score_fields(scores),
+        **ignored_fields(matrix, labels),
     )
+
+
+def ignored_fields(matrix: Matrix, labels: Sequence[int]) -> dict[str, Any]:
+    """The fields that say how much of the scored ``labels`` an output leaves without a label (last column of the matrix, int64
+    [n, n + 1]), and what the rest scores."""
+    rows = matrix[list(labels)]
+    ignored, total = int(rows[:, -1].sum()), int(rows.sum())
+    if not ignored:
+        return {}
+    kept = matrix.copy()
+    kept[:, -1] = 0
+    scores = 0.0 if ignored == total else compute_scores(restrict_truth(kept, labels)).mean_iou
+    return {"ignored": 100 * ignored / total, "kept_miou": 100 * scores}
 
 
 def list_name(layout: DatasetLayout, split: str) -> str:

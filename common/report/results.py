@@ -62,6 +62,8 @@ class Result:
     run_folder: str
     created_by: str  # command line
     versions: dict[str, str]
+    ignored: float = 0.0  # percent of the scored pixels that the output leaves without a label; they count as wrong
+    kept_miou: float | None = None  # mIoU of the other pixels; None where there is no ignored one
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -71,7 +73,12 @@ class Result:
 
     def line(self) -> str:
         """What a command says about it when it is measured."""
-        return f"{self.method}, {self.stage}, {self.list}: {self.miou:.1f} mIoU over {self.n_images} images"
+        kept = (
+            ""
+            if self.kept_miou is None
+            else f" ({self.ignored:.1f} % of the pixels ignored; of the others {self.kept_miou:.1f})"
+        )
+        return f"{self.method}, {self.stage}, {self.list}: {self.miou:.1f} mIoU over {self.n_images} images{kept}"
 
     def _check_scores(self) -> None:
         scores = {name: getattr(self, name) for name in SCORE_FIELDS} | self.present_iou()
@@ -97,6 +104,8 @@ class Result:
             raise DataError(
                 f"result stage {self.stage!r} contradicts crf {self.crf!r}; the stage says '+ CRF' iff one ran"
             )
+        if not 0 <= self.ignored <= 100 or (self.ignored == 0) != (self.kept_miou is None):
+            raise DataError(f"result field 'ignored' is {self.ignored} percent, with a kept_miou of {self.kept_miou}")
         if self.n_images < 1:
             raise DataError(f"result field 'n_images' is {self.n_images}; a number needs at least one image")
         if not THRESHOLD_CHOICE.fullmatch(self.threshold_choice):
@@ -165,7 +174,7 @@ def add_results(path: Path, results: Sequence[Result]) -> None:
 def _read_record(record: object, where: str) -> Result:
     if not isinstance(record, dict):
         raise DataError(f"{where}: is not an object; evaluate again")
-    record = {"tag_source": NOT_RECORDED, **record}
+    record = {"tag_source": NOT_RECORDED, "ignored": 0.0, "kept_miou": None, **record}
     missing = [name for name in FIELD_NAMES if name not in record]
     unknown = sorted(set(record) - set(FIELD_NAMES))
     if missing or unknown:

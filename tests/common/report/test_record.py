@@ -83,3 +83,18 @@ def test_a_class_in_no_mask_stays_absent_in_the_floor():
 
 def test_the_line_about_a_crf_holds_every_constant():
     assert describe_crf("label", PRESETS["label"]) == "label: position 3/3, colour 50/5/10, 10 iterations"
+
+
+def test_ignored_pixels_count_as_wrong_and_the_record_says_what_the_others_score():
+    matrix = MATRIX + np.array([[0, 0, 0, 30], [0, 0, 0, 0], [0, 0, 0, 20]])
+    result = make_result(matrix, LAYOUT, EVALUATED, method="I2CRC", stage="pseudo label", steps={})
+    assert result.class_iou["disc"] == pytest.approx(100 * 5 / 30)
+    assert (result.ignored, result.kept_miou) == (pytest.approx(100 * 50 / 150), pytest.approx(record().miou))
+    assert "33.3 % of the pixels ignored; of the others " in result.line()
+    assert (record().ignored, record().kept_miou) == (0, None)
+
+
+def test_where_everything_is_ignored_nothing_is_right():
+    matrix = np.array([[0, 0, 0, 9], [0, 0, 0, 1], [0, 0, 0, 0]])
+    result = make_result(matrix, LAYOUT, EVALUATED, method="I2CRC", stage="pseudo label", steps={})
+    assert (result.ignored, result.kept_miou, result.miou) == (100, 0, 0)

@@ -51,6 +51,7 @@ def test_an_empty_dictionary_is_an_error_that_names_it(make_result, name):
         ("threshold_choice", "not used"),
         ("crf", "10 iterations"),
         ("stage", "pseudo label + CRF"),
+        ("ignored", 5.0),
     ],
 )
 def test_a_wrong_or_contradicting_field_is_an_error_that_names_it(make_result, name, value):

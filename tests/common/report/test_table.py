@@ -125,3 +125,8 @@ def test_absent_classes_and_missing_columns_are_said(make_result):
     (table,) = build_tables([make_result()])
     assert "left out of its mean: disc." in format_text(table)
     assert "Not measured: pseudo label + CRF (train), DeepLab-v2 (val), DeepLab-v2 + CRF (val)." in format_text(table)
+
+
+def test_a_note_says_how_much_an_output_ignores(make_result):
+    (table,) = build_tables([make_result(seed=seed, ignored=20.0 + seed, kept_miou=80.0) for seed in (0, 1)])
+    assert "20.5 % of the pixels are ignored, which counts as wrong: of the others 80.0 mIoU" in format_text(table)
