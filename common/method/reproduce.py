@@ -139,8 +139,8 @@ def make_missing_toy_set(settings: Any) -> None:
 
 
 def chain_folders(method: Method, settings: Any) -> list[Path]:
-    """Where the results of a chain lie: the reference rows, the run, and a place of its own for the scores of labels."""
+    """Where the results of a chain lie: the reference rows, the scores of label maps, whose order is that of the rows, the run."""
     reference = [Path(settings.chain.reference_out)] if settings.chain.reference else []
-    folders = [*reference, Path(settings.out), outputs_of_segmentation(settings)]
-    folders += (method.labels.report_folder(kind) for kind in method.kinds(settings))
+    of_labels = [method.labels.report_folder(kind) for kind in method.every_kind(settings)]
+    folders = [*reference, *of_labels, Path(settings.out), outputs_of_segmentation(settings)]
     return list(dict.fromkeys(folders))
