@@ -56,7 +56,7 @@ class StepOneByOne(RelationStep):
         return self.weighted(terms_one_by_one(maps.float(), saliency, tags, self.config))
 
 
-def step_as_published(form: Form) -> Form:
+def relations_as_published(form: Form) -> Form:
     """The same network and batch; what is frozen is not folded."""
     return Form(form.network, StepOneByOne(cast(RelationStep, form.step).config), form.batch)
 

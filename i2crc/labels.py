@@ -27,17 +27,17 @@ class InitialLabelConfig:
         conflict_score: pixels with two scores above it are ignored.
         object_score: where a class's score exceeds it, the pixel counts as salient.
         salient_grey: background where the grey value of saliency (0..255) is below it; the other background pixels are ignored.
-        least_share: labels whose foreground covers a smaller share of the image are ignored altogether.
+        least_foreground: labels whose foreground covers a smaller share of the image are ignored altogether.
     """
 
     least_score: float = 0.3
     conflict_score: float = 0.9
     object_score: float = 0.5
     salient_grey: int = 32
-    least_share: float = 0.01
+    least_foreground: float = 0.01
 
     def __post_init__(self) -> None:
-        for name in ("least_score", "conflict_score", "object_score", "least_share"):
+        for name in ("least_score", "conflict_score", "object_score", "least_foreground"):
             require_share(f"labels.{name}", getattr(self, name))
         require_share("labels.salient_grey / 256", self.salient_grey / 256)
 
@@ -77,7 +77,7 @@ def initial_label(
     label_of = np.append(np.zeros(1, np.uint8), np.asarray(keys, np.uint8) + np.uint8(1))
     label_map = label_of[scores.argmax(0)]
     label_map[conflict | ((label_map == 0) & salient)] = IGNORE_LABEL
-    return ignored_if_small(label_map, config.least_share)
+    return ignored_if_small(label_map, config.least_foreground)
 
 
 class InitialLabels:

@@ -18,15 +18,14 @@ from common.errors import ConfigError, ToolboxError, run_command
 from i2crc.bench import noise_with_objects, terms_one_by_one
 from i2crc.losses import RelationConfig, RelationTerms, relation_terms
 
-OUTPUT_STRIDE = 8
+MAP_STRIDE = 8
 
 
 def gradient_of(terms_of: Callable[..., RelationTerms], maps: Tensor, saliency: Tensor, tags: Tensor) -> Tensor:
     """Of the sum of the terms, in the maps N x C x h x w."""
     leaf = maps.clone().requires_grad_()
-    sum(term.mean().float() for term in terms_of(leaf, saliency, tags, RelationConfig())).backward()  # type: ignore[union-attr]
-    assert leaf.grad is not None
-    return leaf.grad
+    total = torch.stack([term.mean().float() for term in terms_of(leaf, saliency, tags, RelationConfig())]).sum()
+    return torch.autograd.grad(total, leaf)[0]
 
 
 def compare_terms(count: int, n_classes: int, side: int, repeats: int, double: bool) -> Comparison:
@@ -40,7 +39,7 @@ def compare_terms(count: int, n_classes: int, side: int, repeats: int, double: b
     """
     batch = noise_with_objects(count, side, n_classes)
     generator = torch.Generator().manual_seed(1)
-    maps = torch.randn(count, n_classes, side // OUTPUT_STRIDE, side // OUTPUT_STRIDE, generator=generator)
+    maps = torch.randn(count, n_classes, side // MAP_STRIDE, side // MAP_STRIDE, generator=generator)
     saliency, tags = batch["saliency"], batch["tags"]
 
     times: tuple[list[float], list[float]] = ([], [])
@@ -66,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--side", type=int, default=256, help="of the square in pixels (%(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="times each is run, in turns; the median counts")
     arguments = parser.parse_args(argv)
-    if min(arguments.images, arguments.classes, arguments.repeats) < 1 or arguments.side < OUTPUT_STRIDE:
-        raise ConfigError(f"--images, --classes and --repeats must be positive, --side at least {OUTPUT_STRIDE}")
+    if min(arguments.images, arguments.classes, arguments.repeats) < 1 or arguments.side < MAP_STRIDE:
+        raise ConfigError(f"--images, --classes and --repeats must be positive, --side at least {MAP_STRIDE}")
     for double in (True, False):
         print(compare_terms(arguments.images, arguments.classes, arguments.side, arguments.repeats, double).text())
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from common.cam.attention_files import write_attention_pngs
@@ -16,8 +14,8 @@ from common.config import config_to_dict
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
-from common.engine.optimizer import build_optimizer, parameter_groups
-from common.engine.schedules import Schedule, build_schedule, decay_steps, step_decay
+from common.engine.optimizer import optimizer_by_rules
+from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
 from common.errors import DataError
@@ -29,17 +27,15 @@ from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
-from common.method.training import SECTIONS, Training
-from common.models.frozen import fold_frozen_batchnorm
+from common.method.training import SECTIONS, Training, fold_if_frozen
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
 from common.report.results import NONE
 from i2crc.attention import AttentionMaps
-from i2crc.bench import noise_with_objects, step_as_published
+from i2crc.bench import noise_with_objects, relations_as_published
 from i2crc.labels import InitialLabels
 from i2crc.losses import RelationStep
-from i2crc.network import build_network, load_published, published_content
-from i2crc.optimizer import group_rules
+from i2crc.network import build_classifier, classifier_content, group_rules, load_classifier
 from i2crc.panels import relation_panels
 from i2crc.samples import SquareInput, SquareLoader
 from i2crc.settings import CLASSIFICATION, I2CRC_CONFIGS, I2CRC_FLAGS, I2CRC_KEYS, I2CRC_ROWS, I2crcSettings
@@ -58,32 +54,10 @@ def squared_images(settings: I2crcSettings, layout: DatasetLayout) -> SeededData
     return SeededDataset(images, transform, settings.engine.seed)
 
 
-def engine_of(settings: I2crcSettings, n_images: int) -> EngineConfig:
-    """Epochs end the training, ``engine.max_steps`` bounds it."""
-    engine = settings.engine
-    steps = settings.training.epochs * engine.steps_per_epoch(n_images)
-    return dataclasses.replace(engine, max_steps=min(steps, engine.max_steps))
-
-
-def optimizer_of(settings: I2crcSettings, network: nn.Module) -> torch.optim.Optimizer:
-    chosen = settings.optimizer
-    rules = group_rules(chosen.head_lr_multiplier)
-    return build_optimizer(
-        chosen, parameter_groups(network, rules, chosen.lr, chosen.weight_decay, chosen.decay_vectors)
-    )
-
-
-def schedule_of(settings: I2crcSettings, engine: EngineConfig) -> Schedule:
+def schedule_of_epochs(settings: I2crcSettings, engine: EngineConfig) -> Schedule:
     """The decay epochs on top of the schedule of the settings."""
     per_epoch = engine.steps_per_epoch(len(dataset_of(settings).ids(settings.split)))
-    decay = step_decay(decay_steps(settings.training.decay_epochs, per_epoch), settings.schedule.gamma)
-    other = build_schedule(settings.schedule, engine.max_steps)
-    return lambda step: other(step) * decay(step)
-
-
-def fold_what_does_not_learn(settings: I2crcSettings, network: nn.Module) -> None:
-    if settings.backbone.freeze_batchnorm:
-        fold_frozen_batchnorm(network)
+    return build_schedule(settings.schedule, engine.max_steps, decay_steps(settings.training.decay_epochs, per_epoch))
 
 
 def published_file(settings: I2crcSettings, layout: DatasetLayout) -> Path:
@@ -92,26 +66,30 @@ def published_file(settings: I2crcSettings, layout: DatasetLayout) -> Path:
 
 
 def content_of(settings: I2crcSettings, network: nn.Module, engine: EngineConfig) -> Mapping[str, Any]:
-    return published_content(network, settings.training.epochs - 1, engine.end_step)
+    return classifier_content(network, settings.training.epochs - 1, engine.end_step)
 
 
-TRAIN = Training(
+CLASSIFIER = Training(
     text="train the classifier: tags, and the distances within and between classes under saliency",
-    network=lambda settings, layout: build_network(settings.backbone, layout.n_classes),
+    network=lambda settings, layout: build_classifier(settings.backbone, layout.n_classes),
     step=lambda settings, network: RelationStep(settings.relation),
     data=squared_images,
     n_samples=lambda settings, layout: len(layout.ids(settings.split)),
-    engine=engine_of,
-    optimizer=optimizer_of,
-    schedule=schedule_of,
-    prepare=fold_what_does_not_learn,
+    engine=lambda settings, n_images: settings.engine.over_epochs(settings.training.epochs, n_images),
+    optimizer=lambda settings, network: optimizer_by_rules(
+        settings.optimizer, network, group_rules(settings.optimizer.head_lr_multiplier)
+    ),
+    schedule=schedule_of_epochs,
+    prepare=fold_if_frozen,
     decides=(*SECTIONS, "square", "relation", "training"),
-    published=Published(published_file, content_of, load=lambda settings, network, path: load_published(network, path)),
+    published=Published(
+        published_file, content_of, load=lambda settings, network, path: load_classifier(network, path)
+    ),
 )
 
 
 def attention_pngs(settings: I2crcSettings) -> Write:
-    maps, named = ATTENTION.folder(settings), settings.places.attention
+    maps, named = SQUARE_MAPS.folder(settings), settings.places.attention_pngs
     folder = Path(named) if named else Path(settings.out) / "attention"
 
     def write(path: Path, cams: Cams) -> None:
@@ -120,8 +98,8 @@ def attention_pngs(settings: I2crcSettings) -> Write:
     return write
 
 
-ATTENTION = Maps(
-    training=TRAIN,
+SQUARE_MAPS = Maps(
+    training=CLASSIFIER,
     text="attention maps of the tagged classes",
     load=lambda settings, images: SquareLoader(
         images, settings.square.side, settings.cam, settings.square.normalisation
@@ -139,13 +117,13 @@ def initial_labels(settings: I2crcSettings, layout: DatasetLayout) -> LabelRule:
     return InitialLabels(settings.labels, settings.cam.eight_bits)
 
 
-def label_folder(settings: I2crcSettings) -> Path:
+def initial_label_folder(settings: I2crcSettings) -> Path:
     named = settings.places.pseudo_labels
     return Path(named) if named else Path(settings.out) / "pseudo_labels"
 
 
 LABELS = Labels(
-    maps=ATTENTION,
+    maps=SQUARE_MAPS,
     text="initial pseudo labels, from attention maps and saliency",
     rule=initial_labels,
     needs=lambda settings: NEEDS,
@@ -156,14 +134,14 @@ LABELS = Labels(
     crf=lambda settings: NONE,
     sweeps=lambda settings: False,
     uses_saliency=lambda settings: True,
-    folder=label_folder,
+    folder=initial_label_folder,
 )
 
 
-def panels(settings: I2crcSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+def pictured_relations(settings: I2crcSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
     """What the paper's figure shows: the scores within and outside of the salient region, and the distances there."""
     device = choose_device(settings.engine.device, 0)
-    network, _ = TRAIN.trained(settings, layout, settings.checkpoint)
+    network, _ = CLASSIFIER.trained(settings, layout, settings.checkpoint)
     square = settings.square
     return relation_panels(network.to(device), pictured.sample, square.side, square.normalisation, layout.classes)
 
@@ -171,13 +149,13 @@ def panels(settings: I2crcSettings, layout: DatasetLayout, pictured: Pictured) -
 METHOD = Method(
     "i2crc",
     I2crcSettings,
-    (TRAIN, ATTENTION, LABELS, Score(labels=LABELS, text="score the initial pseudo labels")),
+    (CLASSIFIER, SQUARE_MAPS, LABELS, Score(labels=LABELS, text="score the initial pseudo labels")),
     flags=I2CRC_FLAGS,
     aliases=I2CRC_KEYS,
-    panels=panels,
+    panels=pictured_relations,
     variants=I2CRC_ROWS,
     bench=StepBench(
-        published=step_as_published,
+        published=relations_as_published,
         batch=lambda settings, n_classes: noise_with_objects(
             settings.engine.batch_size, settings.square.side, n_classes
         ),

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple, cast
 
 from torch import Tensor, nn
 
+from common.engine.optimizer import GroupRule
 from common.errors import require
 from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, build_backbone
 from common.models.base import Backbone, initialise_convolutions
 from common.models.vgg import VGG16
 from common.models.weights import load_weights, read_state_dict
 
-PUBLISHED_NAME = "vgg16"
 # What DataParallel puts before every name of a published file.
 PARALLEL = "module."
-FEATURES, OF_BACKBONE = "features.", "backbone.features."
+IN_FILES, IN_BACKBONE = "features.", "backbone.features."
 
 
 class CamScores(NamedTuple):
@@ -61,9 +61,9 @@ class RelationClassifier(nn.Module):
         return CamScores(maps.mean(dim=(2, 3)), maps)
 
 
-def build_network(config: BackboneConfig, n_classes: int) -> RelationClassifier:
+def build_classifier(config: BackboneConfig, n_classes: int) -> RelationClassifier:
     """The network with its initial weights; raises as :func:`common.models.backbones.build_backbone`."""
-    if config.name != PUBLISHED_NAME:
+    if config.name != "vgg16":
         return RelationClassifier(build_backbone(config), n_classes)
     require(config.output_stride == 8, f"backbone.output_stride is {config.output_stride}, but I2CRC's VGG16 has 8")
     backbone = FlooredVGG16(config.width)
@@ -74,13 +74,23 @@ def build_network(config: BackboneConfig, n_classes: int) -> RelationClassifier:
     return RelationClassifier(backbone, n_classes)
 
 
-def published_content(network: nn.Module, epoch: int, steps: int) -> dict[str, Any]:
+def group_rules(head_lr_multiplier: float) -> list[GroupRule]:
+    """Backbone weights 1x, its biases 2x, weights of the added convolutions 10x, their biases 20x; all decay (spec, section 5)."""
+    return [
+        GroupRule("head_bias", r"^extra_convs\..*bias$", 2 * head_lr_multiplier),
+        GroupRule("head", r"^extra_convs\.", head_lr_multiplier),
+        GroupRule("backbone_bias", r"bias$", 2.0),
+        GroupRule("backbone", ""),
+    ]
+
+
+def classifier_content(network: nn.Module, epoch: int, steps: int) -> dict[str, Any]:
     """What ``pascal_voc_epoch_29.pth`` holds, without the optimiser (i2crc spec, section 2.1)."""
-    state = {PARALLEL + name.replace(OF_BACKBONE, FEATURES, 1): tensor for name, tensor in network.state_dict().items()}
+    state = {PARALLEL + name.replace(IN_BACKBONE, IN_FILES, 1): tensor for name, tensor in network.state_dict().items()}
     return {"epoch": epoch, "global_counter": steps, "state_dict": state}
 
 
-def load_published(network: nn.Module, path: Path) -> None:
+def load_classifier(network: nn.Module, path: Path) -> None:
     """Load a published checkpoint, or a bare state dict, with or without DataParallel's prefix."""
     state = {name.removeprefix(PARALLEL): tensor for name, tensor in read_state_dict(path).items()}
-    load_weights(network, state, source=str(path), rename={FEATURES: OF_BACKBONE})
+    load_weights(network, state, source=str(path), rename={IN_FILES: IN_BACKBONE})

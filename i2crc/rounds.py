@@ -49,7 +49,7 @@ ROUND_FLAGS = {
     "data.train_list": ("--data.train_list",),
     "network.name": ("--network.name",),
 }
-FOLDERS = ("out", "data.root", "label_dir")
+IN_SEGMENTATION = ("out", "data.root", "label_dir")
 FILES = (
     Flag(SHARED[0].names, "", "FILE", ""),
     Flag(("-m", "--model-path", "--checkpoint"), "", "FILE", ""),
@@ -77,9 +77,9 @@ def settings_of_round(arguments: Sequence[str]) -> tuple[int, dict[str, Any], li
     values: dict[str, Any] = {}
     for file in files:
         values |= read_settings(Path(file), ROUND_KEYS)
-    found = {name: SEGMENTATION / values[name] for name in FOLDERS if values.get(name)}
+    found = {name: SEGMENTATION / values[name] for name in IN_SEGMENTATION if values.get(name)}
     flags_given = {name: value for name, value in vars(given).items() if name in ROUND_FLAGS and value is not None}
-    found |= {name: Path(value).absolute() for name, value in flags_given.items() if name in FOLDERS}
+    found |= {name: Path(value).absolute() for name, value in flags_given.items() if name in IN_SEGMENTATION}
     chosen = {name: values[name] for name in ROUND_FLAGS if values.get(name)} | flags_given | found
     inner = chosen["data.root"] / "VOC2012"
     return given.round, chosen | ({"data.root": inner} if inner.is_dir() else {}), files, rest
@@ -105,14 +105,14 @@ def run_round(arguments: Sequence[str], command: str, *more: str, number: int = 
         raise DataError(f"no label maps {labels}; make them with python {program}, or give --label-dir")
     chosen |= {"label_dir": labels, "experiment": f"{chosen['experiment']}{ending}"}
     chosen["report.method"] = chosen.get("report.method") or row
-    flags = [f"--{name}={in_repository(value) if name in FOLDERS else value}" for name, value in chosen.items()]
+    flags = [f"--{name}={in_repository(value) if name in IN_SEGMENTATION else value}" for name, value in chosen.items()]
     split = ["--split", str(chosen["data.train_list"])] if predicts else []
     configs = [word for file in files for word in ("-c", in_repository(file))]
     call(SEGMENTER, [command, *configs, *flags, *split, *more, *rest])
     return 0
 
 
-def run_program(program: str, texts: Mapping[str, str], predicts: bool, argv: Sequence[str] | None = None) -> int:
+def run_round_program(program: str, texts: Mapping[str, str], predicts: bool, argv: Sequence[str] | None = None) -> int:
     """``PROGRAM train | test | crf --config-path CONFIG [flags]``.
 
     Args:
@@ -139,5 +139,5 @@ def run_program(program: str, texts: Mapping[str, str], predicts: bool, argv: Se
     return run_round(rest, command, *(["--save-logits"] if command == "test" else []), number=1, predicts=True)
 
 
-main_program = partial(run_program, "main.py", MAIN, False)
-prediction_program = partial(run_program, "trainaug_pred.py", PREDICT, True)
+main_program = partial(run_round_program, "main.py", MAIN, False)
+prediction_program = partial(run_round_program, "trainaug_pred.py", PREDICT, True)

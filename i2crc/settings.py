@@ -31,11 +31,11 @@ class PlacesConfig:
     """Where the paper's own files go, besides the toolbox's.
 
     Args:
-        attention: folder of the attention maps as PNGs (``<id>_<class number>.png``); empty for ``attention`` in the run's folder.
+        attention_pngs: folder of the attention maps as PNGs (``<id>_<class number>.png``); empty for ``attention`` in the run's folder.
         pseudo_labels: folder of the initial label maps; empty for ``pseudo_labels`` in the run's folder.
     """
 
-    attention: str = ""
+    attention_pngs: str = ""
     pseudo_labels: str = ""
 
 
@@ -117,7 +117,7 @@ I2CRC_FLAGS = (
         "FOLDER",
         "the run, as runs/exp1/model or runs/exp1/attention",
     ),
-    Flag(("--attention",), "--places.attention", "FOLDER", "where the attention PNGs go"),
+    Flag(("--attention",), "--places.attention_pngs", "FOLDER", "where the attention PNGs go"),
     Flag(("--pseudo_labels",), "--places.pseudo_labels", "FOLDER", "where the initial label maps go"),
 )
 

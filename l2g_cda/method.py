@@ -20,7 +20,7 @@ from common.data.layout import DatasetLayout
 from common.data.sampling import SampleKey, SeededDataset
 from common.data.transforms import ToTensors
 from common.engine.losses import StepFunction
-from common.engine.schedules import Schedule, build_schedule, decay_steps, step_decay
+from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import EngineConfig
 from common.errors import DataError
 from common.method.files import Files
@@ -31,8 +31,7 @@ from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
 from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
-from common.method.training import SECTIONS, Training
-from common.models.frozen import fold_frozen_batchnorm
+from common.method.training import SECTIONS, Training, fold_if_frozen
 from common.report.html import Panel
 from common.visual.panels import write_png
 from l2g_cda import bank, maps, network, optimizer
@@ -71,11 +70,6 @@ def l2g_step(settings: L2GSettings, pair: nn.Module) -> StepFunction:
     return L2GStep(settings.loss, settings.views.patch_side, stride, settings.engine.accumulate)
 
 
-def fold_what_is_frozen(settings: L2GSettings, pair: nn.Module) -> None:
-    if settings.backbone.freeze_batchnorm:
-        fold_frozen_batchnorm(pair)
-
-
 def n_listed(settings: L2GSettings, layout: DatasetLayout) -> int:
     return len(layout.ids(settings.split))
 
@@ -94,9 +88,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
         return first_epoch(settings) + own(settings).epochs - 1
 
     def engine_of(settings: L2GSettings, n_images: int) -> EngineConfig:
-        engine = settings.engine
-        steps = own(settings).epochs * engine.steps_per_epoch(n_images)
-        return dataclasses.replace(engine, max_steps=min(steps, engine.max_steps))
+        return settings.engine.over_epochs(own(settings).epochs, n_images)
 
     def optimizer_of(settings: L2GSettings, pair: nn.Module) -> torch.optim.Optimizer:
         assert isinstance(pair, network.LocalToGlobal)
@@ -107,8 +99,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
         """The decay epochs on top of the schedule of the settings, which begins anew in each training."""
         per_epoch = engine.steps_per_epoch(n_listed(settings, dataset_of(settings)))
         steps = decay_steps(own(settings).decay_epochs, per_epoch, first_epoch(settings))
-        decay, other = step_decay(steps, settings.schedule.gamma), build_schedule(settings.schedule, engine.max_steps)
-        return lambda step: other(step) * decay(step)
+        return build_schedule(settings.schedule, engine.max_steps, steps)
 
     def published_file(settings: L2GSettings, layout: DatasetLayout) -> Path:
         """``model/pascal_voc_epoch_9.pth`` after ten epochs."""
@@ -132,7 +123,7 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
         schedule=schedule_of,
         engine=engine_of,
         collate=lambda settings: collate,
-        prepare=fold_what_is_frozen,
+        prepare=fold_if_frozen,
         published=Published(published_file, content_of, global_network, load_global),
         folder=inside(name),
         **slots,

@@ -25,8 +25,7 @@ from common.method.published import Published, nothing_given
 from common.method.settings import with_values
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
-from common.method.training import SECTIONS, Training, head_and_backbone_optimizer
-from common.models.frozen import fold_frozen_batchnorm
+from common.method.training import SECTIONS, Training, fold_if_frozen, head_and_backbone_optimizer
 from common.report.html import Panel
 from smaf.bench import eps_as_published, noise_with_saliency
 from smaf.files import folder_of_masks, table_arguments, write_by_class
@@ -52,11 +51,6 @@ def tagged_with_saliency(settings: SmafSettings, layout: DatasetLayout) -> Seede
     images = ListedImages(layout, layout.ids(settings.split), parts)
     crop = settings.crop
     return SeededDataset(images, EpsInput(crop.crop_size, crop.long_sides, crop.jitter), settings.engine.seed)
-
-
-def fold_what_does_not_learn(settings: SmafSettings, network: nn.Module) -> None:
-    if settings.backbone.freeze_batchnorm:
-        fold_frozen_batchnorm(network)
 
 
 # --- Where things lie: the layout of the paper's README, in ``logdir``. ---
@@ -116,7 +110,7 @@ EPS = Training(
         settings.head != "cls", settings.saliency_loss.tau, settings.saliency_loss.lam
     ),
     data=tagged_with_saliency,
-    prepare=fold_what_does_not_learn,
+    prepare=fold_if_frozen,
     decides=(*DECIDE_BOTH, "saliency_loss"),
     published=published_by(0),
     folder=round_folder(0),
@@ -146,7 +140,7 @@ def round_of_self_training(number: int, before: Training) -> Training:
         if settings.self_training.prototypes:
             scores = cast(ScoreNetwork, network)
             scores.teacher = Teacher(scores, settings.self_training.prototype_momentum)
-        fold_what_does_not_learn(settings, network)
+        fold_if_frozen(settings, network)
 
     def step(settings: SmafSettings, network: nn.Module) -> StepFunction:
         own = settings.self_training

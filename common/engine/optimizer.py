@@ -24,7 +24,7 @@ class OptimizerConfig:
         name: sgd, adam or adamw.
         lr: learning rate of the groups with multiplier 1.
         momentum: momentum of sgd.
-        nesterov: Nesterov's form of it.
+        nesterov: Nesterov's form of it; adam and adamw have none.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw) of the groups that decay.
         decay_vectors: whether biases and BatchNorm parameters decay like the others (the papers' recipes) or not at all.
         head_lr_multiplier: learning rate of the head relative to the backbone (the field uses 10).
@@ -114,10 +114,22 @@ def empty_groups(rule: GroupRule, lr: float, weight_decay: float) -> list[dict[s
 def build_optimizer(config: OptimizerConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """The optimiser over the groups of :func:`parameter_groups`."""
     if config.name == "sgd":
+        if config.nesterov and not config.momentum > 0:
+            raise ConfigError(
+                f"optimizer.nesterov needs a momentum above 0, not {config.momentum}; leave one of them out"
+            )
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
     if config.name == "adam":
         return torch.optim.Adam(groups, lr=config.lr)
     return torch.optim.AdamW(groups, lr=config.lr)
+
+
+def optimizer_by_rules(
+    config: OptimizerConfig, network: nn.Module, rules: Sequence[GroupRule]
+) -> torch.optim.Optimizer:
+    """The optimiser over a network's groups by rule; raises as :func:`parameter_groups`."""
+    groups = parameter_groups(network, rules, config.lr, config.weight_decay, config.decay_vectors)
+    return build_optimizer(config, groups)
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> dict[str, float]:

@@ -71,8 +71,12 @@ def warmup(schedule: Schedule, steps: int) -> Schedule:
     return lambda step: schedule(step) * min(1.0, (step + 1) / steps)
 
 
-def build_schedule(config: ScheduleConfig, max_steps: int) -> Schedule:
-    """Factor by which every group's initial learning rate is multiplied at a (0-based) step."""
+def build_schedule(config: ScheduleConfig, max_steps: int, decays_at: Sequence[int] = ()) -> Schedule:
+    """Factor by which every group's initial learning rate is multiplied at a (0-based) step.
+
+    Args:
+        decays_at: steps at which it is multiplied by ``gamma`` besides, for recipes in epochs (see :func:`decay_steps`).
+    """
     length = config.length or max_steps
     schedules: dict[str, Schedule] = {
         "poly": poly(length, config.power, config.every),
@@ -83,4 +87,10 @@ def build_schedule(config: ScheduleConfig, max_steps: int) -> Schedule:
     schedule = schedules[config.name]
     if config.length:
         schedule = up_to(length, schedule)
+    if decays_at:
+        other, decay = schedule, step_decay(decays_at, config.gamma)
+
+        def schedule(step: int) -> float:
+            return other(step) * decay(step)
+
     return warmup(schedule, config.warmup_steps) if config.warmup_steps else schedule

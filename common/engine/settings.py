@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -69,6 +70,10 @@ class EngineConfig:
         """Optimiser steps of one pass over a list, for recipes in epochs."""
         images = self.batch_size * self.accumulate
         return max(1, n_images // images) if self.last_batch == "drop" else -(-n_images // images)
+
+    def over_epochs(self, epochs: int, n_images: int) -> EngineConfig:
+        """The same with so many passes over a list as its steps, at most ``max_steps``."""
+        return dataclasses.replace(self, max_steps=min(epochs * self.steps_per_epoch(n_images), self.max_steps))
 
 
 @dataclass

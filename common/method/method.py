@@ -114,7 +114,8 @@ class Method:
             pictures = Pictures(
                 labels=self.labels,
                 kinds=self.kinds,
-                panels=self.all_panels,
+                panels=self.panels,
+                last=self.last_panels,
                 split=self.pictured_split,
                 layout=self.labels.layout,
                 text="pictures of what became of a few images",
@@ -132,11 +133,10 @@ class Method:
         """The set of label maps that is the method's own result."""
         return main_set(self.label_sets(settings))
 
-    def all_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
-        """What the method adds to the pictures, and the label map of a second round."""
-        yield from self.panels(settings, layout, pictured)
+    def last_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+        """The label map of a second round."""
         kind = with_values(settings, self.main_set(settings).values)
-        yield from refined_panels(self.second_round().refine, kind, pictured.sample["id"])
+        return refined_panels(self.second_round().refine, kind, pictured.sample["id"])
 
     def kinds(self, settings: Any) -> list[Any]:
         """The settings of every set of label maps that DeepLab-v2 learns from, which pictures show."""

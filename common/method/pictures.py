@@ -59,6 +59,7 @@ class Pictures(Stage):
         labels: whose maps and label maps are shown.
         kinds: settings -> the settings of every set of label maps that is shown.
         panels: what the method adds.
+        last: what is shown behind everything else.
         split: list of the images; maps of another list than the one the stages worked on are computed now.
     """
 
@@ -66,6 +67,7 @@ class Pictures(Stage):
     name: str = "pictures"
     kinds: Callable[[Any], Sequence[Any]] = one_kind
     panels: Panels = no_panels
+    last: Panels = no_panels
     split: str = ""
 
     def run(self, settings: Any) -> int:
@@ -104,7 +106,7 @@ class Pictures(Stage):
     def all_panels(
         self, settings: Any, layout: DatasetLayout, pictured: Pictured, cams: Mapping[Path, Cams]
     ) -> Iterator[Panel]:
-        """Image, saliency, the method's own, a map per tag, every kind of label map, truth.
+        """Image, truth, saliency, the method's own, a map per tag, every kind of label map, what comes last.
 
         Args:
             cams: folder of maps -> the image's, for every kind of label map.
@@ -124,6 +126,7 @@ class Pictures(Stage):
             label_map = maker.rule(maker.evidence(sample["id"], cams[self.labels.maps.folder(kind)]))
             row, column = self.labels.row(chosen), self.labels.column(chosen)
             yield Panel(f"{column}: {row}", colour_label_map(label_map))
+        yield from self.last(settings, layout, pictured)
 
 
 def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:

@@ -19,8 +19,8 @@ from common.method.segmentation import Segmentation
 from common.pseudo_labels.refinement import LEAST_SHARE, refined_evidence
 from common.report.html import Panel
 
-REFINED = "_refined"
-SECOND = ", round 2"
+REFINED_FOLDER = "_refined"
+SECOND_ROW = ", round 2"
 
 
 class SecondRound(NamedTuple):
@@ -56,7 +56,7 @@ def second_round(labels: Labels, label_set: Callable[[Any], LabelSet]) -> Second
         needs=lambda settings: (),
         decides=lambda settings: {"least_share": LEAST_SHARE},
         masked=labels.masked,
-        row=lambda settings: labels.row(settings) + SECOND,
+        row=lambda settings: labels.row(settings) + SECOND_ROW,
         # The predictions went through the CRF.
         column=lambda settings: "pseudo label + CRF",
         crf=lambda settings: "DeepLab-v2's, on its predictions",
@@ -81,7 +81,7 @@ def second_round(labels: Labels, label_set: Callable[[Any], LabelSet]) -> Second
 def refined_folder(labels: Labels, settings: Any) -> Path:
     """Where the label maps of the second round lie: beside the first, unless the settings name a place."""
     first = labels.folder(settings)
-    return first.with_name(settings.chain.refined_labels or first.name + REFINED)
+    return first.with_name(settings.chain.refined_labels or first.name + REFINED_FOLDER)
 
 
 def refined_panels(refine: Labels, settings: Any, image_id: str) -> Iterator[Panel]:

@@ -19,7 +19,7 @@ from common.data.sampling import SeededDataset
 from common.engine.checkpoint import canonical, load_model_state
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
-from common.engine.optimizer import backbone_and_head_rules, build_optimizer, parameter_groups
+from common.engine.optimizer import backbone_and_head_rules, optimizer_by_rules
 from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder, describe_differences
 from common.engine.schedules import Schedule, build_schedule
@@ -32,6 +32,7 @@ from common.method.published import Published
 from common.method.settings import without_initial_weights
 from common.method.stage import Stage
 from common.models.backbones import describe_weights
+from common.models.frozen import fold_frozen_batchnorm
 from common.models.weights import file_fingerprint, load_weights, read_state_dict
 
 # Sections that decide a trained network in every method; what a method adds, it names.
@@ -40,15 +41,18 @@ SECTIONS = ("data", "split", "backbone", "engine", "optimizer", "schedule")
 
 def head_and_backbone_optimizer(settings: Any, network: nn.Module) -> torch.optim.Optimizer:
     """The optimiser of the settings; the module ``head`` learns faster than the backbone."""
-    chosen = settings.optimizer
-    rules = backbone_and_head_rules("head", chosen.head_lr_multiplier)
-    return build_optimizer(
-        chosen, parameter_groups(network, rules, chosen.lr, chosen.weight_decay, chosen.decay_vectors)
-    )
+    rules = backbone_and_head_rules("head", settings.optimizer.head_lr_multiplier)
+    return optimizer_by_rules(settings.optimizer, network, rules)
 
 
 def schedule_of_settings(settings: Any, engine: EngineConfig) -> Schedule:
     return build_schedule(settings.schedule, engine.max_steps)
+
+
+def fold_if_frozen(settings: Any, network: nn.Module) -> None:
+    """Fold the backbone's BatchNorm layers into their convolutions where their statistics stay as they are."""
+    if settings.backbone.freeze_batchnorm:
+        fold_frozen_batchnorm(network)
 
 
 def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
@@ -77,7 +81,7 @@ class Training(Stage):
         after: the training of the same method whose end this one starts from, in place of initial weights.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
-        summary: (settings with the engine of this training, number of samples, device) -> what is printed first.
+        summary: (settings with this training's engine, number of samples, device) -> what is printed first.
     """
 
     network: Callable[[Any, DatasetLayout], nn.Module]

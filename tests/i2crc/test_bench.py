@@ -9,10 +9,10 @@ from common.errors import ConfigError
 from common.method.steps import Form
 from common.models.backbones import BackboneConfig
 from common.models.frozen import fold_frozen_batchnorm
-from i2crc.bench import noise_with_objects, step_as_published
+from i2crc.bench import noise_with_objects, relations_as_published
 from i2crc.losses import RelationConfig, RelationStep
 from i2crc.measure_terms import compare_terms, main
-from i2crc.network import build_network
+from i2crc.network import build_classifier
 
 VGG = BackboneConfig(name="vgg16", width=0.0625, output_stride=8)
 RESNET = BackboneConfig(name="resnet18", width=0.125, output_stride=8, freeze_batchnorm=True)
@@ -24,12 +24,12 @@ RESNET = BackboneConfig(name="resnet18", width=0.125, output_stride=8, freeze_ba
 )
 def test_both_forms_have_the_same_losses_and_gradients(backbone, relation):
     torch.manual_seed(0)
-    network = build_network(backbone, 5).train()
+    network = build_classifier(backbone, 5).train()
     batch = noise_with_objects(3, 48, 5)
     # One image of two tags, which takes part only where all do.
     batch["tags"][0, :2] = 1
     ours = Form(network, RelationStep(relation), batch)
-    published = step_as_published(Form(copy.deepcopy(network), ours.step, batch))
+    published = relations_as_published(Form(copy.deepcopy(network), ours.step, batch))
     fold_frozen_batchnorm(network)
     found = []
     for form in (ours, published):
@@ -50,8 +50,8 @@ def test_both_forms_have_the_same_losses_and_gradients(backbone, relation):
 def test_without_an_image_that_takes_part_the_published_form_has_no_distances():
     batch = noise_with_objects(2, 48, 5)
     batch["tags"][:] = 1
-    form = Form(build_network(VGG, 5), RelationStep(RelationConfig()), batch)
-    losses = step_as_published(form).step(form.network, batch)
+    form = Form(build_classifier(VGG, 5), RelationStep(RelationConfig()), batch)
+    losses = relations_as_published(form).step(form.network, batch)
     assert all(losses[name].count == 0 for name in ("within_object", "within_background", "between"))
 
 

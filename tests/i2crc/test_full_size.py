@@ -11,7 +11,7 @@ from common.data.sampling import SampleKey
 from common.method.settings import with_values
 from deeplabv2.networks.registry import NetworkConfig, bare_network
 from i2crc.labels import initial_label
-from i2crc.method import ATTENTION, TRAIN
+from i2crc.method import CLASSIFIER, SQUARE_MAPS
 from i2crc.rounds import RECIPE, main_program
 from i2crc.settings import I2crcSettings
 from tests.full_size import LIMIT_GB, peak_gb, require_memory
@@ -22,16 +22,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 def test_one_training_step_of_five_photographs_fits_in_20_gb(photographs):
     require_memory(LIMIT_GB)
     settings = with_values(I2crcSettings(), {"engine.batch_size": 5})
-    data = TRAIN.data(settings, photographs)
+    data = CLASSIFIER.data(settings, photographs)
     tags = photographs.read_tags(photographs.ids("train"))
     single = [place for place, vector in enumerate(tags.values()) if vector.sum() == 1]
     batch = default_collate([data[SampleKey(0, place)] for place in single[:5]])
     assert batch["image"].shape == (5, 3, 256, 256) and batch["saliency"].shape == (5, 256, 256)
     torch.manual_seed(0)
-    network = TRAIN.network(settings, photographs).train()
-    optimizer = TRAIN.optimizer(settings, network)
+    network = CLASSIFIER.network(settings, photographs).train()
+    optimizer = CLASSIFIER.optimizer(settings, network)
     before = network.extra_convs[6].weight.detach().clone()
-    losses = TRAIN.step(settings, network)(network, batch)
+    losses = CLASSIFIER.step(settings, network)(network, batch)
     assert losses.keys() == {"classification", "within_object", "within_background", "between"}
     assert losses["between"].count == 5
     total = losses["classification"] + sum(
@@ -48,11 +48,11 @@ def test_attention_and_labels_have_the_size_of_the_photograph(photographs):
     settings = I2crcSettings()
     image_id = photographs.ids("train")[0]
     torch.manual_seed(0)
-    network = TRAIN.network(settings, photographs).eval()
-    load = ATTENTION.load(settings, ListedImages(photographs, [image_id], {"tags"}))
+    network = CLASSIFIER.network(settings, photographs).eval()
+    load = SQUARE_MAPS.load(settings, ListedImages(photographs, [image_id], {"tags"}))
     sample = load(image_id)
     assert [tuple(level.shape) for level in sample["pyramid"]] == [(3, 256, 256)]
-    (cams,) = ATTENTION.compute(settings, network, torch.device("cpu"))([sample])
+    (cams,) = SQUARE_MAPS.compute(settings, network, torch.device("cpu"))([sample])
     size = image_size(photographs.image_path(image_id))
     assert cams.maps.shape == (len(cams.keys), *size) and cams.maps.min() >= 0 and cams.maps.max() <= 1
     saliency = read_saliency(photographs.saliency_path(image_id))

@@ -15,7 +15,7 @@ from common.errors import CheckpointError, ConfigError, DataError
 from common.files import read_json
 from common.report.results import read_results
 from i2crc.labels import initial_label
-from i2crc.method import LABELS, METHOD, TRAIN
+from i2crc.method import CLASSIFIER, LABELS, METHOD
 from tests.i2crc.conftest import FILE, IDS
 
 
@@ -147,9 +147,9 @@ def test_an_image_of_several_tags_has_one_png_per_tag_and_takes_part_in_the_dist
 
 def test_epochs_end_the_training_and_the_rate_falls_when_one_begins(settings):
     four = settings("--training.epochs", "4", "--training.decay_epochs", "[1, 3]")
-    engine = TRAIN.engine(four, 4)
-    assert engine.max_steps == 8 and TRAIN.engine(settings("--max-steps", "1"), 4).max_steps == 1
-    factors = [TRAIN.schedule(four, engine)(step) for step in range(8)]
+    engine = CLASSIFIER.engine(four, 4)
+    assert engine.max_steps == 8 and CLASSIFIER.engine(settings("--max-steps", "1"), 4).max_steps == 1
+    factors = [CLASSIFIER.schedule(four, engine)(step) for step in range(8)]
     assert factors == pytest.approx([1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01])
 
 

@@ -8,7 +8,7 @@ import torch
 
 from common.method.pictures import map_overlay
 from common.models.backbones import BackboneConfig
-from i2crc.network import build_network
+from i2crc.network import build_classifier
 from i2crc.panels import relation_panels
 
 CLASSES = ("ring", "disc", "bar")
@@ -18,7 +18,7 @@ IMAGE = np.random.default_rng(0).integers(0, 255, (24, 40, 3), np.uint8)
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return build_network(BackboneConfig(name="vgg16", width=0.0625, output_stride=8), 3).eval()
+    return build_classifier(BackboneConfig(name="vgg16", width=0.0625, output_stride=8), 3).eval()
 
 
 def sample(tags, **more):

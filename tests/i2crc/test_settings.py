@@ -13,7 +13,7 @@ from common.method import command
 from common.method.command import command_of, settings_of
 from common.method.settings import find_config, with_values
 from i2crc.classification import gen_gt, label_refinement
-from i2crc.method import ATTENTION, LABELS, METHOD, TRAIN
+from i2crc.method import CLASSIFIER, LABELS, METHOD, SQUARE_MAPS
 from i2crc.rounds import RECIPE, ROUND_LABELS, SEGMENTATION
 from i2crc.settings import CLASSIFICATION, I2CRC_CONFIGS, I2crcSettings
 
@@ -95,7 +95,7 @@ def test_the_published_configuration_is_the_default():
 
 def test_the_published_recipe_of_voc():
     voc = parse()
-    engine = TRAIN.engine(voc, 10582)
+    engine = CLASSIFIER.engine(voc, 10582)
     assert (engine.max_steps, engine.batch_size, engine.last_batch) == (30 * 2117, 5, "keep")
     assert (voc.backbone.name, voc.backbone.weights, voc.square.side) == ("vgg16", "IMAGENET1K_V1", 256)
     assert tuple(voc.square.jitter) == (0.3, 0.3, 0.3, 0.1) and not voc.square.mirror
@@ -136,7 +136,7 @@ def test_every_flag_of_the_published_maps_is_read_and_leaves_the_trained_network
     assert Path(settings.checkpoint) == CLASSIFICATION / "runs/exp1/model/pascal_voc_epoch_29.pth"
     assert Path(settings.out) == CLASSIFICATION / "runs/exp1"
     assert (settings.cam.batch_size, settings.engine.workers) == (1, 20)
-    trained, now = (TRAIN.decisive(one) for one in (parse(), settings))
+    trained, now = (CLASSIFIER.decisive(one) for one in (parse(), settings))
     assert {name for name in trained if trained[name] != now[name]} == {"data", "engine"}
     assert settings.engine == parse("--workers", "20").engine
 
@@ -175,7 +175,7 @@ def test_chain_and_programs_of_the_rounds_use_the_same_folders():
 
 
 def test_attention_pngs_and_maps_lie_in_the_run_and_may_go_elsewhere():
-    assert ATTENTION.folder(parse()) == Path("runs/exp1/cams")
+    assert SQUARE_MAPS.folder(parse()) == Path("runs/exp1/cams")
     assert LABELS.folder(parse("--pseudo_labels", "mine")) == CLASSIFICATION / "mine"
 
 

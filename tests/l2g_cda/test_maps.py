@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.cam.attention_files import attention_bytes, byte_shares, write_attention
-from common.cam.files import Cams, read_cams
+from common.cam.files import Cams
 from common.cam.inference import PyramidLoader
 from common.data.colours import NORMALISATIONS
 from common.data.images import read_label_map
@@ -41,22 +40,6 @@ def test_an_image_without_tags_has_no_map():
 def test_maps_that_are_not_finite_are_an_error():
     with pytest.raises(NonFiniteError):
         fuse_attention([torch.full((1, 2, 2), torch.nan)], (4, 4))
-
-
-def test_bytes_are_rounded():
-    assert attention_bytes(np.array([0, 0.0019, 0.002, 0.5, 1], np.float32)).tolist() == [0, 0, 1, 128, 255]
-
-
-def test_the_shared_file_keeps_every_value_of_the_published_pictures(tmp_path):
-    levels = np.arange(256, dtype=np.float32) / np.float32(255)
-    write_attention(tmp_path / "a.npz", Cams(np.array([3]), levels.reshape(1, 16, 16) + np.float32(0.001)))
-    read = byte_shares(read_cams(tmp_path / "a.npz"))
-    assert read.maps.dtype == np.float32 and (read.maps.ravel() == levels).all()
-
-
-def test_labels_compare_as_the_published_pictures_do():
-    cams = byte_shares(Cams(np.array([0]), np.float32([[[0.2, 0.2005]]])))
-    assert cams.maps[0, 0, 0] == np.float32(0.2) == cams.maps[0, 0, 1]
 
 
 @pytest.mark.parametrize(("name", "mean", "deviation"), [("imagenet", 0.485, 0.229), ("coco", 0.471, 0.234)])

@@ -1,6 +1,5 @@
 import pytest
 
-from common.engine.schedules import decay_steps
 from common.errors import ConfigError
 from l2g_cda.backbones import L2GBackbone
 from l2g_cda.network import build_pair
@@ -55,14 +54,6 @@ def test_every_group_decays(name):
     config = L2GOptimizer(name=name, weight_decay=0.02)
     optimizer = build_l2g_optimizer(optimizer_groups(pair, 0.1, config), config)
     assert {group["weight_decay"] for group in optimizer.param_groups} == {0.02}
-
-
-def test_the_rate_decays_at_the_start_of_each_decay_epoch():
-    assert decay_steps([5, 8], 3) == [15, 24]
-
-
-def test_a_decay_epoch_before_the_first_epoch_never_comes():
-    assert decay_steps([5, 10, 11], 2, first_epoch=10) == [0, 2]
 
 
 @pytest.mark.parametrize(

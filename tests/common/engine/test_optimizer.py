@@ -120,3 +120,17 @@ def test_a_schedule_multiplies_the_initial_rates_again_and_again():
     rates = set_learning_rates(optimizer, 0.5)
     assert rates == {"backbone": 0.005, "head": pytest.approx(0.05), "head_bias": pytest.approx(0.1)}
     assert {group["name"]: group["lr"] for group in optimizer.param_groups} == rates
+
+
+@pytest.mark.parametrize(("nesterov", "expected"), [(False, [1, 1.9]), (True, [1.9, 2.71])])
+def test_nesterov_looks_ahead_of_the_momentum(nesterov, expected):
+    """Of a constant gradient of 1: the velocity, or the gradient and the velocity after it."""
+    weight = nn.Parameter(torch.zeros(1))
+    config = OptimizerConfig(lr=1.0, momentum=0.9, nesterov=nesterov)
+    optimizer = build_optimizer(config, [{"name": "all", "params": [weight], "weight_decay": 0.0}])
+    steps = []
+    for _ in range(2):
+        before, weight.grad = weight.item(), torch.ones(1)
+        optimizer.step()
+        steps.append(before - weight.item())
+    assert steps == pytest.approx(expected)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from common.engine.schedules import ScheduleConfig, build_schedule
+from common.engine.schedules import ScheduleConfig, build_schedule, decay_steps, step_decay
 from common.errors import ConfigError
 
 
@@ -57,3 +57,17 @@ def test_a_shorter_schedule_keeps_its_last_rate():
     shorter = factors([0, 4, 5, 50], length=5)
     assert shorter == pytest.approx([1, 0.2**0.9, 0.2**0.9, 0.2**0.9])
     assert factors([0, 2], max_steps=5) == [1, pytest.approx(0.6**0.9)]
+
+
+def test_the_rate_decays_at_the_start_of_each_decay_epoch():
+    assert decay_steps([5, 8], 3) == [15, 24]
+
+
+def test_a_decay_epoch_before_the_first_epoch_never_comes():
+    assert decay_steps([5, 10, 11], 2, first_epoch=10) == [0, 2]
+
+
+def test_the_rate_of_an_epoch_is_that_of_the_decay_epochs_up_to_it():
+    factor = step_decay(decay_steps([5, 10], 3))
+    per_epoch = [[factor(epoch * 3 + step) for step in range(3)] for epoch in (4, 5, 9, 10, 29)]
+    assert per_epoch == [pytest.approx([share] * 3) for share in (1, 0.1, 0.1, 0.01, 0.01)]

@@ -103,8 +103,10 @@ class Runs:
 
 
 def own_stages(method: Method) -> list[Stage]:
-    """The stages in order, without DeepLab-v2 and other programs, which have tests of their own."""
-    return [stage for stage in method.commands if not isinstance(stage, (Segmentation, OtherProgram))]
+    """The stages in order, without DeepLab-v2, what starts from it, and other programs, which have tests of their own."""
+    later = method.second_round() if not method.of_kind(Segmentation) else ()
+    others = {stage.name for stage in later}
+    return [stage for stage in method.commands if stage.name not in others and not isinstance(stage, OtherProgram)]
 
 
 @pytest.fixture(scope="module", params=METHODS)
