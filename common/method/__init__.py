@@ -20,6 +20,11 @@ kind of stage       the method says
 ``Pictures``        panels besides image, saliency, maps, label maps and truth
 ==================  ==========================================================================================================
 
+What a method does not declare is added: ``label_sets`` and ``pictures``; ``segment`` Segmentation -> the last labels; and for a second round, where
+``chain.refine`` asks for it, ``refine`` Labels of the images' tags alone (``TagsAlone``) in place of maps, ``starts_from`` the labels and ``segment``'s predictions of
+the training list, and ``segment2`` Segmentation -> refine (:mod:`common.method.refinement`). Each writes a folder of its own, so that round 2 never
+overwrites round 1, and both are rows.
+
 How the five papers are declared (``->``: starts from):
 
 ``l2g_cda``
@@ -36,9 +41,8 @@ How the five papers are declared (``->``: starts from):
     ``round1`` Training whose data are images and fused maps, published beside · ``fuse1`` Maps -> round1 ... one pair per round (``--rounds``
     builds the list) · ``label`` Labels -> the last maps, CRF of the recipe ``smaf`` · ``score``. EPS alone is the method with no round.
 ``i2crc``
-    ``train`` Training · ``cam`` Maps · ``label`` Labels (``gen_gt``) · ``segment`` Segmentation -> label, with
-    ``predicts="train", refined=True`` · ``refine`` Labels -> cam, ``starts_from=(LABELS, SEGMENT)`` · ``segment2`` Segmentation -> refine.
-    Each writes a folder of its own, so that round 2 never overwrites round 1, and both are rows.
+    ``train`` Training of tags and distances under saliency · ``cam`` Maps, attention PNGs beside · ``label`` Labels (``gen_gt``) · ``score``. The paper's
+    second round is the chain's, with ``chain.refine``.
 ``sod_wsss``
     ``sod`` Training with ``layout=`` a saliency dataset · ``saliency`` Saliency -> sod, for the images of ``data``; what
     looks at these maps has ``layout=SALIENCY.dataset`` · ``train``

@@ -1,4 +1,4 @@
-"""The published sizes: a training step of five images with the whole VGG16, attention maps and labels of a photograph."""
+"""The published sizes: a training step of five images, attention maps and labels of a photograph, a released DeepLab-v2 on it."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,13 @@ import torch
 from torch.utils.data import default_collate
 
 from common.data.dataset import ListedImages
-from common.data.images import image_size, read_saliency
+from common.data.images import image_size, read_label_map, read_saliency
 from common.data.sampling import SampleKey
 from common.method.settings import with_values
+from deeplabv2.networks.registry import NetworkConfig, bare_network
 from i2crc.labels import initial_label
 from i2crc.method import CLASSIFIER, SQUARE_MAPS
+from i2crc.rounds import RECIPE, main_program
 from i2crc.settings import I2crcSettings
 from tests.full_size import LIMIT_GB, peak_gb, require_memory
 
@@ -56,4 +58,27 @@ def test_attention_and_labels_have_the_size_of_the_photograph(photographs):
     saliency = read_saliency(photographs.saliency_path(image_id))
     label_map = initial_label(saliency, cams.keys, np.round(cams.maps * 255).astype(np.uint8))
     assert label_map.shape == size and set(np.unique(label_map)) <= {0, *(cams.keys + 1).tolist(), 255}
+    assert peak_gb() < LIMIT_GB
+
+
+def test_a_released_segmentation_network_predicts_a_photograph_before_and_after_the_crf(
+    photographs, tmp_path, monkeypatch, capsys
+):
+    require_memory(LIMIT_GB)
+    image_id = photographs.ids("val")[0]
+    (tmp_path / "one.txt").write_text(f"{image_id}\n")
+    # The released file is a flat state dict.
+    network = bare_network(NetworkConfig(name="I2CRC_ResNet101_MSC"))
+    state = network.state_dict()
+    assert len(state) == 632 and {"base.features.conv1.weight", "base.classifier.conv2d_list.3.bias"} <= set(state)
+    torch.save(state, tmp_path / "checkpoint_69.3.pth")
+    monkeypatch.chdir(tmp_path)
+    data = ["--root", str(photographs.root), "--split", "one.txt", "--out", "data", "--cpu", "--workers", "0"]
+    assert main_program(["test", "-c", str(RECIPE), "--model-path", "checkpoint_69.3.pth", *data]) == 0
+    # As published: the CRF knows which network made what it refines.
+    assert main_program(["crf", "-c", str(RECIPE), *data]) == 0
+    assert "I2CRC, DeepLab-v2 + CRF, one.txt" in capsys.readouterr().out
+    for kind in ("label", "crf"):
+        (path,) = (tmp_path / "data/features/voc12/deeplabv2_resnet101_msc/one" / kind).glob("*.png")
+        assert read_label_map(path).shape == image_size(photographs.image_path(image_id))
     assert peak_gb() < LIMIT_GB
