@@ -9,13 +9,13 @@ import pytest
 
 from common.config_files import read_settings
 from common.errors import ConfigError
-from common.method import command
 from common.method.command import command_of, settings_of
 from common.method.settings import find_config, with_values
 from i2crc.classification import gen_gt, label_refinement
 from i2crc.method import CLASSIFIER, LABELS, METHOD, SQUARE_MAPS
 from i2crc.rounds import RECIPE, ROUND_LABELS, SEGMENTATION
 from i2crc.settings import CLASSIFICATION, I2CRC_CONFIGS, I2crcSettings
+from tests.tiny_method import RunStages
 
 CONFIGS = sorted(path.stem for path in I2CRC_CONFIGS.glob("*.yaml"))
 SEGMENTATIONS = sorted(path.stem for path in (SEGMENTATION / "configs").glob("*.yaml"))
@@ -45,20 +45,7 @@ def in_the_folder(monkeypatch):
 
 @pytest.fixture
 def program(monkeypatch):
-    """``program(module, flag, ...)``: names of the stages that an entry file runs, and its settings."""
-    called = []
-
-    def instead(method, stages, text, title, arguments):
-        called.append(([stage.name for stage in stages], settings_of("test", command_of(method, text), arguments)))
-        return 0
-
-    monkeypatch.setattr(command, "run_stages", instead)
-
-    def run(module, *arguments):
-        assert module.main(argv=list(arguments)) == 0
-        return called.pop()
-
-    return run
+    return RunStages(monkeypatch)
 
 
 def script(name):

@@ -12,7 +12,7 @@ from common.files import read_json
 from common.method.settings import with_values
 from common.report.results import read_results
 from smaf.method import METHOD, sets_of_masks
-from tests.smaf.conftest import IDS, run_here
+from tests.smaf.conftest import IDS, RUN
 
 EPS_FILE, SMAF_FILE = (
     "logdir/eps_cls_mode/checkpoint_cls_finally.pth",
@@ -47,7 +47,7 @@ def release(work, *networks):
 
 def released_eps(work):
     """A plain EPS in the place of the initial model, with nothing else."""
-    assert run_here("eps", "--force", "--head", "plain", "--rounds", "0") == 0
+    assert RUN("eps", "--force", "--head", "plain", "--rounds", "0") == 0
     release(work, EPS_FILE)
 
 

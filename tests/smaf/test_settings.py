@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from common.errors import ConfigError
-from common.method import command
 from common.method.command import command_of, settings_of
 from common.method.settings import find_config, with_values
 from smaf import gen_fused_cam, gen_pseudo_mask, infer, main, train
 from smaf.method import EPS, MASKS, METHOD, ROUNDS, fused_folder, round_folder
 from smaf.settings import SMAF_CONFIGS, SmafSettings
+from tests.tiny_method import RunStages
 
 CONFIGS = sorted(path.stem for path in SMAF_CONFIGS.glob("*.yaml"))
 PUBLISHED = ["voc", "eps_voc", "cls_voc", "eps_coco", "cls_coco"]
@@ -30,20 +30,7 @@ def in_the_folder(monkeypatch):
 
 @pytest.fixture
 def program(monkeypatch):
-    """``program(module, flag, ...)``: names of the stages that an entry file runs, and its settings."""
-    called = []
-
-    def instead(method, stages, text, title, arguments):
-        called.append(([stage.name for stage in stages], settings_of("test", command_of(method, text), arguments)))
-        return 0
-
-    monkeypatch.setattr(command, "run_stages", instead)
-
-    def run(module, *arguments):
-        assert module.main(argv=list(arguments)) == 0
-        return called.pop()
-
-    return run
+    return RunStages(monkeypatch)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
