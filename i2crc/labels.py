@@ -9,7 +9,7 @@ import numpy as np
 from common.cam.attention_files import attention_bytes
 from common.data.colours import Uint8
 from common.data.palette import IGNORE_LABEL
-from common.errors import DataError
+from common.errors import DataError, require
 from common.method.settings import require_share
 from common.pseudo_labels.labels import Keys, LabelMap
 from common.pseudo_labels.refinement import ignored_if_small
@@ -39,7 +39,9 @@ class InitialLabelConfig:
     def __post_init__(self) -> None:
         for name in ("least_score", "conflict_score", "object_score", "least_foreground"):
             require_share(f"labels.{name}", getattr(self, name))
-        require_share("labels.salient_grey / 256", self.salient_grey / 256)
+        require(
+            0 <= self.salient_grey <= 255, f"labels.salient_grey is {self.salient_grey}; give a grey value, 0 to 255"
+        )
 
 
 def initial_label(

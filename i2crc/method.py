@@ -11,17 +11,16 @@ from torch import nn
 from common.cam.attention_files import write_attention_pngs
 from common.cam.files import Cams
 from common.config import config_to_dict
-from common.data.dataset import ListedImages, Part
+from common.data.dataset import ListedImages, with_saliency
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import optimizer_by_rules
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
-from common.errors import DataError
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
-from common.method.maps import Maps, Write
+from common.method.maps import TAGS, Maps, Write
 from common.method.method import Method
 from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
@@ -43,13 +42,8 @@ from i2crc.settings import CLASSIFICATION, I2CRC_CONFIGS, I2CRC_FLAGS, I2CRC_KEY
 
 def squared_images(settings: I2crcSettings, layout: DatasetLayout) -> SeededDataset:
     """Images with tags, and with saliency maps where a distance is trained."""
-    parts: set[Part] = {"tags", "saliency"} if settings.relation.is_used else {"tags"}
-    if settings.relation.is_used and not layout.saliency.is_dir():
-        raise DataError(
-            f"no saliency maps: folder {layout.saliency} does not exist; put them there or set data.saliency"
-        )
-    square = settings.square
-    images = ListedImages(layout, layout.ids(settings.split), parts)
+    ids, square = layout.ids(settings.split), settings.square
+    images = with_saliency(layout, ids) if settings.relation.is_used else ListedImages(layout, ids, TAGS)
     transform = SquareInput(square.side, square.jitter, square.normalisation, square.mirror)
     return SeededDataset(images, transform, settings.engine.seed)
 

@@ -15,14 +15,13 @@ from common.cam.attention_files import byte_shares, write_attention
 from common.cam.inference import PyramidLoader
 from common.config import config_to_dict
 from common.data.colours import NORMALISATIONS
-from common.data.dataset import ListedImages
+from common.data.dataset import ListedImages, with_saliency
 from common.data.layout import DatasetLayout
 from common.data.sampling import SampleKey, SeededDataset
 from common.data.transforms import ToTensors
 from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import EngineConfig
-from common.errors import DataError
 from common.method.files import Files
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
@@ -58,10 +57,7 @@ def pasted_views(settings: L2GSettings, layout: DatasetLayout) -> PastedTwins:
 
 
 def salient_images(settings: L2GSettings, layout: DatasetLayout) -> ListedImages:
-    folder = layout.saliency
-    if not folder.is_dir():
-        raise DataError(f"no saliency maps: folder {folder} does not exist; put them there or set data.saliency")
-    return ListedImages(layout, layout.ids(settings.split), ("tags", "saliency"))
+    return with_saliency(layout, layout.ids(settings.split))
 
 
 def l2g_step(settings: L2GSettings, pair: nn.Module) -> StepFunction:

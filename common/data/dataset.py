@@ -80,3 +80,12 @@ def require_same_size(sample: Sample) -> None:
             raise DataError(
                 f"{sample['id']}: the {part} is {other} but the image is {size[0]}x{size[1]} (height x width); make them the same size"
             )
+
+
+def with_saliency(layout: DatasetLayout, ids: Sequence[str]) -> ListedImages:
+    """Images with tags and saliency maps; raises :class:`DataError` at once where the folder of the maps is missing."""
+    if not layout.saliency.is_dir():
+        raise DataError(
+            f"no saliency maps: folder {layout.saliency} does not exist; put them there or set data.saliency"
+        )
+    return ListedImages(layout, ids, ("tags", "saliency"))

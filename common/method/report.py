@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ REPORT, PICTURE = "report.html", "picture.png"
 # Folder of the ablation's runs within a run; they have a table of their own.
 ABLATION = "ablation"
 FIRST_ROWS = ("all background", "plain CAM", "CAM x saliency")
-# Panel title of the report -> heading in the picture, in the order of the chain.
+# Panel title of the report -> heading in the picture, in the order of the chain; a method's own label maps stand before the truth.
 COLUMNS = {
     "image": "image",
     "saliency": "saliency",
@@ -115,10 +115,11 @@ def with_predictions(example: Example, folders: Sequence[Path]) -> Example:
     """The example with the predictions of every segmentation network that was scored, before and after the CRF."""
     panels = list(example.panels)
     for kind, title in (("label", "DeepLab-v2"), ("crf", "DeepLab-v2 + CRF")):
-        for folder in folders:
-            for scores in sorted(folder.glob("deeplabv2/scores/*/*/*/results.json")):
-                network = scores.parent.relative_to(folder / "deeplabv2/scores")
-                path = folder / "deeplabv2/features" / network / kind / f"{example.id}.png"
+        # The outputs of DeepLab-v2 lie in the run, unless the settings name another place.
+        for out in [place for folder in folders for place in (folder / "deeplabv2", folder)]:
+            for scores in sorted(out.glob("scores/*/*/*/results.json")):
+                network = scores.parent.relative_to(out / "scores")
+                path = out / "features" / network / kind / f"{example.id}.png"
                 rows = [one.method for one in read_results(scores) if REFERENCE_ROWS.get(one.method) != "floor"]
                 if path.is_file() and rows:
                     panels.append(Panel(f"{title}: {rows[-1]}", colour_label_map(read_label_map(path))))
@@ -133,16 +134,33 @@ def report_of(settings: Any) -> tuple[str, str]:
 def chain_sheet(examples: Sequence[Example], rows: int = 3) -> np.ndarray:
     """A sheet, uint8 [H, W, 3] RGB, with one row per example and the columns that the examples have."""
     chosen = [columns_of(example) for example in examples[:rows]]
-    shared = [title for title in COLUMNS.values() if all(title in row for row in chosen)]
+    shared = headings(chosen)
     pictures = [enlarge(row[title]) for row in chosen for title in shared]
     return side_by_side(pictures, shared * len(chosen), columns=len(shared))
+
+
+def headings(rows: Sequence[Mapping[str, np.ndarray]]) -> list[str]:
+    """The headings that all rows have, in the order of the chain."""
+    *before, truth = COLUMNS.values()
+    own = [heading for heading in rows[0] if heading not in COLUMNS.values()]
+    return [heading for heading in (*before, *own, truth) if all(heading in row for row in rows)]
+
+
+def heading_of(title: str) -> str | None:
+    """The heading of a panel, None where the picture leaves it out."""
+    kind, _, row = title.partition(": ")
+    if kind == "CAM":
+        return COLUMNS[kind]
+    if kind.startswith("pseudo label") and row not in REFERENCE_ROWS:
+        return row + kind.removeprefix("pseudo label")
+    return COLUMNS.get(title)
 
 
 def columns_of(example: Example) -> dict[str, np.ndarray]:
     """Heading -> picture (uint8 [H, W, 3] or [H, W]); of several CAMs the first."""
     found: dict[str, np.ndarray] = {}
     for panel in example.panels:
-        heading = COLUMNS.get("CAM" if panel.title.startswith("CAM: ") else panel.title)
+        heading = heading_of(panel.title)
         if heading:
             found.setdefault(heading, panel.image)
     return found

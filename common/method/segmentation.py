@@ -24,7 +24,6 @@ from common.report.results import NONE
 
 SEGMENTER = "deeplabv2.main"
 CEILING = "fully supervised"
-DEFAULT_NAME = "segment"
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class Segmentation(Stage):
     """
 
     labels: Labels
-    name: str = DEFAULT_NAME
+    name: str = "segment"
     label_set: Callable[[Any], LabelSet] = lambda settings: LabelSet()
     predicts: str = ""
     refined: bool = False
