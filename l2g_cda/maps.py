@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from common.cam.attention_files import attention_bytes, write_attention_pngs
-from common.cam.files import Cams, write_dictionary
+from common.cam.files import Cams, write_cams, write_dictionary
 from common.cam.inference import CamConfig, CamInference, divided_by_maximum, finite_sum, resize_maps
 from common.data.colours import Uint8
 from common.data.images import image_size
@@ -113,6 +113,19 @@ def fuse_random_walk(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> tup
     small = finite_sum([resize_maps(one, quarter) for one in sums])
     full = finite_sum([resize_maps(one, padded)[:, :height, :width] for one in sums])
     return divided_by_maximum(small, 1e-5), divided_by_maximum(full, 1e-5)
+
+
+def byte_shares(cams: Cams) -> Cams:
+    """Maps K x H x W in 0..1 at the precision of the published 8-bit files: k / 255, which half precision tells apart.
+
+    Label rules compare these in single precision with thresholds: 51 / 255 equals a threshold of 0.2 exactly.
+    """
+    return Cams(cams.keys, attention_bytes(cams.maps).astype(np.float32) / np.float32(255))
+
+
+def write_attention(path: Path, cams: Cams) -> None:
+    """The shared form of attention maps K x H x W in 0..1, at the precision of the published files."""
+    write_cams(path, byte_shares(cams))
 
 
 def write_published_pngs(out: Path, threshold: float, image_id: str, cams: Cams) -> None:

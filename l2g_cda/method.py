@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from common.cam.attention_files import byte_shares, write_attention
 from common.cam.inference import PyramidLoader
 from common.config import config_to_dict
 from common.data.colours import NORMALISATIONS
@@ -176,7 +175,7 @@ def irn_files(settings: L2GSettings) -> Write:
     return lambda path, found: maps.write_irn(out / "cam_npy_irn" / path.relative_to(out / "cam_npy_aff"), found)
 
 
-ATTENTION = l2g_maps(maps.AttentionInference, write=write_attention, beside=published_pngs, text="attention maps")
+ATTENTION = l2g_maps(maps.AttentionInference, write=maps.write_attention, beside=published_pngs, text="attention maps")
 RANDOM_WALK = l2g_maps(
     maps.RandomWalkInference,
     name="random_walk",
@@ -207,7 +206,7 @@ def pseudo_label_folder(settings: L2GSettings) -> Path:
 
 PSEUDO_LABELS = Labels(
     maps=ATTENTION,
-    values=byte_shares,
+    values=maps.byte_shares,
     thresholds=tuple(number / 100 for number in range(1, 91)),
     decides=lambda settings: config_to_dict(dataclasses.replace(settings.labels, folder="")),
     row=row_of_ingredients,

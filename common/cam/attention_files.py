@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.cam.files import Cams, write_cams
+from common.cam.files import Cams
 from common.data.colours import Uint8
 from common.files import atomic_write, resolve_inside
 from common.pseudo_labels.background import Floats
@@ -17,19 +17,6 @@ from common.pseudo_labels.background import Floats
 def attention_bytes(attention: Floats) -> Uint8:
     """255 times the attention (0..1, any shape), rounded (halves to even) as OpenCV does."""
     return np.clip(np.rint(attention * 255), 0, 255).astype(np.uint8)
-
-
-def byte_shares(cams: Cams) -> Cams:
-    """Maps K x H x W in 0..1 at the precision of the published 8-bit files: k / 255, which half precision tells apart.
-
-    Label rules compare these in single precision with thresholds: 51 / 255 equals a threshold of 0.2 exactly.
-    """
-    return Cams(cams.keys, attention_bytes(cams.maps).astype(np.float32) / np.float32(255))
-
-
-def write_attention(path: Path, cams: Cams) -> None:
-    """The shared form of attention maps K x H x W in 0..1, at the precision of the published files."""
-    write_cams(path, byte_shares(cams))
 
 
 def write_attention_pngs(folder: Path, image_id: str, cams: Cams) -> None:

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from common.cam.attention_files import write_attention
 from common.cam.files import Cams
 from common.data.images import read_label_map
 from common.data.layout import DataConfig, open_layout
 from common.data.toy import ToyConfig, make_toy
 from common.files import write_json
-from l2g_cda.maps import write_affinity
+from l2g_cda.maps import write_affinity, write_attention
 from l2g_cda.settings import L2GSettings
 
 

@@ -2,14 +2,22 @@ import numpy as np
 import pytest
 import torch
 
-from common.cam.files import Cams
+from common.cam.files import Cams, read_cams
 from common.cam.inference import PyramidLoader
 from common.data.colours import NORMALISATIONS
 from common.data.images import read_label_map
 from common.data.transforms import ToTensors
 from common.errors import DataError, NonFiniteError
 from l2g_cda.backbones import L2GBackbone
-from l2g_cda.maps import AttentionInference, L2GCam, fuse_attention, fuse_random_walk, write_published_pngs
+from l2g_cda.maps import (
+    AttentionInference,
+    L2GCam,
+    byte_shares,
+    fuse_attention,
+    fuse_random_walk,
+    write_attention,
+    write_published_pngs,
+)
 from l2g_cda.network import build_l2g
 
 
@@ -31,6 +39,18 @@ def test_negative_parts_count_before_the_mean_is_taken():
 def test_random_walk_maps_have_a_quarter_and_the_full_size():
     quarter, full = fuse_random_walk([torch.rand(2, 5, 7)], (37, 54))
     assert quarter.shape == (2, 10, 14) and full.shape == (2, 37, 54)
+
+
+def test_the_shared_file_keeps_every_value_of_the_published_pictures(tmp_path):
+    levels = np.arange(256, dtype=np.float32) / np.float32(255)
+    write_attention(tmp_path / "a.npz", Cams(np.array([3]), levels.reshape(1, 16, 16) + np.float32(0.001)))
+    read = byte_shares(read_cams(tmp_path / "a.npz"))
+    assert read.maps.dtype == np.float32 and (read.maps.ravel() == levels).all()
+
+
+def test_labels_compare_as_the_published_pictures_do():
+    cams = byte_shares(Cams(np.array([0]), np.float32([[[0.2, 0.2005]]])))
+    assert cams.maps[0, 0, 0] == np.float32(0.2) == cams.maps[0, 0, 1]
 
 
 def test_an_image_without_tags_has_no_map():

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.cam.attention_files import write_attention
 from common.cam.files import Cams
 from common.data.images import read_label_map
 from common.data.layout import DataConfig, open_layout
 from common.files import write_json
-from l2g_cda.maps import stretched
+from l2g_cda.maps import stretched, write_attention
 from l2g_cda.method import PSEUDO_LABELS
 from l2g_cda.quality import sweep_record, swept
 from l2g_cda.scripts.evaluate_mthr_voc import sweep_of_voc

@@ -1,28 +1,16 @@
-"""Attention in 8 bits: its values, the shared form and the published files."""
+"""Attention in 8 bits: its values and the published files."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from common.cam.attention_files import attention_bytes, byte_shares, write_attention, write_attention_pngs
-from common.cam.files import Cams, read_cams
+from common.cam.attention_files import attention_bytes, write_attention_pngs
+from common.cam.files import Cams
 from common.errors import DataError
 
 
 def test_bytes_are_rounded():
     assert attention_bytes(np.array([0, 0.0019, 0.002, 0.5, 1], np.float32)).tolist() == [0, 0, 1, 128, 255]
-
-
-def test_the_shared_file_keeps_every_value_of_the_published_pictures(tmp_path):
-    levels = np.arange(256, dtype=np.float32) / np.float32(255)
-    write_attention(tmp_path / "a.npz", Cams(np.array([3]), levels.reshape(1, 16, 16) + np.float32(0.001)))
-    read = byte_shares(read_cams(tmp_path / "a.npz"))
-    assert read.maps.dtype == np.float32 and (read.maps.ravel() == levels).all()
-
-
-def test_labels_compare_as_the_published_pictures_do():
-    cams = byte_shares(Cams(np.array([0]), np.float32([[[0.2, 0.2005]]])))
-    assert cams.maps[0, 0, 0] == np.float32(0.2) == cams.maps[0, 0, 1]
 
 
 def test_a_grey_picture_per_class(tmp_path):
