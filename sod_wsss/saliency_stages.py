@@ -28,6 +28,8 @@ from sod_wsss.saliency_losses import SaliencyStep
 from sod_wsss.saliency_network import SaliencyNetwork, load_saliency_network, saliency_rules
 
 MIN_MAX_EPSILON = 1e-8
+# What a finished training writes into its folder.
+LAST_FILE = Path("ckpt", "last.pth")
 
 
 def map_of_logits(logits: Tensor, size: tuple[int, int], min_max: bool) -> Tensor:
@@ -142,7 +144,7 @@ SOD = Training(
     decides=("sod", "engine.seed"),
     free={*(f"sod.{name}" for name in FREE_TO_CHANGE), "sod.cache", "sod.log_path", "sod.min_max", "sod.mirrored"},
     published=Published(
-        lambda settings, layout: saliency_folder(settings) / "ckpt" / "last.pth",
+        lambda settings, layout: saliency_folder(settings) / LAST_FILE,
         load=lambda settings, network, path: load_saliency_network(network, path),
         given=lambda settings: settings.sod.given_network,
     ),
