@@ -18,7 +18,7 @@ from common.data.presets import DATASET_NAMES
 from common.errors import ConfigError, run_command
 from common.metrics.confusion import Matrix, confusion_matrix
 from common.metrics.scores import Scores, compute_scores, restrict_truth
-from sod_wsss.selector import GREY_LEVELS, SelectorConfig, select_salient, threshold_of
+from sod_wsss.selector import SelectorConfig, select_salient, threshold_of
 
 # Those of the paper's table (sod_wsss spec, section 9).
 ALPHAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -48,7 +48,7 @@ def compare_labels(layout: DatasetLayout, split: str, folder: Path, config: Sele
         truth = read_label_map(layout.mask_path(image_id))
         label_map = read_label_map(folder / f"{image_id}.png")
         classes = [int(key) + 1 for key in np.flatnonzero(tags[image_id])]
-        salient = read_saliency(layout.saliency_path(image_id)) > config.salient_above * GREY_LEVELS
+        salient = config.is_salient(read_saliency(layout.saliency_path(image_id)))
         # Below every agreement there is: what a replacement would give.
         selection = select_salient(label_map, salient, classes, -1.0)
         before = confusion_matrix(truth, label_map, n_labels)

@@ -118,7 +118,9 @@ class Pictures(Stage):
         if "saliency" in sample:
             yield Panel("saliency", sample["saliency"])
         yield from self.panels(settings, layout, pictured)
-        for key, heat in zip(pictured.cams.keys, pictured.cams.maps, strict=True):
+        # A rule that looks at label maps alone has tags without maps.
+        maps = pictured.cams.maps if pictured.cams.maps.size else ()
+        for key, heat in zip(pictured.cams.keys, maps):
             yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
         for kind in self.kinds(settings):
             chosen = self.labels.chosen(kind)
