@@ -173,6 +173,7 @@ SOD = ValidatedTraining(
     free={
         *(f"sod.{name}" for name in FREE_TO_CHANGE),
         "sod.cache",
+        "sod.given_network",
         "sod.log_path",
         "sod.min_max",
         "sod.mirrored",
