@@ -50,7 +50,9 @@ def settings_of_network(network: Path, configs: Sequence[str], rest: Sequence[st
         raise CheckpointError(f"there is no trained network {file}; train it to its end with sod_wsss/SOD_train.py")
     files = [str(run.config)] if run.config.is_file() else []
     given = [word for config in (*files, *configs) for word in ("-c", config)]
-    return parse_config(SodWsssSettings, [*given, "--sod.given_network", str(file), *rest], program="make_saliency.py")
+    # The network is one that is given: neither its training nor its dataset have to be there any more.
+    own = ["--sod.given_network", str(file), "--sod.log_path", ""]
+    return parse_config(SodWsssSettings, [*given, *own, *rest], program="make_saliency.py")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
