@@ -60,6 +60,18 @@ def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> 
     return f"Train on {device}: {n_samples} samples of {data}, {engine.max_steps} steps of {engine.batch_size}"
 
 
+def picked(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Of nested settings those of the dotted names, nested alike."""
+    chosen: dict[str, Any] = {}
+    for name in names:
+        *sections, last = name.split(".")
+        source, target = values, chosen
+        for section in sections:
+            source, target = source[section], target.setdefault(section, {})
+        target[last] = source[last]
+    return chosen
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Training(Stage):
     """Train a network, or continue where a stopped training was.
@@ -74,7 +86,7 @@ class Training(Stage):
         optimizer: (settings, network) -> optimiser over the network's groups.
         schedule: (settings, engine) -> factor of the rates by step.
         engine: (settings, number of samples) -> how long and how the loop runs.
-        decides: settings and sections that decide the trained network.
+        decides: settings (dotted) and sections that decide the trained network.
         free: dotted settings that may change between a stopped run and its continuation.
         collate: settings -> how samples become a batch.
         prepare: (settings, network), once the optimiser has the parameters: e.g. fold frozen BatchNorm layers.
@@ -152,8 +164,7 @@ class Training(Stage):
 
     def decisive(self, settings: Any) -> dict[str, Any]:
         """The settings that decide the trained network."""
-        values = config_to_dict(settings)
-        return {name: values[name] for name in self.decides}
+        return picked(config_to_dict(settings), self.decides)
 
     def initial_network(self, settings: Any, layout: DatasetLayout, n_samples: int) -> nn.Module:
         """The network as this training starts from it."""
