@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from common.data.colours import ColourConfig
 from common.data.layout import DataConfig
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig
-from common.errors import ConfigError
+from common.errors import ConfigError, require
 from common.models.backbones import BackboneConfig
 
 S = TypeVar("S")
@@ -41,6 +42,25 @@ class CropConfig(SquareConfig):
     """
 
     scales: list[float] = field(default_factory=list)
+
+
+@dataclass
+class LongSideConfig(SquareConfig, ColourConfig):
+    """What a network sees of an image in training, resized by its longer side (:mod:`common.data.windows`), in other colours.
+
+    Args:
+        long_sides: least and greatest longer side of the resized image, both included.
+    """
+
+    crop_size: int = 448
+    long_sides: list[int] = field(default_factory=lambda: [256, 512])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sides = self.long_sides
+        ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
+        require(ordered, f"long_sides is {sides}; give the least and the greatest longer side in pixels")
+        require(self.crop_size >= 16, f"crop_size is {self.crop_size}; give at least 16 pixels")
 
 
 @dataclass
