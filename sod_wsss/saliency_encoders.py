@@ -47,9 +47,7 @@ class SwinTaps(nn.Module):
     def __init__(self, name: str, side: int = SWIN_SIDE, drop_path: float = 0.5, taps: Taps = "inputs") -> None:
         super().__init__()
         require(name in SWINS, f"there is no Swin {name!r}; use one of {', '.join(SWINS)}")
-        require(
-            side > 0 and side % SWIN_SIDE == 0, f"the side is {side}; a Swin with windows of 7 needs 224, 448, ..."
-        )
+        require(side > 0 and side % SWIN_SIDE == 0, f"the side is {side}; a Swin with windows of 7 needs 224, 448, ...")
         swin: Any = timm.create_model(
             SWINS[name][0], pretrained=False, num_classes=0, img_size=side, drop_path_rate=drop_path
         )
@@ -167,5 +165,3 @@ def build_encoder(
         load_swin(encoder, name, weights)
     require(not frozen_stages, f"frozen_stages is {frozen_stages}; {name} learns as a whole: leave it out")
     return encoder
-
-

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -121,8 +121,7 @@ class EdgeAware(nn.Module):
         finest, *others = maps
         strongest = finest.amax((2, 3))
         doubled = (
-            layer(one)
-            for layer, one in zip((self.conv128_64, self.conv320_64, self.conv512_64), others, strict=True)
+            layer(one) for layer, one in zip((self.conv128_64, self.conv320_64, self.conv512_64), others, strict=True)
         )
         weighed = [
             mlp(strongest)[:, :, None, None] * interpolate(one, finest.shape[2:], mode="nearest")
@@ -183,12 +182,8 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name.startswith(PUBLISHED_ENCODER)
     }
     last_blocks = "layers.3.blocks."
-    encoder = {
-        ENCODER + name: tensor for name, tensor in swin_names(swin).items() if not name.startswith(last_blocks)
-    }
-    others = {
-        name: tensor for name, tensor in state.items() if not name.startswith((PUBLISHED_ENCODER, *UNUSED))
-    }
+    encoder = {ENCODER + name: tensor for name, tensor in swin_names(swin).items() if not name.startswith(last_blocks)}
+    others = {name: tensor for name, tensor in state.items() if not name.startswith((PUBLISHED_ENCODER, *UNUSED))}
     return {**encoder, **others}
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
-from common.config import config_to_dict
+from common.config import config_to_dict, picked
 from common.config_files import read_yaml
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
@@ -58,18 +58,6 @@ def fold_if_frozen(settings: Any, network: nn.Module) -> None:
 def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
     engine, data = settings.engine, settings.data.dataset
     return f"Train on {device}: {n_samples} samples of {data}, {engine.max_steps} steps of {engine.batch_size}"
-
-
-def picked(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Of nested settings those of the dotted names, nested alike."""
-    chosen: dict[str, Any] = {}
-    for name in names:
-        *sections, last = name.split(".")
-        source, target = values, chosen
-        for section in sections:
-            source, target = source[section], target.setdefault(section, {})
-        target[last] = source[last]
-    return chosen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
