@@ -8,10 +8,11 @@ from typing import Any
 
 from common.commands import Flag
 from common.config_files import Aliases, Renamed
+from common.data.colours import ColourConfig
 from common.engine.optimizer import OptimizerConfig
 from common.errors import require
 from common.method.method import Variant
-from common.method.settings import LongSideConfig, RefinedSettings, require_share
+from common.method.settings import LongSidesConfig, RefinedSettings, require_long_sides, require_share
 from common.models.backbones import BackboneConfig
 from common.pseudo_labels.rule import LabelConfig
 from smaf.files import FilesConfig
@@ -22,6 +23,19 @@ SMAF_HOME = Path(__file__).parent
 SMAF_CONFIGS = SMAF_HOME / "configs"
 # Stages are declared for so many rounds of self-training.
 MOST_ROUNDS = 4
+
+
+@dataclass
+class LongSideConfig(LongSidesConfig, ColourConfig):
+    """What the networks see of an image; the colours change in the first training only."""
+
+    crop_size: int = 448
+    long_sides: list[int] = field(default_factory=lambda: [256, 512])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_long_sides("crop.long_sides", self.long_sides)
+        require(self.crop_size >= 16, f"crop.crop_size is {self.crop_size}; give at least 16 pixels")
 
 
 @dataclass

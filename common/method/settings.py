@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from common.data.colours import ColourConfig
 from common.data.layout import DataConfig
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
@@ -45,22 +44,14 @@ class CropConfig(SquareConfig):
 
 
 @dataclass
-class LongSideConfig(SquareConfig, ColourConfig):
-    """What a network sees of an image in training, resized by its longer side (:mod:`common.data.windows`), in other colours.
+class LongSidesConfig(SquareConfig):
+    """What a network sees of an image in training, resized by its longer side.
 
     Args:
         long_sides: least and greatest longer side of the resized image, both included.
     """
 
-    crop_size: int = 448
-    long_sides: list[int] = field(default_factory=lambda: [256, 512])
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        sides = self.long_sides
-        ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
-        require(ordered, f"long_sides is {sides}; give the least and the greatest longer side in pixels")
-        require(self.crop_size >= 16, f"crop_size is {self.crop_size}; give at least 16 pixels")
+    long_sides: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -203,6 +194,12 @@ def _checked(section: S) -> S:
         if one.init
     }
     return type(section)(**values)
+
+
+def require_long_sides(name: str, sides: Sequence[int]) -> None:
+    """Raise :class:`ConfigError` unless a setting is a pair of sides in pixels, the smaller one first."""
+    ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
+    require(ordered, f"{name} is {list(sides)}; give the least and the greatest longer side in pixels")
 
 
 def require_share(name: str, value: float) -> None:

@@ -8,12 +8,7 @@ import torch
 
 from common.cam.files import Cams, write_cams, write_dictionary
 from common.errors import DataError
-from smaf.samples import (
-    EpsInput,
-    ImagesWithAttention,
-    attention_size,
-    require_fitting,
-)
+from smaf.samples import EpsInput, ImagesWithAttention, attention_size, require_fitting
 
 STILL = (0.0, 0.0, 0.0, 0.0)
 

@@ -274,7 +274,7 @@ def test_a_file_in_the_published_spelling_is_read(tmp_path):
         (["--head", "cls", "--rounds", "0", "--cam.normalise", "foreground"], "cam.normalise foreground"),
         (["--tau", "2"], r"saliency_loss\.tau is 2"),
         (["--lam", "-1"], r"saliency_loss\.lam is -1"),
-        (["--resize_size", "512", "256"], "long_sides is"),
+        (["--resize_size", "512", "256"], "crop.long_sides is"),
         (["--resize_size", "512"], "crop.long_sides"),
         (["--crop_size", "8"], "at least 16 pixels"),
         (["--crop.jitter", "[2, 0, 0, 0]"], "jitter is"),

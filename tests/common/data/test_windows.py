@@ -1,4 +1,4 @@
-"""Squares of images whose longer side is drawn: sizes, places, what lies beyond an image, and that a label map follows its image."""
+"""Drawn longer sides and squares that partly cover an image."""
 
 import random
 
@@ -6,31 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.windows import (
-    LongSideSquare,
-    cut,
-    draw_window,
-    long_side_size,
-    resized_bicubic,
-)
-
-
-class Drawn(random.Random):
-    """Draws the longer side and the mirror image that it is told, and the offsets at their greatest."""
-
-    def __init__(self, side, mirrored):
-        super().__init__(0)
-        self.side, self.mirrored = side, mirrored
-
-    def randint(self, low, high):
-        assert low <= self.side <= high
-        return self.side
-
-    def random(self):
-        return 0.1 if self.mirrored else 0.9
-
-    def randrange(self, stop):
-        return stop - 1
+from common.data.windows import cut, draw_window, long_side_size, resized_bicubic, resized_nearest, top_left_window
 
 
 @pytest.mark.parametrize(
@@ -66,27 +42,12 @@ def test_a_smaller_image_is_placed_anywhere_in_the_square():
     assert square.sum() == 20 * 32 and square.shape == (1, 32, 32)
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_a_label_map_shows_what_its_image_shows(mirrored):
-    image, mask = np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.uint8)
-    image[10:30, :20], mask[10:30, :20] = 255, 7
-    made = LongSideSquare(32, [30, 90])({"id": "one", "image": image, "mask": mask}, Drawn(60, mirrored))
-    assert made["id"] == "one" and made["mask"].dtype == torch.int64
-    assert (made["mask"] == 7).any() == mirrored, "the square's left edge is column 28 of 60"
-    assert torch.equal(made["image"][0] > 0, made["mask"] == 7)
+def test_a_square_at_the_top_left_keeps_what_it_covers_and_fills_the_rest():
+    labels = torch.arange(6).reshape(2, 3)
+    assert cut(labels, top_left_window(2, 3, 2), 2, fill=255).tolist() == [[0, 1], [3, 4]]
+    assert cut(labels, top_left_window(2, 3, 4), 4, fill=255)[1:].tolist() == [[3, 4, 5, 255], [255] * 4, [255] * 4]
 
 
-def test_beyond_an_image_are_the_mean_colour_and_ignored_labels():
-    sample = {"image": np.full((40, 60, 3), 255, np.uint8), "mask": np.ones((40, 60), np.uint8)}
-    made = LongSideSquare(32, [24, 24])(sample, Drawn(24, False))
-    inside = torch.zeros(32, 32, dtype=torch.bool)
-    inside[16:, 8:] = True
-    assert torch.equal(made["mask"] == 1, inside) and (made["mask"][~inside] == 255).all()
-    assert (made["image"][:, ~inside] == 0).all() and (made["image"][:, inside] > 0).all()
-
-
-def test_colours_change_before_the_square_is_cut_and_tags_become_a_tensor():
-    sample = {"image": np.zeros((8, 8, 3), np.uint8), "tags": np.array([0, 1])}
-    made = LongSideSquare(16, [8, 8], lambda image, rng: np.full_like(image, 255))(sample, random.Random(0))
-    assert (made["image"][0] > 0).sum() == 64 and (made["image"][0] == 0).sum() == 16 * 16 - 64
-    assert made["tags"].tolist() == [0.0, 1.0]
+def test_label_maps_are_resized_without_new_labels():
+    labels = np.array([[0, 9], [255, 3]], np.uint8)
+    assert resized_nearest(labels, (4, 4)).tolist() == labels.repeat(2, 0).repeat(2, 1).tolist()
