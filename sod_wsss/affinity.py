@@ -73,7 +73,7 @@ def resized_to(features: Tensor, size: torch.Size) -> Tensor:
     if (height, width) == tuple(size):
         return features
     if height > size[0] or width > size[1]:
-        return adaptive_avg_pool2d(features, list(size))
+        return adaptive_avg_pool2d(features, (size[0], size[1]))
     factor = 2
     while factor * height < size[0] or factor * width < size[1]:
         factor *= 2

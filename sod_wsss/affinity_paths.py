@@ -53,9 +53,7 @@ def points_to(end: Offset) -> tuple[Offset, ...]:
     down, right = end
     columns = range(min(0, right), max(0, right) + 1)
     length_squared = down**2 + right**2
-    return tuple(
-        (y, x) for y in range(down + 1) for x in columns if (down * x - right * y) ** 2 < length_squared
-    )
+    return tuple((y, x) for y in range(down + 1) for x in columns if (down * x - right * y) ** 2 < length_squared)
 
 
 def source_size(size: Sequence[int], radius: int) -> tuple[int, int]:

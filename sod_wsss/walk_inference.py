@@ -46,6 +46,7 @@ class WalkConfig(RadiusConfig):
     Args:
         beta: power of the affinities: the greater, the less is carried over an edge.
         exponent: the walk has 2^exponent steps.
+        edge_network: a trained AffinityNet's file in place of the one that is trained here.
         padded_side: images are padded to this side, so that those of all sizes pass the network together; larger ones, and all
             with 0, to the next multiple of 16.
         batch_size: images of one pass.
@@ -54,6 +55,7 @@ class WalkConfig(RadiusConfig):
     radius: int = 5
     beta: float = 10.0
     exponent: int = 8
+    edge_network: str = ""
     padded_side: int = 512
     batch_size: int = 8
 
