@@ -146,7 +146,7 @@ METHOD = Method(
         published=saliency_as_published,
         batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.image_side),
     ),
-    configs=(SOD_WSSS_CONFIGS / "saliency_small.yaml", SOD_WSSS_CONFIGS / "saliency_small.yaml"),
+    configs=(SOD_WSSS_CONFIGS / "voc.yaml", SOD_WSSS_CONFIGS / "toy.yaml"),
     flags=SOD_FLAGS,
     home=HERE,
 )
