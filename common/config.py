@@ -16,7 +16,7 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -234,3 +234,15 @@ def config_to_dict(config: Any) -> dict[str, Any]:
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, yaml.safe_dump(dict(values), sort_keys=False))
+
+
+def picked(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Of nested settings those of the dotted names, nested alike."""
+    chosen: dict[str, Any] = {}
+    for name in names:
+        *sections, last = name.split(".")
+        source, target = values, chosen
+        for section in sections:
+            source, target = source[section], target.setdefault(section, {})
+        target[last] = source[last]
+    return chosen

@@ -66,9 +66,14 @@ def decay_steps(decay_epochs: Sequence[int], steps_per_epoch: int, first_epoch: 
     return [(epoch - first_epoch) * steps_per_epoch for epoch in decay_epochs if epoch >= first_epoch]
 
 
+def annealing(start: float, end: float, step: int, length: int) -> float:
+    """A weight that goes from ``start`` to ``end`` in ``length`` equal steps."""
+    return start + (end - start) * step / length
+
+
 def warmup(schedule: Schedule, steps: int) -> Schedule:
     """``schedule`` multiplied by a linear rise over the first ``steps`` steps."""
-    return lambda step: schedule(step) * min(1.0, (step + 1) / steps)
+    return lambda step: schedule(step) * min(1.0, annealing(0, 1, step + 1, steps))
 
 
 def build_schedule(config: ScheduleConfig, max_steps: int, decays_at: Sequence[int] = ()) -> Schedule:

@@ -27,6 +27,7 @@ class EngineConfig:
         compile: torch.compile the network; pays when crop size and batch size are constant.
         sync_batchnorm: share BatchNorm statistics between processes (GPU only).
         clip_grad_norm: upper bound of the gradient's norm; 0 means no clipping.
+        clip_grad_value: upper bound of each of its elements; 0 means none.
         workers: processes that load images.
         processes: processes that finish outputs (CRF, writing of files); 0 for one per core.
         log_every: steps between log lines.
@@ -47,6 +48,7 @@ class EngineConfig:
     compile: bool = False
     sync_batchnorm: bool = False
     clip_grad_norm: float = 0.0
+    clip_grad_value: float = 0.0
     workers: int = 2
     processes: int = 0
     log_every: int = 50
@@ -57,7 +59,7 @@ class EngineConfig:
         for name in ("max_steps", "batch_size", "accumulate", "log_every", "save_every", "keep_last"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"engine.{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("seed", "workers", "processes", "stop_at", "clip_grad_norm"):
+        for name in ("seed", "workers", "processes", "stop_at", "clip_grad_norm", "clip_grad_value"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"engine.{name} cannot be negative, as {getattr(self, name)} is")
 

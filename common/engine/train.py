@@ -198,5 +198,7 @@ def update_parameters(
         )
     if config.clip_grad_norm:
         nn.utils.clip_grads_with_norm_(model.parameters(), config.clip_grad_norm, norm)
+    if config.clip_grad_value:
+        nn.utils.clip_grad_value_(model.parameters(), config.clip_grad_value)
     scaler.step(optimizer)
     scaler.update()

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
-from common.config import config_to_dict
+from common.config import config_to_dict, picked
 from common.config_files import read_yaml
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
@@ -74,7 +74,7 @@ class Training(Stage):
         optimizer: (settings, network) -> optimiser over the network's groups.
         schedule: (settings, engine) -> factor of the rates by step.
         engine: (settings, number of samples) -> how long and how the loop runs.
-        decides: settings and sections that decide the trained network.
+        decides: settings (dotted) and sections that decide the trained network.
         free: dotted settings that may change between a stopped run and its continuation.
         collate: settings -> how samples become a batch.
         prepare: (settings, network), once the optimiser has the parameters: e.g. fold frozen BatchNorm layers.
@@ -152,8 +152,7 @@ class Training(Stage):
 
     def decisive(self, settings: Any) -> dict[str, Any]:
         """The settings that decide the trained network."""
-        values = config_to_dict(settings)
-        return {name: values[name] for name in self.decides}
+        return picked(config_to_dict(settings), self.decides)
 
     def initial_network(self, settings: Any, layout: DatasetLayout, n_samples: int) -> nn.Module:
         """The network as this training starts from it."""

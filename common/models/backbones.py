@@ -14,6 +14,7 @@ from torchvision.models import WeightsEnum
 from common.errors import CheckpointError, ConfigError
 from common.models.base import Backbone
 from common.models.mobilenet import MobileNetV2
+from common.models.resnest import ResNeSt, imagenet_resnest, resnest_weights_name
 from common.models.resnet import ResNet
 from common.models.resnet38 import ResNet38, read_resnet38_weights
 from common.models.vgg import VGG16
@@ -22,7 +23,19 @@ from common.models.weights import file_fingerprint, load_weights, read_state_dic
 # Prefixes of our own classifiers' and of distributed checkpoints.
 BACKBONE_PREFIXES = ("module.", "backbone.")
 
-BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet38", "vgg16", "mobilenet_v2"]
+BackboneName = Literal[
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet38",
+    "resnest50",
+    "resnest101",
+    "resnest200",
+    "resnest269",
+    "vgg16",
+    "mobilenet_v2",
+]
 
 
 @dataclass
@@ -30,13 +43,14 @@ class BackboneConfig:
     """Feature extractor of a network.
 
     Args:
-        name: the architecture; resnet38 is the wide one of EPS, SMAF and L2G.
-        output_stride: input size divided by feature size (4, 8, 16 or 32); smaller is finer, slower and needs more
-            memory.
+        name: the architecture; resnet38 is the wide one of EPS, SMAF and L2G, the ResNeSts are those of SOD-WSSS.
+        output_stride: input size divided by feature size (4, 8, 16 or 32; ResNeSts have no 4); smaller is finer, slower and
+            needs more memory.
         width: factor on all channel numbers; 1.0 is the published network, less is for small data and quick tests.
         weights: empty for random initialisation; "imagenet" for torchvision's recommended ImageNet weights, or
-            "IMAGENET1K_V1" / "IMAGENET1K_V2" for one by name (torchvision downloads them once); otherwise the path of
-            a .pth, .pt or .safetensors file, for resnet38 also of the published MXNet file (.params).
+            "IMAGENET1K_V1" / "IMAGENET1K_V2" for one by name (torchvision downloads them once), of a ResNeSt "imagenet" for
+            timm's; otherwise the path of a .pth, .pt or .safetensors file, for resnet38 also of the published MXNet file
+            (.params).
         frozen_stages: number of first stages (0 to 5) whose parameters and BatchNorm statistics stay as they are.
         freeze_batchnorm: keep the running statistics of all BatchNorm layers, for small batches.
         dilate: ResNets only: False drops the strides beyond output_stride without dilation, for training from scratch on
@@ -81,9 +95,32 @@ def bare_backbone(config: BackboneConfig) -> Backbone:
         return MobileNetV2(config.output_stride, config.width, config.last_convolution)
     if config.name == "vgg16":
         return VGG16(config.output_stride, config.width)
+    if is_resnest(config):
+        return resnest_of(config)
     if config.name.startswith("resnet") and config.name.removeprefix("resnet").isdecimal():
         return ResNet(int(config.name.removeprefix("resnet")), config.output_stride, config.width, config.dilate)
-    raise ConfigError(f"there is no backbone {config.name!r}; use resnet18/34/50/101/38, vgg16 or mobilenet_v2.")
+    raise ConfigError(
+        f"there is no backbone {config.name!r}; use resnet18/34/50/101/38, resnest50/101/200/269, vgg16 or mobilenet_v2."
+    )
+
+
+def is_resnest(config: BackboneConfig) -> bool:
+    return config.name.startswith("resnest")
+
+
+def resnest_depth(config: BackboneConfig) -> int:
+    """The number in the name; raises :class:`ConfigError` where there is none."""
+    depth = config.name.removeprefix("resnest")
+    if not depth.isdecimal():
+        raise ConfigError(f"there is no backbone {config.name!r}; use resnest50/101/200/269.")
+    return int(depth)
+
+
+def resnest_of(config: BackboneConfig) -> ResNeSt:
+    """A ResNeSt; timm builds it in its published width only."""
+    if config.width != 1.0:
+        raise ConfigError(f"backbone.width is {config.width}; {config.name} comes with width 1.0 only: leave it out.")
+    return ResNeSt(resnest_depth(config), config.output_stride)
 
 
 def resnet38_of(config: BackboneConfig) -> ResNet38:
@@ -107,6 +144,8 @@ def backbone_weights(config: BackboneConfig) -> tuple[dict[str, Tensor], str]:
     if config.name == "resnet38":
         require_file_of_weights(config)
         return read_resnet38_weights(config.weights), config.weights
+    if is_resnest(config) and config.weights == "imagenet":
+        return imagenet_resnest(resnest_depth(config)), describe_weights(config)
     published = torchvision_weights(config)
     if published is None:
         return read_state_dict(config.weights), config.weights
@@ -126,6 +165,8 @@ def torchvision_weights(config: BackboneConfig) -> WeightsEnum | None:
     """The torchvision weights that ``config.weights`` asks for, None where it is a path or empty."""
     if config.weights != "imagenet" and not config.weights.startswith("IMAGENET1K_"):
         return None
+    if is_resnest(config):
+        raise ConfigError(f"torchvision has no weights of {config.name}; timm's are weights imagenet.")
     choices = torchvision.models.get_model_weights(config.name)
     if config.weights == "imagenet":
         return choices.DEFAULT
@@ -145,6 +186,8 @@ def describe_weights(config: BackboneConfig) -> str:
     """
     if not config.weights:
         return "random"
+    if is_resnest(config) and config.weights == "imagenet":
+        return f"timm {resnest_weights_name(resnest_depth(config))}"
     published = torchvision_weights(config)
     if published is not None:
         return f"torchvision {published}"

@@ -19,11 +19,14 @@ class Backbone(nn.Module):
     """A fully convolutional feature extractor: images ``[N, 3, H, W]`` to features ``[N, out_channels, h, w]``.
 
     ``h = ceil(H / output_stride)``, ``w`` likewise. Input is RGB / 255, normalised with ImageNet's mean and standard
-    deviation. Subclasses set ``out_channels`` and ``output_stride`` and implement ``stages`` and ``forward``.
+    deviation. Subclasses set ``out_channels`` and ``output_stride`` and implement ``stages`` and ``forward``; those that
+    give the features of every stage also set ``stage_channels`` and implement ``stage_outputs``.
     """
 
     out_channels: int
     output_stride: int
+    stage_channels: tuple[int, ...] = ()
+    """Channels of each tensor of ``stage_outputs``; empty for a backbone without."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +41,16 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images float32 N x 3 x H x W to features N x out_channels x h x w."""
         raise NotImplementedError
+
+    def stage_outputs(self, images: Tensor) -> list[Tensor]:
+        """Normalised images float32 N x 3 x H x W to the features after each of the stages, the last as from ``forward``.
+
+        Raises:
+            ConfigError: this backbone gives its last features only.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} gives its last features only; use a ResNet, a ResNeSt or a MobileNetV2."
+        )
 
     def freeze(self, stages: int = 0, batchnorm: bool = False) -> None:
         """Fix the parameters and BatchNorm statistics of the first ``stages`` stages; lasts through ``train()``.

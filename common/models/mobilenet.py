@@ -15,6 +15,8 @@ from common.models.base import Backbone, LayerStride, initialise_convolutions, p
 GROUPS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 # Index in ``features`` at which each stage begins: where the undilated network has a stride.
 STAGE_STARTS = (0, 2, 4, 7, 14)
+# Index in GROUPS of the last row of each stage but the last stage.
+STAGE_ROWS = (0, 1, 2, 4)
 
 
 def conv_bn_relu6(
@@ -76,12 +78,23 @@ class MobileNetV2(Backbone):
             channels = last_channels
         self.features = nn.Sequential(*layers)
         self.out_channels = channels
+        # The channels of a stage are those of the last row of the table that belongs to it.
+        self.stage_channels = (*(scaled_channels(GROUPS[row][1], width) for row in STAGE_ROWS), channels)
         initialise_convolutions(self)
 
     @property
     def stages(self) -> list[nn.Module]:
         ends = [*STAGE_STARTS[1:], len(self.features)]
         return [self.features[start:end] for start, end in zip(STAGE_STARTS, ends, strict=True)]
+
+    def stage_outputs(self, images: Tensor) -> list[Tensor]:
+        """Normalised images N x 3 x H x W to the features after each stage, at strides 2, 4, 8, 16 and 32 (none beyond
+        the output stride), any sign.
+        """
+        features: list[Tensor] = []
+        for stage in self.stages:
+            features.append(stage(features[-1] if features else images))
+        return features
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images N x 3 x H x W to features N x C x h x w: 0..6, any sign without ``last_convolution``."""

@@ -110,16 +110,28 @@ class ResNet(Backbone):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
         in_channels = channels
+        stage_channels = [channels]
         for number, (count, layer) in enumerate(zip(counts, plan, strict=True), start=1):
             channels = scaled_channels(32 * 2**number, width)
             self.add_module(f"layer{number}", make_layer(block, in_channels, channels, count, layer, number > 1))
             in_channels = channels * block.expansion
+            stage_channels.append(in_channels)
+        self.stage_channels = tuple(stage_channels)
         self.out_channels = in_channels
         initialise_convolutions(self)
 
     @property
     def stages(self) -> list[nn.Module]:
         return [nn.ModuleList([self.conv1, self.bn1]), self.layer1, self.layer2, self.layer3, self.layer4]
+
+    def stage_outputs(self, images: Tensor) -> list[Tensor]:
+        """Normalised images N x 3 x H x W to the features after each stage, at strides 4, 4, 8, 16 and 32 (none beyond
+        the output stride), not negative.
+        """
+        features = [self.maxpool(self.relu(self.bn1(self.conv1(images))))]
+        for layer in self.stages[1:]:
+            features.append(layer(features[-1]))
+        return features
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images N x 3 x H x W to features N x out_channels x h x w, not negative."""

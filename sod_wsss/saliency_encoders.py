@@ -1,0 +1,167 @@
+"""What the saliency network's decoder sees of an image: feature maps at strides 4, 8, 16 and 32 (sod_wsss spec, sections 2.1, 2.2, 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import timm
+from torch import Tensor, nn
+
+from common.errors import CheckpointError, require
+from common.models.backbones import BackboneConfig, build_backbone
+from common.models.base import Backbone
+from common.models.weights import load_weights, read_state_dict
+
+Taps = Literal["inputs", "outputs"]
+SwinName = Literal["swin-tiny", "swin-small", "swin-base", "swin-large"]
+# Name -> timm's architecture, and the tag of its published weights (of swin-base those the paper starts from).
+SWINS: dict[str, tuple[str, str]] = {
+    "swin-tiny": ("swin_tiny_patch4_window7_224", "ms_in22k"),
+    "swin-small": ("swin_small_patch4_window7_224", "ms_in22k"),
+    "swin-base": ("swin_base_patch4_window7_224", "ms_in22k"),
+    "swin-large": ("swin_large_patch4_window7_224", "ms_in22k"),
+}
+SWIN_SIDE = 224
+LAST_STAGE = 3
+# Never used by the published network, or computed when a Swin is built.
+DEAD = (".relative_position_index", ".attn_mask")
+# Channels to which the features of other backbones are reduced.
+LIGHT_CHANNELS = (32, 48, 64, 96)
+
+
+class SwinTaps(nn.Module):
+    """A Swin Transformer without its head: square images N x 3 x S x S -> four maps at strides 4, 8, 16, 32.
+
+    ``inputs``, the published taps, are what enters each stage, so that the last stage's blocks are left out and the first
+    map has seen no attention; ``outputs`` are what leaves each stage, as the paper draws it.
+
+    Args:
+        name: key of ``SWINS``.
+        side: S, a multiple of 224.
+        drop_path: probability of stochastic depth in the last block, rising linearly from 0.
+        taps: which maps.
+    """
+
+    def __init__(self, name: str, side: int = SWIN_SIDE, drop_path: float = 0.5, taps: Taps = "inputs") -> None:
+        super().__init__()
+        require(name in SWINS, f"there is no Swin {name!r}; use one of {', '.join(SWINS)}")
+        require(side > 0 and side % SWIN_SIDE == 0, f"the side is {side}; a Swin with windows of 7 needs 224, 448, ...")
+        swin: Any = timm.create_model(
+            SWINS[name][0], pretrained=False, num_classes=0, img_size=side, drop_path_rate=drop_path
+        )
+        self.taps = taps
+        self.patch_embed, self.layers = swin.patch_embed, swin.layers
+        if taps == "inputs":
+            self.layers[LAST_STAGE].blocks = nn.Identity()
+        width = swin.embed_dim
+        self.channels = tuple(width * 2**stage for stage in range(LAST_STAGE + 1))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalised images to maps N x C x S/4 x S/4, N x 2C x S/8 x S/8, ..."""
+        tokens = self.patch_embed(images)
+        maps = []
+        for layer in self.layers:
+            entered = layer.downsample(tokens)
+            tokens = layer.blocks(entered)
+            maps.append((entered if self.taps == "inputs" else tokens).permute(0, 3, 1, 2).contiguous())
+        return maps
+
+
+def swin_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a published Swin by the names here: its merging layers belong to the stage that they lead to."""
+    named = {}
+    for name, tensor in state.items():
+        if name.endswith(DEAD) or name.startswith(("norm.", "head.")):
+            continue
+        words = name.split(".")
+        if words[0] == "layers" and words[2] == "downsample" and not moved_already(state):
+            words[1] = str(int(words[1]) + 1)
+        named[".".join(words)] = tensor
+    return named
+
+
+def moved_already(state: Mapping[str, Tensor]) -> bool:
+    """Whether the merging layers are where timm has them: the first stage then has none."""
+    return not any(name.startswith("layers.0.downsample.") for name in state)
+
+
+def load_swin(encoder: SwinTaps, name: str, weights: str) -> None:
+    """Load ImageNet weights: ``imagenet`` for timm's of that Swin (downloaded once), else a file.
+
+    Raises:
+        CheckpointError: they cannot be had, or do not fit.
+    """
+    architecture, tag = SWINS[name]
+    if weights == "imagenet":
+        try:
+            published: nn.Module = timm.create_model(f"{architecture}.{tag}", pretrained=True, num_classes=0)
+        except Exception as error:
+            raise CheckpointError(
+                f"timm cannot fetch {architecture}.{tag} ({error}); fetch it elsewhere and give the path of the file"
+            ) from error
+        state, source = published.state_dict(), f"timm {architecture}.{tag}"
+    else:
+        state, source = read_state_dict(Path(weights)), weights
+    report = load_weights(encoder, fitting(encoder, swin_names(state)), source=source)
+    print(f"Init: {report.summary()}")
+
+
+def fitting(encoder: SwinTaps, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Without the blocks of the last stage where the taps do not need them."""
+    if encoder.taps == "outputs":
+        return dict(state)
+    return {name: tensor for name, tensor in state.items() if not name.startswith(f"layers.{LAST_STAGE}.blocks.")}
+
+
+class BackboneTaps(nn.Module):
+    """Any backbone of :mod:`common.models` whose stages end at strides 4 to 32, its maps reduced by 1x1 convolutions.
+
+    Args:
+        backbone: of output stride 32.
+        channels: of the four reduced maps.
+    """
+
+    def __init__(self, backbone: Backbone, channels: Sequence[int] = LIGHT_CHANNELS) -> None:
+        super().__init__()
+        require(
+            backbone.output_stride == 32,
+            f"output_stride is {backbone.output_stride}; the saliency network takes backbones of 32",
+        )
+        self.backbone = backbone
+        self.channels = tuple(channels)
+        self.reduce = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(entering, leaving, 1, bias=False), nn.BatchNorm2d(leaving), nn.ReLU(inplace=True))
+            for entering, leaving in zip(backbone.stage_channels[1:], self.channels, strict=True)
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalised images to four maps at strides 4, 8, 16, 32."""
+        maps = self.backbone.stage_outputs(images)[1:]
+        return [cast(Tensor, reduce(one)) for reduce, one in zip(self.reduce, maps, strict=True)]
+
+
+def build_encoder(
+    name: str, weights: str, side: int, drop_path: float, taps: Taps, frozen_stages: int
+) -> SwinTaps | BackboneTaps:
+    """The encoder with its initial weights.
+
+    Args:
+        name: a Swin of ``SWINS``, or a backbone of :mod:`common.models`.
+        weights: empty, ``imagenet``, or a file.
+        frozen_stages: first stages of a backbone that do not learn.
+
+    Raises:
+        ConfigError: an unknown name, or settings that do not go together.
+        CheckpointError: the weights cannot be had, or do not fit.
+    """
+    if name not in SWINS:
+        config = BackboneConfig(cast(Any, name), 32, weights=weights, frozen_stages=frozen_stages)
+        config.last_convolution = name != "mobilenet_v2"
+        return BackboneTaps(build_backbone(config))
+    encoder = SwinTaps(name, side, drop_path, taps)
+    if weights:
+        load_swin(encoder, name, weights)
+    require(not frozen_stages, f"frozen_stages is {frozen_stages}; {name} learns as a whole: leave it out")
+    return encoder

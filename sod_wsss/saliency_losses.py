@@ -1,0 +1,100 @@
+"""Losses of the saliency network (sod_wsss spec, section 3.2). Logits and targets are N x 1 x h x w, targets in 0..1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate, max_pool2d
+
+from common.engine.losses import Losses
+from sod_wsss.saliency_network import SaliencyScores
+
+BceWeighting = Literal["original", "repaired"]
+EdgeTarget = Literal["boundary", "texture", "none"]
+# Side of the neighbourhood whose mean tells how near a pixel is to a boundary, and what a pixel there weighs more.
+NEIGHBOURHOOD = 31
+BOUNDARY_WEIGHT = 5.0
+DICE_EPSILON = 1e-16
+
+
+def structure_loss(logits: Tensor, target: Tensor, bce_weighting: BceWeighting = "original") -> Tensor:
+    """Cross-entropy and soft IoU, in which pixels near the boundary weigh up to six times as much; mean over images.
+
+    Args:
+        bce_weighting: ``original`` weighs the pixels in the IoU alone, which is what the published code computes.
+    """
+    near = avg_pool2d(target, NEIGHBOURHOOD, stride=1, padding=NEIGHBOURHOOD // 2)
+    weight = 1 + BOUNDARY_WEIGHT * (near - target).abs()
+    if bce_weighting == "original":
+        cross_entropy = binary_cross_entropy_with_logits(logits, target)
+    else:
+        by_pixel = binary_cross_entropy_with_logits(logits, target, reduction="none")
+        cross_entropy = (weight * by_pixel).sum((2, 3)) / weight.sum((2, 3))
+    probability = logits.sigmoid()
+    common = (probability * target * weight).sum((2, 3))
+    either = ((probability + target) * weight).sum((2, 3))
+    iou = 1 - (common + 1) / (either - common + 1)
+    return (cross_entropy + iou).mean()
+
+
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """1 - Dice coefficient, mean over images; published as an IoU loss."""
+    probability = logits.sigmoid()
+    common = (probability * target).sum((2, 3)) + DICE_EPSILON
+    both = (probability + target).sum((2, 3)) / 2 + DICE_EPSILON
+    return 1 - (common / both).mean()
+
+
+def edge_loss(logits: Tensor, target: Tensor, with_bce: bool) -> Tensor:
+    """Dice loss of the edges, with their cross-entropy where they are those of a texture map."""
+    dice = dice_loss(logits, target)
+    return binary_cross_entropy_with_logits(logits, target) + dice if with_bce else dice
+
+
+def supervision(maps: Sequence[Tensor], target: Tensor, bce_weighting: BceWeighting = "original") -> Tensor:
+    """Sum of the structure loss over maps of the target's size."""
+    return torch.stack([structure_loss(one, target, bce_weighting) for one in maps]).sum()
+
+
+def pyramid_supervision(maps: Sequence[Tensor], target: Tensor, bce_weighting: BceWeighting = "original") -> Tensor:
+    """The same over maps each half as large as the one before; the target is halved alike, by nearest neighbour."""
+    total = target.new_zeros(())
+    for one in maps:
+        total = total + structure_loss(one, target, bce_weighting)
+        target = interpolate(target, scale_factor=0.5, mode="nearest")
+    return total
+
+
+def soften_edges(edges: Tensor) -> Tensor:
+    """Edges in 0..1 made a pixel wider on each side, then softened (spec, section 4.1)."""
+    return avg_pool2d(max_pool2d(edges, 3, 1, 1), 3, 1, 1)
+
+
+def boundary_of(target: Tensor) -> Tensor:
+    """Morphological gradient of a target N x 1 x h x w: its boundary, where no map of boundaries is given."""
+    return max_pool2d(target, 3, 1, 1) + max_pool2d(-target, 3, 1, 1)
+
+
+class SaliencyStep:
+    """``(network, batch) -> losses``: structure loss of the four maps, and the edge loss.
+
+    Args:
+        bce_weighting: of the structure loss.
+        edges: what the edge branch learns: boundaries, a texture map, or nothing.
+    """
+
+    def __init__(self, bce_weighting: BceWeighting, edges: EdgeTarget) -> None:
+        self.bce_weighting: BceWeighting = bce_weighting
+        self.edges: EdgeTarget = edges
+
+    def __call__(self, network: nn.Module, batch: dict[str, Any]) -> Losses:
+        scores: SaliencyScores = network(batch["image"])
+        target = batch["saliency"]
+        maps = [one.float() for one in scores.maps]
+        losses = {"saliency": supervision(maps, target, self.bce_weighting)}
+        if self.edges != "none":
+            losses["edge"] = edge_loss(scores.edge.float(), batch["edge"], self.edges == "texture")
+        return losses
