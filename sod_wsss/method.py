@@ -22,12 +22,12 @@ from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
 from common.report.results import NONE, NOT_RECORDED
-from sod_wsss.base_stages import BASE, BASE_SCORE, BASE_STAGES
+from sod_wsss.base_stages import BASE, BASE_SCORE, BASE_STAGES, base_row
 from sod_wsss.bench import noise_with_masks, saliency_as_published
 from sod_wsss.panels import selection_panels
 from sod_wsss.saliency_stages import SALIENCY, SOD
 from sod_wsss.selector import SalientSelector
-from sod_wsss.settings import HERE, SOD_FLAGS, SOD_WSSS_CONFIGS, SodWsssSettings
+from sod_wsss.settings import HERE, SOD_FLAGS, SOD_ROWS, SOD_WSSS_CONFIGS, SodWsssSettings
 
 NEEDED: tuple[Need, ...] = ("saliency",)
 UNKNOWN_ORIGIN = {"seed": 0, "steps": {}, "initial_weights": NOT_RECORDED}
@@ -84,9 +84,14 @@ def dataset_with_saliency(settings: SodWsssSettings) -> DatasetLayout:
 
 
 def selected_row(settings: SodWsssSettings) -> str:
-    """The row of base labels or, where something is replaced, of those with salient objects."""
-    base = settings.report.method or "SOD-WSSS"
-    return base if settings.select.alpha == 1 else f"{base} + salient objects"
+    """The row of the selected labels; of base labels as they are their own."""
+    named, own = settings.report.method, makes_labels(settings)
+    base = base_row(settings) if own else named or BASE_LABELS.label_folder(settings).name
+    if settings.select.alpha == 1:
+        return base
+    if own:
+        return named or "SOD-WSSS"
+    return f"{base} + salient objects"
 
 
 def selected_folder(settings: SodWsssSettings) -> Path:
@@ -99,8 +104,10 @@ def selection(settings: SodWsssSettings, layout: DatasetLayout) -> LabelRule:
 
 
 def selected_sets(settings: SodWsssSettings) -> Sequence[LabelSet]:
-    """Base labels as they are, and with salient objects."""
-    return (LabelSet({"select.alpha": 1.0}), LabelSet())
+    """Base labels as they are, and with salient objects, these also for DeepLabv3+."""
+    base = [LabelSet({"select.alpha": 1.0})] if settings.with_base and settings.select.alpha != 1 else []
+    v3plus = [LabelSet(segmentation=settings.v3plus, suffix=", DeepLabv3+")] if settings.v3plus else []
+    return (*base, LabelSet(), *v3plus)
 
 
 SELECT = Labels(
@@ -135,13 +142,14 @@ METHOD = Method(
     SodWsssSettings,
     (
         *(dataclasses.replace(stage, in_chain=makes_saliency) for stage in (SOD, SALIENCY)),
-        *BASE_STAGES,
+        *(dataclasses.replace(stage, in_chain=makes_labels) for stage in BASE_STAGES),
         BASE_SCORE,
         SELECT,
         Score(labels=SELECT, text="score the pseudo labels against the masks of the list"),
     ),
     label_sets=selected_sets,
     panels=pictured_selection,
+    variants=SOD_ROWS,
     bench=StepBench(
         published=saliency_as_published,
         batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.image_side),

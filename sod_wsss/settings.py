@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -13,6 +13,7 @@ from common.config_files import Aliases, Renamed
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig, EpochConfig
+from common.method.method import Variant
 from sod_wsss.base_settings import BaseSettings
 from sod_wsss.saliency_data import SaliencyInputConfig
 from sod_wsss.saliency_encoders import EncoderConfig
@@ -90,9 +91,13 @@ class SodWsssSettings(BaseSettings):
     Args:
         sod: the saliency network and its maps.
         select: the salient object selector.
+        with_base: the chain also scores and segments the base labels as they are.
+        v3plus: configuration of DeepLabv3+, which learns from the selected labels besides DeepLab-v2; empty for none.
     """
 
     out: str = "runs/sod_wsss"
+    with_base: bool = True
+    v3plus: str = ""
     sod: SodConfig = field(default_factory=SodConfig)
     select: SelectorConfig = field(default_factory=SelectorConfig)
 
@@ -140,3 +145,26 @@ SOD_FLAGS = (
     Flag(("--alpha", "--select.alpha"), "--select.alpha", "T", "one threshold for all classes; 1 replaces nothing"),
     Flag(("--saliency", "--data.saliency"), "--data.saliency", "FOLDER", "saliency maps"),
 )
+
+ALONE: dict[str, Any] = {"with_base": False, "v3plus": ""}
+# Rows of the ablation; those that train other networks come with their own, the others with those of the full method.
+SOD_ROWS = {
+    "base": Variant("SOD-WSSS, base labels alone", {**ALONE, "select.alpha": 1.0}, "full"),
+    "full": Variant("SOD-WSSS", ALONE),
+    "any_overlap": Variant("SOD-WSSS, alpha 0", {**ALONE, "select.alpha": 0.0}, "full"),
+    "stricter": Variant("SOD-WSSS, alpha 0.7", {**ALONE, "select.alpha": 0.7}, "full"),
+    "stretched": Variant("SOD-WSSS, saliency stretched to 0..1", {**ALONE, "sod.min_max": True}, "full"),
+    "given_saliency": Variant("SOD-WSSS, the dataset's saliency maps", {**ALONE, "sod.train_root": ""}, "full"),
+    "no_puzzle": Variant(
+        "SOD-WSSS, classifier without pieces", {**ALONE, "puzzle.pieces": 1}, "full", ("sod", "affinity")
+    ),
+    "weighted": Variant(
+        "SOD-WSSS, boundaries weigh in both losses",
+        {**ALONE, "sod.bce_weighting": "repaired"},
+        "full",
+        ("train", "affinity"),
+    ),
+    "no_edges": Variant(
+        "SOD-WSSS, saliency without edges", {**ALONE, "sod.edge_loss": False}, "full", ("train", "affinity")
+    ),
+}
