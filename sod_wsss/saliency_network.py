@@ -14,6 +14,7 @@ from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from common.engine.optimizer import GroupRule
 from common.models.weights import load_weights, read_state_dict
 from sod_wsss.saliency_encoders import BackboneTaps, SwinTaps, swin_names
 
@@ -187,7 +188,13 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {**encoder, **others}
 
 
-def load_saliency_network(network: SaliencyNetwork, path: Path) -> None:
+def saliency_rules(decoder_lr_multiplier: float) -> list[GroupRule]:
+    """The encoder 1x, everything else so many times that (published: 1)."""
+    inside = rf"^{ENCODER}(patch_embed|layers|backbone)\."
+    return [GroupRule("encoder", inside), GroupRule("decoder", "", decoder_lr_multiplier)]
+
+
+def load_saliency_network(network: nn.Module, path: Path) -> None:
     """Load a trained network: a published file (``Best_mae_test.pth``) or one of this toolbox.
 
     Raises:

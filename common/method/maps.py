@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from torch import device as Device
@@ -176,6 +176,17 @@ class GivenMaps:
         return record_of(folder) or {"folder": str(folder)}
 
 
+class MapsRecord(Protocol):
+    """What is known of maps that are not read: where they are, and how they were made."""
+
+    @property
+    def folder(self) -> Callable[[Any], Path]: ...
+
+    def made(self, settings: Any) -> dict[str, Any]:
+        """The record of the maps."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TagsAlone:
     """The images' tags in place of maps, for a rule that looks at label maps alone.
@@ -184,7 +195,7 @@ class TagsAlone:
         maps: those behind the label maps, whose network and tags results name.
     """
 
-    maps: Maps | GivenMaps | TagsAlone
+    maps: MapsRecord
 
     def folder(self, settings: Any) -> Path:
         """That of the maps."""

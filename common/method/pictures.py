@@ -131,8 +131,8 @@ class Pictures(Stage):
 
 def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     """The positive part of a map h x w over an image uint8 H x W x 3; a map that exceeds 1 is divided by its maximum."""
-    positive = np.clip(heat, 0, None).astype(np.float32)
-    positive /= max(1.0, float(positive.max(initial=0)))
+    clipped = np.clip(heat, 0, None).astype(np.float32)
+    positive = clipped / np.float32(max(1.0, float(clipped.max(initial=0))))
     if heat.shape != image.shape[:2]:
         positive = cv2.resize(positive, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     return cam_overlay(image, np.clip(positive, 0, 1))

@@ -1,0 +1,115 @@
+"""The method as a declaration: saliency network and maps; base labels, or those of any other method; the selector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.config import config_to_dict
+from common.data.layout import DatasetLayout
+from common.errors import DataError
+from common.method.label_maker import Need
+from common.method.label_sets import LabelSet
+from common.method.labels import Labels, Score
+from common.method.maps import TagsAlone, record_of
+from common.method.method import Method
+from common.method.stage import dataset_of
+from common.pseudo_labels.rule import LabelRule
+from common.report.results import NONE, NOT_RECORDED
+from sod_wsss.saliency_stages import SALIENCY, SOD
+from sod_wsss.selector import SalientSelector
+from sod_wsss.settings import HERE, SOD_WSSS_CONFIGS, SodWsssSettings
+
+NEEDED: tuple[Need, ...] = ("saliency",)
+UNKNOWN_ORIGIN = {"seed": 0, "steps": {}, "initial_weights": NOT_RECORDED}
+
+
+class BaseLabels:
+    """Label maps that the selector starts from: those of ``select.labels``, whoever made them."""
+
+    name = "base"
+
+    def label_folder(self, settings: SodWsssSettings) -> Path:
+        return Path(settings.select.labels)
+
+    def made(self, settings: SodWsssSettings) -> dict[str, Any]:
+        """The record of the label maps; their folder where nothing else is known.
+
+        Raises:
+            DataError: there is no such folder.
+        """
+        folder = self.label_folder(settings)
+        if not folder.is_dir():
+            raise DataError(f"no label maps in {folder}; make them, or correct select.labels")
+        return record_of(folder) or {"folder": str(folder)}
+
+
+class MapsBehind:
+    """The maps behind the base labels, whose network and tags results name."""
+
+    def folder(self, settings: SodWsssSettings) -> Path:
+        return BASE_LABELS.label_folder(settings)
+
+    def made(self, settings: SodWsssSettings) -> dict[str, Any]:
+        maps: dict[str, Any] = BASE_LABELS.made(settings).get("maps", {})
+        return maps if "network" in maps else {**maps, "network": UNKNOWN_ORIGIN}
+
+
+BASE_LABELS = BaseLabels()
+
+
+def makes_saliency(settings: SodWsssSettings) -> bool:
+    """Whether the method makes its own saliency maps; else those of the dataset are taken."""
+    return bool(settings.sod.train_root or settings.sod.given_network)
+
+
+def dataset_with_saliency(settings: SodWsssSettings) -> DatasetLayout:
+    return SALIENCY.dataset(settings) if makes_saliency(settings) else dataset_of(settings)
+
+
+def selected_row(settings: SodWsssSettings) -> str:
+    """The row of base labels or, where something is replaced, of those with salient objects."""
+    base = settings.report.method or "SOD-WSSS"
+    return base if settings.select.alpha == 1 else f"{base} + salient objects"
+
+
+def selected_folder(settings: SodWsssSettings) -> Path:
+    alpha = settings.select.alpha
+    return Path(settings.out) / ("selected" if alpha < 0 else f"selected_alpha_{alpha:g}")
+
+
+def selection(settings: SodWsssSettings, layout: DatasetLayout) -> LabelRule:
+    return SalientSelector(settings.select, layout.classes)
+
+
+def selected_sets(settings: SodWsssSettings) -> Sequence[LabelSet]:
+    """Base labels as they are, and with salient objects."""
+    return (LabelSet({"select.alpha": 1.0}), LabelSet())
+
+
+SELECT = Labels(
+    name="select",
+    text="put salient objects into pseudo labels: the method's base labels, or any other's (--select.labels)",
+    maps=TagsAlone(maps=MapsBehind()),
+    starts_from=(BASE_LABELS,),
+    layout=dataset_with_saliency,
+    rule=selection,
+    needs=lambda settings: NEEDED,
+    decides=lambda settings: config_to_dict(settings.select),
+    row=selected_row,
+    column=lambda settings: "pseudo label",
+    threshold=lambda settings: None,
+    crf=lambda settings: NONE,
+    sweeps=lambda settings: False,
+    uses_saliency=lambda settings: True,
+    folder=selected_folder,
+)
+METHOD = Method(
+    "sod_wsss",
+    SodWsssSettings,
+    (SOD, SALIENCY, SELECT, Score(labels=SELECT, text="score the pseudo labels against the masks of the list")),
+    label_sets=selected_sets,
+    configs=(SOD_WSSS_CONFIGS / "saliency_small.yaml", SOD_WSSS_CONFIGS / "saliency_small.yaml"),
+    home=HERE,
+)

@@ -1,0 +1,162 @@
+"""The saliency network as stages: train it on saliency datasets, make maps of any images with it (sod_wsss spec, sections 5, 6.1)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from common.data.layout import DatasetLayout
+from common.data.sampling import Sample, SeededDataset
+from common.engine.optimizer import optimizer_by_rules
+from common.engine.schedules import Schedule, build_schedule, decay_steps
+from common.engine.settings import FREE_TO_CHANGE, EngineConfig
+from common.errors import ConfigError, NonFiniteError
+from common.method.published import Published
+from common.method.saliency import Saliency
+from common.method.stage import dataset_of
+from common.method.training import Training
+from sod_wsss.saliency_data import SaliencyAugmentation, SaliencyImages, SaliencyLayout, open_saliency_data
+from sod_wsss.saliency_encoders import build_encoder
+from sod_wsss.saliency_losses import SaliencyStep
+from sod_wsss.saliency_network import SaliencyNetwork, load_saliency_network, saliency_rules
+
+MIN_MAX_EPSILON = 1e-8
+
+
+def map_of_logits(logits: Tensor, size: tuple[int, int], min_max: bool) -> Tensor:
+    """Logits N x 1 x h x w to saliency N x H x W in 0..1: enlarged, then the sigmoid.
+
+    Args:
+        size: H and W.
+        min_max: stretch every map to 0..1, as published: no map is empty then, not even of an image without an object.
+    """
+    enlarged = interpolate(logits.float(), size, mode="bilinear", align_corners=False)[:, 0].sigmoid()
+    if not min_max:
+        return enlarged
+    least, most = enlarged.amin((1, 2), keepdim=True), enlarged.amax((1, 2), keepdim=True)
+    return (enlarged - least) / (most - least + MIN_MAX_EPSILON)
+
+
+class SaliencyMaps:
+    """``[sample] -> [map]`` (float32, H x W of the file, 0..1); all squares pass the network together.
+
+    Args:
+        min_max: as :func:`map_of_logits`.
+        mirrored: logits are averaged with those of the mirror image.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device, min_max: bool, mirrored: bool) -> None:
+        self.network, self.device = network.to(device), device
+        self.min_max, self.mirrored = min_max, mirrored
+
+    @torch.inference_mode()
+    def __call__(self, samples: list[Sample]) -> list[npt.NDArray[np.float32]]:
+        images = torch.stack([sample["image"] for sample in samples]).to(self.device)
+        logits = self.network(images).maps[0].float()
+        if self.mirrored:
+            logits = (logits + self.network(images.flip(-1)).maps[0].float().flip(-1)) / 2
+        if not torch.isfinite(logits).all():
+            raise NonFiniteError("the saliency maps hold NaN or infinite values; check the training")
+        return [
+            map_of_logits(one[None], sample["size"], self.min_max)[0].cpu().numpy()
+            for one, sample in zip(logits, samples, strict=True)
+        ]
+
+
+def saliency_dataset(settings: Any) -> DatasetLayout:
+    """The datasets of the saliency network; the method's own where a trained network is given and they are not needed."""
+    sod = settings.sod
+    return dataset_of(settings) if sod.given_network else open_saliency_data(sod.train_root, sod.texture, sod.left_out)
+
+
+def saliency_images(settings: Any, layout: DatasetLayout) -> SeededDataset:
+    """Images with masks and, where there are any, edge maps."""
+    if not isinstance(layout, SaliencyLayout):
+        raise ConfigError("sod.given_network is a trained network; leave it out to train one")
+    sod = settings.sod
+    # With worker processes each of them keeps the images that it has read.
+    images = SaliencyImages(layout, layout.ids("train"), in_memory=sod.cache != "no")
+    return SeededDataset(images, SaliencyAugmentation(sod.image_side, sod.inputs), settings.engine.seed)
+
+
+def saliency_network(settings: Any, layout: DatasetLayout) -> nn.Module:
+    sod = settings.sod
+    encoder = build_encoder(
+        sod.encoder.name,
+        sod.encoder.weights,
+        sod.image_side,
+        sod.encoder.drop_path,
+        sod.encoder.taps,
+        sod.encoder.frozen_stages,
+    )
+    return SaliencyNetwork(encoder, sod.image_side)
+
+
+def saliency_engine(settings: Any, n_images: int) -> EngineConfig:
+    """The section's own engine over its epochs, on the device of the others."""
+    own, shared = settings.sod.engine.over_epochs(settings.sod.epochs, n_images), settings.engine
+    return dataclasses.replace(own, seed=shared.seed, device=shared.device, workers=shared.workers)
+
+
+def saliency_schedule(settings: Any, engine: EngineConfig) -> Schedule:
+    """The decay epochs on top of the section's schedule."""
+    per_epoch = engine.steps_per_epoch(len(saliency_dataset(settings).ids("train")))
+    return build_schedule(settings.sod.schedule, engine.max_steps, decay_steps(settings.sod.decay_epochs, per_epoch))
+
+
+def saliency_folder(settings: Any) -> Path:
+    """``<log_path>/AnyNet-<backbone>``, as published but without the time, so that the next call continues it."""
+    sod = settings.sod
+    return Path(sod.log_path) / f"AnyNet-{sod.encoder.name}" if sod.log_path else Path(settings.out) / "sod"
+
+
+def summary_of_saliency(settings: Any, n_images: int, device: torch.device) -> str:
+    engine, sod = settings.engine, settings.sod
+    datasets = ", ".join(name or Path(sod.train_root).name for name in saliency_dataset(settings).folders)  # type: ignore[attr-defined]
+    return (
+        f"Train the saliency network on {device}: {sod.encoder.name} at {sod.image_side} pixels, {n_images} images of {datasets}, "
+        f"{engine.max_steps} steps of {engine.batch_size}"
+    )
+
+
+SOD = Training(
+    name="sod",
+    text="train the saliency network",
+    layout=saliency_dataset,
+    folder=saliency_folder,
+    network=saliency_network,
+    step=lambda settings, network: SaliencyStep(settings.sod.bce_weighting, settings.sod.edges),
+    data=saliency_images,
+    optimizer=lambda settings, network: optimizer_by_rules(
+        settings.sod.optimizer, network, saliency_rules(settings.sod.optimizer.head_lr_multiplier)
+    ),
+    schedule=saliency_schedule,
+    engine=saliency_engine,
+    decides=("sod", "engine.seed"),
+    free={*(f"sod.{name}" for name in FREE_TO_CHANGE), "sod.cache", "sod.log_path", "sod.min_max", "sod.mirrored"},
+    published=Published(
+        lambda settings, layout: saliency_folder(settings) / "ckpt" / "last.pth",
+        load=lambda settings, network, path: load_saliency_network(network, path),
+        given=lambda settings: settings.sod.given_network,
+    ),
+    initial_weights=lambda settings: settings.sod.encoder.described,
+    summary=summary_of_saliency,
+)
+SALIENCY = Saliency(
+    training=SOD,
+    text="saliency maps of the list, with the trained saliency network",
+    checkpoint=lambda settings: settings.sod.given_network,
+    side=lambda settings: settings.sod.image_side,
+    compute=lambda settings, network, device: SaliencyMaps(
+        network, device, settings.sod.min_max, settings.sod.mirrored
+    ),
+    decides=lambda settings: {"min_max": settings.sod.min_max, "mirrored": settings.sod.mirrored},
+    batch_size=lambda settings: settings.sod.batch_size,
+)

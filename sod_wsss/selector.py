@@ -1,0 +1,116 @@
+"""The salient object selector: where an image's saliency and its pseudo label agree, saliency takes the label's place.
+
+Algorithm 1 of the paper (sod_wsss spec, section 6.2), for images of one class. The threshold on the agreement is higher for classes
+whose objects are seldom salient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from common.errors import DataError, require
+from common.pseudo_labels.labels import LabelMap
+from common.pseudo_labels.rule import Evidence
+
+GREY_LEVELS = 255
+
+
+class Selection(NamedTuple):
+    """Attributes: label_map: uint8 H x W; iou: agreement of saliency and label, None where they were not compared."""
+
+    label_map: LabelMap
+    iou: float | None
+
+
+@dataclass
+class SelectorConfig:
+    """When saliency replaces the pseudo label of an image.
+
+    Args:
+        labels: folder of the label maps <id>.png that it starts from, of any method; empty for the method's own.
+        least_iou: agreement (IoU of the foregrounds) above which it does, for classes whose objects are salient (t0).
+        weak_margin: how much more it takes for the others (t1).
+        weak_classes: their names.
+        alpha: one threshold for all classes in place of these; -1 for none. At 1 nothing is replaced.
+        salient_above: saliency in 0..1 above which a pixel belongs to the object.
+    """
+
+    labels: str = ""
+    least_iou: float = 0.4
+    weak_margin: float = 0.2
+    weak_classes: list[str] = field(default_factory=lambda: ["chair", "sofa"])
+    alpha: float = -1.0
+    salient_above: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(self.alpha == -1 or 0 <= self.alpha <= 1, f"select.alpha is {self.alpha}; give 0 to 1, or -1 for none")
+        for name in ("least_iou", "weak_margin", "salient_above"):
+            require(0 <= getattr(self, name) <= 1, f"select.{name} is {getattr(self, name)}; give 0 to 1")
+
+
+def foreground_iou(salient: npt.NDArray[np.bool_], labelled: npt.NDArray[np.bool_]) -> float:
+    """Intersection over union of two masks H x W; 0 where both are empty."""
+    union = np.count_nonzero(salient | labelled)
+    return np.count_nonzero(salient & labelled) / union if union else 0.0
+
+
+def select_salient(
+    label_map: LabelMap, salient: npt.NDArray[np.bool_], classes: Collection[int], threshold: float
+) -> Selection:
+    """The label map with the salient region for its object where both agree.
+
+    Images of several classes, an empty saliency map and a label without its object stay as they are; a replaced label has no ignored
+    pixels.
+
+    Args:
+        label_map: uint8 H x W: 0 background, 1..C classes, 255 ignored.
+        salient: H x W.
+        classes: the image's classes, 1..C.
+        threshold: the agreement has to be above it.
+
+    Raises:
+        DataError: label map and saliency have different sizes.
+    """
+    if label_map.shape != salient.shape:
+        raise DataError(f"the saliency map is {salient.shape} but the label map {label_map.shape}; make them alike")
+    if len(classes) != 1:
+        return Selection(label_map, None)
+    (number,) = classes
+    labelled = label_map == number
+    iou = foreground_iou(salient, labelled)
+    if not salient.any() or not labelled.any() or not iou > threshold:
+        return Selection(label_map, iou)
+    return Selection(np.where(salient, number, 0).astype(np.uint8), iou)
+
+
+def threshold_of(config: SelectorConfig, class_name: str) -> float:
+    """The agreement that a class needs."""
+    if config.alpha >= 0:
+        return config.alpha
+    return config.least_iou + (config.weak_margin if class_name in config.weak_classes else 0.0)
+
+
+class SalientSelector:
+    """The label rule: tags, saliency and a label map to the label map that goes on.
+
+    Args:
+        config: thresholds.
+        class_names: in label order, without the background.
+    """
+
+    def __init__(self, config: SelectorConfig, class_names: Sequence[str]) -> None:
+        self.config = config
+        self.thresholds = [threshold_of(config, name) for name in class_names]
+
+    def __call__(self, evidence: Evidence) -> LabelMap:
+        assert evidence.saliency is not None
+        label_map = evidence.labels[0]
+        classes = [int(key) + 1 for key in evidence.cams.keys]
+        salient = evidence.saliency > self.config.salient_above * GREY_LEVELS
+        threshold = self.thresholds[classes[0] - 1] if len(classes) == 1 else 1.0
+        return select_salient(label_map, salient, classes, threshold).label_map
