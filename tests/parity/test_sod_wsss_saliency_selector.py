@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from common.cam.files import Cams
 from common.data.classes import VOC_CLASSES
@@ -41,12 +40,3 @@ def test_the_selected_label_map_is_the_stored_one(case):
     cams = Cams(classes - 1, np.zeros((len(classes), *label_map.shape), np.float32))
     evidence = Evidence("a", cams, saliency=salient.astype(np.uint8) * 255, labels=(label_map,))
     close(case, "out", selector_of(case)(evidence))
-
-
-@pytest.mark.parametrize("height", [1, 9])
-def test_without_stretching_a_map_is_the_probability(height):
-    logits = torch.full((1, 1, 4, 4), -2.0)
-    (plain,) = map_of_logits(logits, (height, 7), min_max=False)
-    torch.testing.assert_close(plain, torch.full((height, 7), -2.0).sigmoid())
-    (stretched,) = map_of_logits(logits, (height, 7), min_max=True)
-    assert stretched.abs().max() < 1e-4
