@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.config import config_to_dict
+from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.errors import DataError
 from common.method.label_maker import Need
@@ -14,9 +15,14 @@ from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import TagsAlone, record_of
 from common.method.method import Method
+from common.method.pictures import Pictured
 from common.method.stage import dataset_of
+from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
+from common.report.html import Panel
 from common.report.results import NONE, NOT_RECORDED
+from sod_wsss.bench import noise_with_masks, saliency_as_published
+from sod_wsss.panels import selection_panels
 from sod_wsss.saliency_stages import SALIENCY, SOD
 from sod_wsss.selector import SalientSelector
 from sod_wsss.settings import HERE, SOD_WSSS_CONFIGS, SodWsssSettings
@@ -105,11 +111,26 @@ SELECT = Labels(
     uses_saliency=lambda settings: True,
     folder=selected_folder,
 )
+
+
+def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+    """Saliency beside the base label, and what the selector makes of it."""
+    sample = pictured.sample
+    label_map = read_label_map(BASE_LABELS.label_folder(settings) / f"{sample['id']}.png")
+    classes = [int(key) + 1 for key in pictured.cams.keys]
+    return selection_panels(sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select)
+
+
 METHOD = Method(
     "sod_wsss",
     SodWsssSettings,
     (SOD, SALIENCY, SELECT, Score(labels=SELECT, text="score the pseudo labels against the masks of the list")),
     label_sets=selected_sets,
+    panels=pictured_selection,
+    bench=StepBench(
+        published=saliency_as_published,
+        batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.image_side),
+    ),
     configs=(SOD_WSSS_CONFIGS / "saliency_small.yaml", SOD_WSSS_CONFIGS / "saliency_small.yaml"),
     home=HERE,
 )

@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 
 from common.data.layout import DatasetLayout
 from common.data.sampling import Sample, SeededDataset
+from common.data.toy import ToyConfig, make_saliency_dataset
 from common.engine.optimizer import optimizer_by_rules
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
@@ -23,11 +24,15 @@ from common.method.saliency import Saliency
 from common.method.stage import dataset_of
 from common.method.training import Training
 from sod_wsss.saliency_data import SaliencyAugmentation, SaliencyImages, SaliencyLayout, open_saliency_data
-from sod_wsss.saliency_encoders import build_encoder
+from sod_wsss.saliency_encoders import build_encoder, describe_encoder
 from sod_wsss.saliency_losses import SaliencyStep
 from sod_wsss.saliency_network import SaliencyNetwork, load_saliency_network, saliency_rules
 
 MIN_MAX_EPSILON = 1e-8
+# Scenes of their own: no image of the toy set is among them.
+TOY_SALIENCY = ToyConfig(n_train=300, seed=100)
+# What a finished training writes into its folder.
+LAST_FILE = Path("ckpt", "last.pth")
 
 
 def map_of_logits(logits: Tensor, size: tuple[int, int], min_max: bool) -> Tensor:
@@ -73,6 +78,8 @@ class SaliencyMaps:
 def saliency_dataset(settings: Any) -> DatasetLayout:
     """The datasets of the saliency network; the method's own where a trained network is given and they are not needed."""
     sod = settings.sod
+    if settings.data.dataset == "toy" and sod.train_root and not Path(sod.train_root).is_dir():
+        make_saliency_dataset(Path(sod.train_root), TOY_SALIENCY)
     return dataset_of(settings) if sod.given_network else open_saliency_data(sod.train_root, sod.texture, sod.left_out)
 
 
@@ -88,14 +95,7 @@ def saliency_images(settings: Any, layout: DatasetLayout) -> SeededDataset:
 
 def saliency_network(settings: Any, layout: DatasetLayout) -> nn.Module:
     sod = settings.sod
-    encoder = build_encoder(
-        sod.encoder.name,
-        sod.encoder.weights,
-        sod.image_side,
-        sod.encoder.drop_path,
-        sod.encoder.taps,
-        sod.encoder.frozen_stages,
-    )
+    encoder = build_encoder(sod.encoder, sod.image_side)
     return SaliencyNetwork(encoder, sod.image_side)
 
 
@@ -142,11 +142,11 @@ SOD = Training(
     decides=("sod", "engine.seed"),
     free={*(f"sod.{name}" for name in FREE_TO_CHANGE), "sod.cache", "sod.log_path", "sod.min_max", "sod.mirrored"},
     published=Published(
-        lambda settings, layout: saliency_folder(settings) / "ckpt" / "last.pth",
+        lambda settings, layout: saliency_folder(settings) / LAST_FILE,
         load=lambda settings, network, path: load_saliency_network(network, path),
         given=lambda settings: settings.sod.given_network,
     ),
-    initial_weights=lambda settings: settings.sod.encoder.described,
+    initial_weights=lambda settings: describe_encoder(settings.sod.encoder),
     summary=summary_of_saliency,
 )
 SALIENCY = Saliency(

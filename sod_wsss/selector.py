@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from common.data.colours import Uint8
 from common.errors import DataError, require
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence
@@ -51,6 +52,10 @@ class SelectorConfig:
         require(self.alpha == -1 or 0 <= self.alpha <= 1, f"select.alpha is {self.alpha}; give 0 to 1, or -1 for none")
         for name in ("least_iou", "weak_margin", "salient_above"):
             require(0 <= getattr(self, name) <= 1, f"select.{name} is {getattr(self, name)}; give 0 to 1")
+
+    def is_salient(self, saliency: Uint8) -> npt.NDArray[np.bool_]:
+        """uint8 H x W to the pixels of the object."""
+        return saliency > self.salient_above * GREY_LEVELS
 
 
 def foreground_iou(salient: npt.NDArray[np.bool_], labelled: npt.NDArray[np.bool_]) -> float:
@@ -111,6 +116,6 @@ class SalientSelector:
         assert evidence.saliency is not None
         label_map = evidence.labels[0]
         classes = [int(key) + 1 for key in evidence.cams.keys]
-        salient = evidence.saliency > self.config.salient_above * GREY_LEVELS
+        salient = self.config.is_salient(evidence.saliency)
         threshold = self.thresholds[classes[0] - 1] if len(classes) == 1 else 1.0
         return select_salient(label_map, salient, classes, threshold).label_map

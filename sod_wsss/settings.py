@@ -10,44 +10,13 @@ from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig, EpochConfig
 from common.method.settings import RefinedSettings
-from common.models.backbones import describe_weights
 from sod_wsss.saliency_data import SaliencyInputConfig
-from sod_wsss.saliency_encoders import SWINS
+from sod_wsss.saliency_encoders import EncoderConfig
 from sod_wsss.saliency_losses import BceWeighting, EdgeTarget
 from sod_wsss.selector import SelectorConfig
 
 HERE = Path(__file__).parent
 SOD_WSSS_CONFIGS = HERE / "configs"
-
-
-@dataclass
-class EncoderConfig:
-    """The encoder of the saliency network.
-
-    Args:
-        name: swin-tiny, swin-small, swin-base (published) or swin-large of timm, or a backbone as mobilenet_v2 or resnet50.
-        weights: empty, imagenet (downloaded once; of a Swin ImageNet-22k's), or a file.
-        frozen_stages: first stages of a backbone whose parameters and statistics stay as they are.
-        drop_path: probability of stochastic depth in a Swin's last block.
-        taps: what the decoder sees of a Swin: what enters its stages (published) or what leaves them (as the paper draws it).
-    """
-
-    name: str = "swin-base"
-    weights: str = ""
-    frozen_stages: int = 0
-    drop_path: float = 0.5
-    taps: Literal["inputs", "outputs"] = "inputs"
-
-    @property
-    def described(self) -> str:
-        """Where the initial weights come from."""
-        from common.models.backbones import BackboneConfig
-
-        if self.name not in SWINS:
-            return describe_weights(BackboneConfig(self.name, 32, weights=self.weights))  # type: ignore[arg-type]
-        if self.weights == "imagenet":
-            return "timm " + ".".join(SWINS[self.name])
-        return f"file {Path(self.weights).name}" if self.weights else "random"
 
 
 @dataclass
