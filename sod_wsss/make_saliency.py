@@ -12,7 +12,7 @@ from common.config import parse_config
 from common.data.layout import DatasetLayout
 from common.engine.run_folder import RunFolder
 from common.errors import CheckpointError, DataError, run_command
-from sod_wsss.saliency_stages import LAST_FILE, SALIENCY
+from sod_wsss.saliency_stages import BEST_FILE, LAST_FILE, SALIENCY
 from sod_wsss.settings import SodWsssSettings
 
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images")
@@ -41,12 +41,18 @@ def settings_of_network(network: Path, configs: Sequence[str], rest: Sequence[st
         CheckpointError: there is no finished training.
     """
     run = RunFolder(network if network.is_dir() else network.parent.parent)
-    file = run.path / LAST_FILE if network.is_dir() else network
+    file = network
+    if network.is_dir():
+        file = next(
+            (run.path / one for one in (BEST_FILE, LAST_FILE) if (run.path / one).is_file()), run.path / LAST_FILE
+        )
     if not file.is_file():
         raise CheckpointError(f"there is no trained network {file}; train it to its end with sod_wsss/SOD_train.py")
     files = [str(run.config)] if run.config.is_file() else []
     given = [word for config in (*files, *configs) for word in ("-c", config)]
-    return parse_config(SodWsssSettings, [*given, "--sod.given_network", str(file), *rest], program="make_saliency.py")
+    # The network is one that is given: neither its training nor its dataset have to be there any more.
+    own = ["--sod.given_network", str(file), "--sod.log_path", ""]
+    return parse_config(SodWsssSettings, [*given, *own, *rest], program="make_saliency.py")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

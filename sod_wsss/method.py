@@ -25,7 +25,7 @@ from sod_wsss.bench import noise_with_masks, saliency_as_published
 from sod_wsss.panels import selection_panels
 from sod_wsss.saliency_stages import SALIENCY, SOD
 from sod_wsss.selector import SalientSelector
-from sod_wsss.settings import HERE, SOD_WSSS_CONFIGS, SodWsssSettings
+from sod_wsss.settings import HERE, SOD_FLAGS, SOD_WSSS_CONFIGS, SodWsssSettings
 
 NEEDED: tuple[Need, ...] = ("saliency",)
 UNKNOWN_ORIGIN = {"seed": 0, "steps": {}, "initial_weights": NOT_RECORDED}
@@ -132,5 +132,6 @@ METHOD = Method(
         batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.image_side),
     ),
     configs=(SOD_WSSS_CONFIGS / "saliency_small.yaml", SOD_WSSS_CONFIGS / "saliency_small.yaml"),
+    flags=SOD_FLAGS,
     home=HERE,
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -22,17 +24,23 @@ from common.errors import ConfigError, NonFiniteError
 from common.method.published import Published
 from common.method.saliency import Saliency
 from common.method.stage import dataset_of
-from common.method.training import Training
-from sod_wsss.saliency_data import SaliencyAugmentation, SaliencyImages, SaliencyLayout, open_saliency_data
+from sod_wsss.saliency_data import (
+    SaliencyAugmentation,
+    SaliencyImages,
+    SaliencyLayout,
+    open_saliency_data,
+    saliency_tensors,
+)
 from sod_wsss.saliency_encoders import build_encoder, describe_encoder
 from sod_wsss.saliency_losses import SaliencyStep
 from sod_wsss.saliency_network import SaliencyNetwork, load_saliency_network, saliency_rules
+from sod_wsss.saliency_validation import ValidatedTraining
 
 MIN_MAX_EPSILON = 1e-8
 # Scenes of their own: no image of the toy set is among them.
 TOY_SALIENCY = ToyConfig(n_train=300, seed=100)
-# What a finished training writes into its folder.
-LAST_FILE = Path("ckpt", "last.pth")
+# What a finished training writes into its folder, without and with validation images.
+LAST_FILE, BEST_FILE = Path("ckpt", "last.pth"), Path("ckpt", "Best_mae_test.pth")
 
 
 def map_of_logits(logits: Tensor, size: tuple[int, int], min_max: bool) -> Tensor:
@@ -93,6 +101,28 @@ def saliency_images(settings: Any, layout: DatasetLayout) -> SeededDataset:
     return SeededDataset(images, SaliencyAugmentation(sod.image_side, sod.inputs), settings.engine.seed)
 
 
+def has_validation(settings: Any) -> bool:
+    return bool(settings.sod.val_root or settings.sod.left_out)
+
+
+def validation_batches(settings: Any) -> Iterator[Sample]:
+    """The images left out, or those of ``sod.val_root``, as the published validation sees them."""
+    sod = settings.sod
+    layout = open_saliency_data(sod.val_root) if sod.val_root else saliency_dataset(settings)
+    assert isinstance(layout, SaliencyLayout)
+    images = SaliencyImages(layout, layout.ids("train" if sod.val_root else "val"))
+    for start in range(0, len(images), sod.batch_size):
+        samples = [images[place] for place in range(start, min(start + sod.batch_size, len(images)))]
+        pictures = [{name: Image.fromarray(one[name]) for name in ("image", "saliency")} for one in samples]
+        made = [saliency_tensors(one, sod.image_side, validation=True) for one in pictures]
+        yield {name: torch.stack([one[name] for one in made]) for name in ("image", "saliency")}
+
+
+def trained_file(settings: Any) -> Path:
+    """What the training publishes: its best weights where it validates, else its last."""
+    return saliency_folder(settings) / (BEST_FILE if has_validation(settings) else LAST_FILE)
+
+
 def saliency_network(settings: Any, layout: DatasetLayout) -> nn.Module:
     sod = settings.sod
     encoder = build_encoder(sod.encoder, sod.image_side)
@@ -126,7 +156,7 @@ def summary_of_saliency(settings: Any, n_images: int, device: torch.device) -> s
     )
 
 
-SOD = Training(
+SOD = ValidatedTraining(
     name="sod",
     text="train the saliency network",
     layout=saliency_dataset,
@@ -140,13 +170,26 @@ SOD = Training(
     schedule=saliency_schedule,
     engine=saliency_engine,
     decides=("sod", "engine.seed"),
-    free={*(f"sod.{name}" for name in FREE_TO_CHANGE), "sod.cache", "sod.log_path", "sod.min_max", "sod.mirrored"},
+    free={
+        *(f"sod.{name}" for name in FREE_TO_CHANGE),
+        "sod.cache",
+        "sod.given_network",
+        "sod.log_path",
+        "sod.min_max",
+        "sod.mirrored",
+        "sod.val_root",
+        "sod.validate_every",
+    },
     published=Published(
-        lambda settings, layout: saliency_folder(settings) / LAST_FILE,
+        lambda settings, layout: trained_file(settings),
         load=lambda settings, network, path: load_saliency_network(network, path),
         given=lambda settings: settings.sod.given_network,
     ),
     initial_weights=lambda settings: describe_encoder(settings.sod.encoder),
+    validates=has_validation,
+    validation=validation_batches,
+    stop_setting="sod.engine.stop_at",
+    every=lambda settings: settings.sod.validate_every,
     summary=summary_of_saliency,
 )
 SALIENCY = Saliency(

@@ -119,8 +119,8 @@ class Pictures(Stage):
             yield Panel("saliency", sample["saliency"])
         yield from self.panels(settings, layout, pictured)
         # A rule that looks at label maps alone has tags without maps.
-        maps = pictured.cams.maps if pictured.cams.maps.size else ()
-        for key, heat in zip(pictured.cams.keys, maps):
+        found = pictured.cams
+        for key, heat in zip(found.keys, found.maps, strict=True) if found.maps.size else ():
             yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
         for kind in self.kinds(settings):
             chosen = self.labels.chosen(kind)
