@@ -98,8 +98,8 @@ def measure_map(saliency: Numbers, mask: Mask, s_measure: SMeasure = "field") ->
     precision, recall = precision_recall_curves(saliency, mask)
     return SaliencyMeasures(
         mae=float(np.abs(saliency - mask).mean()),
-        iou=math.nan if empty else soft_iou(saliency >= 0.5, mask),
-        soft_iou=math.nan if empty else soft_iou(saliency, mask),
+        iou=math.nan if empty else overlap(saliency >= 0.5, mask),
+        soft_iou=math.nan if empty else overlap(saliency, mask),
         adaptive_f=math.nan if empty else adaptive_f(saliency, mask),
         weighted_f=float(weighted.get_results()["wfm"]),
         s_measure=s_measure_of(package.Smeasure(), saliency, mask, s_measure),
@@ -134,7 +134,7 @@ def precision_recall_curves(saliency: Numbers, mask: Mask) -> tuple[Numbers, Num
     return hits / np.maximum(marked, 1), hits / mask.sum()
 
 
-def soft_iou(saliency: npt.NDArray[Any], mask: Mask) -> float:
+def overlap(saliency: npt.NDArray[Any], mask: Mask) -> float:
     """Intersection over union of a map (0..1, or true and false) and a mask, not both empty."""
     common = float(saliency[mask].sum())
     return common / (float(saliency.sum()) + float(mask.sum()) - common)

@@ -1,9 +1,13 @@
-"""The measures of saliency maps against the numbers of the authors' test script."""
+"""The measures of saliency maps, and the scores of a validation, against the numbers of the authors' test script."""
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from sod_wsss.measures import mean_scores, measure_map, soft_iou
+from sod_wsss.measures import mean_scores, measure_map
+from sod_wsss.saliency_network import SaliencyScores
+from sod_wsss.saliency_validation import validation_scores
 from tests.parity.sod_wsss_cases import cases, close, expected
 
 # Names of the stored scores -> ours.
@@ -36,9 +40,23 @@ def test_the_scores_of_maps_are_the_published_ones(case):
         close(case, "empty", np.array([getattr(alone, name) for name in EMPTY]))
 
 
+class Trained(nn.Module):
+    """A network whose probabilities are the images that it sees."""
+
+    def forward(self, images):
+        logits = torch.logit(images)
+        return SaliencyScores([logits, -logits, -logits, -logits], -logits)
+
+
 @pytest.mark.parametrize("case", cases("sod_val_scores"))
 def test_the_scores_of_a_validation_are_the_published_ones(case):
     with_object, _ = stored_maps("sod_metrics")
-    pairs = with_object[:2]
-    close(case, "iou_sum", sum(soft_iou(saliency, mask) for saliency, mask in pairs))
-    close(case, "mae", np.mean([np.abs(saliency - mask).mean() for saliency, mask in pairs]))
+    saliency, masks = (
+        torch.tensor(np.stack(one)[:2, None], dtype=torch.float32) for one in zip(*with_object, strict=True)
+    )
+    for size in (1, 2):
+        parts = zip(saliency.split(size), masks.split(size), strict=True)
+        batches = [{"image": one, "saliency": mask} for one, mask in parts]
+        scores = validation_scores(Trained(), batches, torch.device("cpu"))
+        close(case, "iou_sum", np.array(scores.soft_iou * len(saliency)))
+        close(case, "mae", np.array(scores.mae))

@@ -11,7 +11,7 @@ from torch import nn
 from common.engine.optimizer import OptimizerConfig, optimizer_by_rules
 from common.errors import CheckpointError, ConfigError
 from common.files import write_torch
-from sod_wsss.saliency_encoders import SWINS, SwinTaps, build_encoder, load_swin
+from sod_wsss.saliency_encoders import SWINS, EncoderConfig, SwinTaps, build_encoder, load_swin
 from sod_wsss.saliency_network import (
     EdgeAware,
     PatmBlock,
@@ -24,9 +24,9 @@ from sod_wsss.saliency_network import (
 LIGHT, SWIN = "mobilenet_v2", "swin-tiny"
 
 
-def network_of(name=LIGHT, side=64, seed=0, taps="inputs", weights="", frozen_stages=0):
+def network_of(name=LIGHT, side=64, seed=0, **changes):
     torch.manual_seed(seed)
-    return SaliencyNetwork(build_encoder(name, weights, side, 0.5, taps, frozen_stages), side)
+    return SaliencyNetwork(build_encoder(EncoderConfig(name=name, **changes), side), side)
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +87,12 @@ def test_a_decoder_block_doubles_every_size(shape):
 def test_an_encoder_that_does_not_fit_is_refused(name, words):
     with pytest.raises(ConfigError, match=words):
         network_of(name)
+
+
+@pytest.mark.parametrize("last_convolution", [True, False])
+def test_mobilenet_is_taken_without_its_convolution_for_classification(last_convolution):
+    network = network_of(LIGHT, last_convolution=last_convolution)
+    assert network.encoder.backbone.out_channels == 320
 
 
 def test_frozen_stages_of_a_backbone_do_not_learn():
