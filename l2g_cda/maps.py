@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import cv2
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from common.cam.attention_files import attention_bytes, write_attention_pngs
 from common.cam.files import Cams, write_cams, write_dictionary
 from common.cam.inference import CamConfig, CamInference, divided_by_maximum, finite_sum, resize_maps
+from common.cam.random_walk_maps import RandomWalkMapInference, RandomWalkMaps, summed_by_size
 from common.data.colours import Uint8
 from common.data.images import image_size
 from common.data.layout import DatasetLayout
@@ -50,14 +50,6 @@ class L2GCam(CamConfig):
     values: Literal["scores", "probabilities"] = "scores"
 
 
-class RandomWalkMaps(NamedTuple):
-    """Attributes: keys: 0-based classes, K; quarter: K x ceil(H / 4) x ceil(W / 4); full: K x H x W; both float32, 0..1."""
-
-    keys: npt.NDArray[np.int64]
-    quarter: Floats
-    full: Floats
-
-
 class ScoreInference(CamInference):
     """The network's scores, or its probabilities, in passes that its affinity matrix has room for."""
 
@@ -76,19 +68,8 @@ class AttentionInference(ScoreInference):
         return Cams(sample["keys"], fuse_attention(maps, sample["size"]))
 
 
-class RandomWalkInference(ScoreInference):
+class RandomWalkInference(ScoreInference, RandomWalkMapInference):
     """``[sample] -> [RandomWalkMaps]``: scores K x h x w of every pass, not negative, added up."""
-
-    def fused(self, sample: Sample, maps: Sequence[torch.Tensor]) -> RandomWalkMaps:
-        return RandomWalkMaps(sample["keys"], *fuse_random_walk(maps, sample["size"]))
-
-
-def summed_by_size(maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """The sums of maps K x h x w, any sign, of equal size: an image's and its mirror's, to be enlarged together."""
-    sums: dict[torch.Size, torch.Tensor] = {}
-    for one in maps:
-        sums[one.shape] = sums[one.shape] + one if one.shape in sums else one
-    return list(sums.values())
 
 
 @torch.inference_mode()
@@ -99,20 +80,6 @@ def fuse_attention(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> Float
     """
     total = finite_sum([resize_maps(one, size, "bicubic") for one in summed_by_size(maps)])
     return divided_by_maximum((total / len(maps)).clamp(min=0), 1e-8)
-
-
-@torch.inference_mode()
-def fuse_random_walk(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Sums of positive maps K x h x w (bilinear) at a quarter of the image's size and at its own, divided by the maximum.
-
-    The full size is reached through the next multiples of 16, cut to the image. Both results are in 0..1.
-    """
-    (height, width), sums = size, summed_by_size(maps)
-    quarter = ((height - 1) // 4 + 1, (width - 1) // 4 + 1)
-    padded = ((height - 1) // 16 * 16 + 16, (width - 1) // 16 * 16 + 16)
-    small = finite_sum([resize_maps(one, quarter) for one in sums])
-    full = finite_sum([resize_maps(one, padded)[:, :height, :width] for one in sums])
-    return divided_by_maximum(small, 1e-5), divided_by_maximum(full, 1e-5)
 
 
 def byte_shares(cams: Cams) -> Cams:
@@ -133,12 +100,6 @@ def write_published_pngs(out: Path, threshold: float, image_id: str, cams: Cams)
     write_attention_pngs(out / "ms" / "attention", image_id, cams)
     labels = pseudo_label(cams.maps, cams.keys, constant(threshold, cams.maps.shape[1:]))
     write_label_map(resolve_inside(out / "cam_png", f"{image_id}.png"), labels)
-
-
-def write_affinity(path: Path, maps: RandomWalkMaps) -> None:
-    """AffinityNet's dictionary: ``keys`` begin with the background, 0."""
-    keys = np.concatenate([[0], maps.keys + 1]).astype(np.int64)
-    write_dictionary(path, {"keys": keys, "cam": maps.quarter, "hr_cam": maps.full})
 
 
 def write_irn(path: Path, maps: RandomWalkMaps) -> None:

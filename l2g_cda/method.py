@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from common.cam.inference import PyramidLoader
+from common.cam.random_walk_maps import write_affinity
 from common.config import config_to_dict
 from common.data.colours import NORMALISATIONS
 from common.data.dataset import ListedImages, with_saliency
@@ -179,7 +180,7 @@ ATTENTION = l2g_maps(maps.AttentionInference, write=maps.write_attention, beside
 RANDOM_WALK = l2g_maps(
     maps.RandomWalkInference,
     name="random_walk",
-    write=maps.write_affinity,
+    write=write_affinity,
     beside=irn_files,
     suffix=".npy",
     folder=inside("cam_npy_aff"),

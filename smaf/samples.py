@@ -8,70 +8,23 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from common.cam.files import Cams, find_cams, read_cams
-from common.data.colours import Jitter, Uint8, jitter_colours
+from common.data.colours import Jitter, jitter_colours
 from common.data.dataset import ListedImages
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
+from common.data.windows import cut, draw_window, long_side_size, resized_bicubic
 from common.errors import DataError
 
 # The loss of the self-training is computed at this share of the square's side.
 ATTENTION_SHARE = 0.25
-
-
-class Window(NamedTuple):
-    """A square that partly covers an image: where it begins in the image, and where the image begins in it, per axis.
-
-    Attributes:
-        image: (top, left) in the image.
-        square: (top, left) in the square.
-        size: (height, width) of what both share.
-    """
-
-    image: tuple[int, int]
-    square: tuple[int, int]
-    size: tuple[int, int]
-
-
-def long_side_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """(height, width) with the longer side at ``long_side``; the other is rounded, halves to even."""
-    if width < height:
-        return long_side, round(width * long_side / height)
-    return round(height * long_side / width), long_side
-
-
-def resized_bicubic(array: Uint8, size: tuple[int, int]) -> Uint8:
-    """uint8 H x W or H x W x 3 at ``size`` = (height, width), by Pillow's bicubic filter: saliency maps too."""
-    height, width = (max(1, side) for side in size)
-    return np.asarray(Image.fromarray(np.ascontiguousarray(array)).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def draw_window(height: int, width: int, side: int, rng: random.Random) -> Window:
-    """A random square of ``side``; draws the horizontal, then the vertical offset: of the square in a larger image, or of a
-    smaller image in the square."""
-    starts = []
-    for length in (width, height):
-        offset = rng.randrange(abs(length - side) + 1)
-        starts.append((offset, 0) if length > side else (0, offset))
-    (left, square_left), (top, square_top) = starts
-    return Window((top, left), (square_top, square_left), (min(side, height), min(side, width)))
-
-
-def cut(values: Tensor, window: Window, side: int) -> Tensor:
-    """The square C x side x side of values C x H x W, any sign; zero where it leaves them."""
-    (top, left), (y, x), (height, width) = window
-    square = values.new_zeros((len(values), side, side))
-    square[:, y : y + height, x : x + width] = values[:, top : top + height, left : left + width]
-    return square
 
 
 class EpsInput:

@@ -12,7 +12,7 @@ from common.data.colours import ColourConfig
 from common.engine.optimizer import OptimizerConfig
 from common.errors import require
 from common.method.method import Variant
-from common.method.settings import RefinedSettings, SquareConfig, require_share
+from common.method.settings import LongSidesConfig, RefinedSettings, require_long_sides, require_share
 from common.models.backbones import BackboneConfig
 from common.pseudo_labels.rule import LabelConfig
 from smaf.files import FilesConfig
@@ -26,21 +26,15 @@ MOST_ROUNDS = 4
 
 
 @dataclass
-class LongSideConfig(SquareConfig, ColourConfig):
-    """What the networks see of an image; the colours change in the first training only.
-
-    Args:
-        long_sides: least and greatest longer side of the resized image, both included.
-    """
+class LongSideConfig(LongSidesConfig, ColourConfig):
+    """What the networks see of an image; the colours change in the first training only."""
 
     crop_size: int = 448
     long_sides: list[int] = field(default_factory=lambda: [256, 512])
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        sides = self.long_sides
-        ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
-        require(ordered, f"crop.long_sides is {sides}; give the least and the greatest longer side in pixels")
+        require_long_sides("crop.long_sides", self.long_sides)
         require(self.crop_size >= 16, f"crop.crop_size is {self.crop_size}; give at least 16 pixels")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
 from common.report.results import NONE, NOT_RECORDED
+from sod_wsss.base_stages import BASE, BASE_SCORE, BASE_STAGES
 from sod_wsss.bench import noise_with_masks, saliency_as_published
 from sod_wsss.panels import selection_panels
 from sod_wsss.saliency_stages import SALIENCY, SOD
@@ -32,19 +34,21 @@ UNKNOWN_ORIGIN = {"seed": 0, "steps": {}, "initial_weights": NOT_RECORDED}
 
 
 class BaseLabels:
-    """Label maps that the selector starts from: those of ``select.labels``, whoever made them."""
+    """Label maps that the selector starts from: the method's own, or those of ``select.labels``, whoever made them."""
 
     name = "base"
 
     def label_folder(self, settings: SodWsssSettings) -> Path:
-        return Path(settings.select.labels)
+        return Path(settings.select.labels) if settings.select.labels else BASE.folder(settings)
 
     def made(self, settings: SodWsssSettings) -> dict[str, Any]:
         """The record of the label maps; their folder where nothing else is known.
 
         Raises:
-            DataError: there is no such folder.
+            DataError: there are none.
         """
+        if not settings.select.labels:
+            return BASE.made(settings)
         folder = self.label_folder(settings)
         if not folder.is_dir():
             raise DataError(f"no label maps in {folder}; make them, or correct select.labels")
@@ -63,6 +67,11 @@ class MapsBehind:
 
 
 BASE_LABELS = BaseLabels()
+
+
+def makes_labels(settings: SodWsssSettings) -> bool:
+    """Whether the base labels are the method's own."""
+    return not settings.select.labels
 
 
 def makes_saliency(settings: SodWsssSettings) -> bool:
@@ -124,14 +133,20 @@ def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, picture
 METHOD = Method(
     "sod_wsss",
     SodWsssSettings,
-    (SOD, SALIENCY, SELECT, Score(labels=SELECT, text="score the pseudo labels against the masks of the list")),
+    (
+        *(dataclasses.replace(stage, in_chain=makes_saliency) for stage in (SOD, SALIENCY)),
+        *BASE_STAGES,
+        BASE_SCORE,
+        SELECT,
+        Score(labels=SELECT, text="score the pseudo labels against the masks of the list"),
+    ),
     label_sets=selected_sets,
     panels=pictured_selection,
     bench=StepBench(
         published=saliency_as_published,
         batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.image_side),
     ),
-    configs=(SOD_WSSS_CONFIGS / "saliency_small.yaml", SOD_WSSS_CONFIGS / "saliency_small.yaml"),
+    configs=(SOD_WSSS_CONFIGS / "voc.yaml", SOD_WSSS_CONFIGS / "toy.yaml"),
     flags=SOD_FLAGS,
     home=HERE,
 )

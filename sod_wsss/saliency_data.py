@@ -14,6 +14,7 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
+from common.cam.inference import ReadableImages
 from common.data.dataset import ListedImages
 from common.data.images import read_saliency
 from common.data.layout import DatasetLayout, folder_ids
@@ -259,3 +260,14 @@ def saliency_tensors(pictures: Mapping[str, Image.Image], side: int, validation:
         raw = boundary_of(made["saliency"][None])[0] if edges is None else edges
         made["edge"] = soften_edges(raw[None])[0]
     return made
+
+
+class SaliencySquares:
+    """``id -> sample`` in worker processes: ``image`` (float32, 3 x S x S, normalised) and ``size`` (height, width) of the file."""
+
+    def __init__(self, images: ReadableImages, side: int) -> None:
+        self.images, self.side = images, side
+
+    def __call__(self, image_id: str) -> Sample:
+        image = self.images.read(image_id)["image"]
+        return {"size": image.shape[:2], **saliency_tensors({"image": Image.fromarray(image)}, self.side)}

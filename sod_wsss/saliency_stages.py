@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,13 @@ from common.errors import ConfigError, NonFiniteError
 from common.method.published import Published
 from common.method.saliency import Saliency
 from common.method.stage import dataset_of
+from common.models.fold import fold_batchnorm
+from common.models.winograd import use_winograd
 from sod_wsss.saliency_data import (
     SaliencyAugmentation,
     SaliencyImages,
     SaliencyLayout,
+    SaliencySquares,
     open_saliency_data,
     saliency_tensors,
 )
@@ -61,20 +64,26 @@ class SaliencyMaps:
     """``[sample] -> [map]`` (float32, H x W of the file, 0..1); all squares pass the network together.
 
     Args:
+        network: gives logits N x 1 x S x S by its method ``saliency``.
         min_max: as :func:`map_of_logits`.
         mirrored: logits are averaged with those of the mirror image.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, min_max: bool, mirrored: bool) -> None:
-        self.network, self.device = network.to(device), device
-        self.min_max, self.mirrored = min_max, mirrored
+        folded: Any = fold_batchnorm(network)
+        if device.type == "cpu":
+            folded = use_winograd(folded)
+        folded.to(device).to(memory_format=torch.channels_last)
+        self.network: Callable[[Tensor], Tensor] = folded.saliency
+        self.device, self.min_max, self.mirrored = device, min_max, mirrored
 
     @torch.inference_mode()
     def __call__(self, samples: list[Sample]) -> list[npt.NDArray[np.float32]]:
-        images = torch.stack([sample["image"] for sample in samples]).to(self.device)
-        logits = self.network(images).maps[0].float()
+        images = torch.stack([sample["image"] for sample in samples])
+        images = images.to(self.device).to(memory_format=torch.channels_last)
+        logits = self.network(images).float()
         if self.mirrored:
-            logits = (logits + self.network(images.flip(-1)).maps[0].float().flip(-1)) / 2
+            logits = (logits + self.network(images.flip(-1)).float().flip(-1)) / 2
         if not torch.isfinite(logits).all():
             raise NonFiniteError("the saliency maps hold NaN or infinite values; check the training")
         return [
@@ -197,6 +206,7 @@ SALIENCY = Saliency(
     text="saliency maps of the list, with the trained saliency network",
     checkpoint=lambda settings: settings.sod.given_network,
     side=lambda settings: settings.sod.image_side,
+    load=lambda settings, images: SaliencySquares(images, settings.sod.image_side),
     compute=lambda settings, network, device: SaliencyMaps(
         network, device, settings.sod.min_max, settings.sod.mirrored
     ),

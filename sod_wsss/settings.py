@@ -13,7 +13,7 @@ from common.config_files import Aliases, Renamed
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig, EpochConfig
-from common.method.settings import RefinedSettings
+from sod_wsss.base_settings import BaseSettings
 from sod_wsss.saliency_data import SaliencyInputConfig
 from sod_wsss.saliency_encoders import EncoderConfig
 from sod_wsss.saliency_losses import BceWeighting, EdgeTarget
@@ -84,7 +84,7 @@ class SodConfig(EpochConfig):
 
 
 @dataclass
-class SodWsssSettings(RefinedSettings):
+class SodWsssSettings(BaseSettings):
     """Train a saliency network, make base labels, put salient objects into them, segment.
 
     Args:

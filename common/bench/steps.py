@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch import nn
 
-from common.engine.losses import StepFunction
+from common.engine.losses import PROGRESS, StepFunction
 from common.engine.precision import gradient_scaler
 from common.engine.run_folder import RunFolder
 from common.engine.session import Session
@@ -48,6 +48,7 @@ def time_training_steps(
     state = TrainingState(RunFolder("unused"), network, optimizer, scaler, engine, session, {})
     prepared = wrap(network, engine, session).train()
     seconds, losses = [], []
+    batch = {**batch, PROGRESS: 0.5}
     for _ in range(steps + 1):
         started = seconds_now(session)
         values, bad = accumulate_gradients(prepared, step_function, [batch], optimizer, scaler, engine, session)

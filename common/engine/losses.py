@@ -26,6 +26,8 @@ class Mean:
     count: torch.Tensor | float
 
 
+# The entry of a batch that says how far the training is: the share of its steps that are done, for weights that change with it.
+PROGRESS = "progress"
 # (model, batch) -> named losses; a plain scalar tensor is a mean over the images of the batch.
 Losses = Mapping[str, torch.Tensor | Mean]
 StepFunction = Callable[[nn.Module, dict[str, Any]], Losses]

@@ -70,6 +70,24 @@ def backbone_and_head_rules(head: str, head_lr_multiplier: float = 10.0) -> list
     ]
 
 
+def weights_and_biases_rules(head_pattern: str, head_lr_multiplier: float = 10.0) -> list[GroupRule]:
+    """The rule of SEAM and Puzzle-CAM: biases learn twice as fast and do not decay, in the head and elsewhere (sod_wsss spec, section 5).
+
+    What is a weight is decided by that word in the name, so that the scales of normalisation layers are weights and decay.
+
+    Args:
+        head_pattern: regular expression, searched in the names of the parameters that are not pretrained.
+        head_lr_multiplier: rate of the head's weights relative to the others'.
+    """
+    head = f"^(?=.*(?:{head_pattern}))"
+    return [
+        GroupRule("head", head + "(?=.*weight)", head_lr_multiplier),
+        GroupRule("head_bias", head, 2 * head_lr_multiplier, decays=False),
+        GroupRule("backbone", "weight"),
+        GroupRule("backbone_bias", "", 2.0, decays=False),
+    ]
+
+
 def parameter_groups(
     model: nn.Module, rules: Sequence[GroupRule], lr: float, weight_decay: float, decay_vectors: bool = True
 ) -> list[dict[str, Any]]:

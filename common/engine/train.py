@@ -19,7 +19,7 @@ from torch.utils.data import default_collate
 
 from common.data.sampling import SeededDataset
 from common.engine.loading import Collate, dead_workers_named, move_batch, step_batches
-from common.engine.losses import StepFunction, as_means
+from common.engine.losses import PROGRESS, StepFunction, as_means
 from common.engine.metric_log import MetricLog
 from common.engine.optimizer import set_learning_rates
 from common.engine.precision import autocast, gradient_scaler
@@ -49,7 +49,8 @@ def train(
 
     Args:
         model: trained in place; in a distributed run each process holds a copy.
-        step_function: ``(model, batch) -> {name: loss}``; all losses are summed. See :mod:`common.engine.losses`.
+        step_function: ``(model, batch) -> {name: loss}``; all losses are summed. See :mod:`common.engine.losses`. The batch also
+            holds ``progress``, the share (0 up to, not including, 1) of all steps that are done.
         dataset: yields samples by (epoch, index).
         optimizer: built over the model's parameters (:func:`common.engine.optimizer.parameter_groups`).
         schedule: step -> factor of the initial learning rates.
@@ -79,6 +80,7 @@ def train(
             for batches in steps:
                 seed_everything(config.seed, state.step, session.rank)
                 rates = set_learning_rates(optimizer, schedule(state.step))
+                batches = [{**batch, PROGRESS: state.step / config.max_steps} for batch in batches]
                 values, bad_process = accumulate_gradients(
                     network, step_function, batches, optimizer, scaler, config, session
                 )

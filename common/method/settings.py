@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -13,7 +13,7 @@ from common.data.layout import DataConfig
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig
-from common.errors import ConfigError
+from common.errors import ConfigError, require
 from common.models.backbones import BackboneConfig
 
 S = TypeVar("S")
@@ -41,6 +41,17 @@ class CropConfig(SquareConfig):
     """
 
     scales: list[float] = field(default_factory=list)
+
+
+@dataclass
+class LongSidesConfig(SquareConfig):
+    """What a network sees of an image in training, resized by its longer side.
+
+    Args:
+        long_sides: least and greatest longer side of the resized image, both included.
+    """
+
+    long_sides: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -183,6 +194,12 @@ def _checked(section: S) -> S:
         if one.init
     }
     return type(section)(**values)
+
+
+def require_long_sides(name: str, sides: Sequence[int]) -> None:
+    """Raise :class:`ConfigError` unless a setting is a pair of sides in pixels, the smaller one first."""
+    ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
+    require(ordered, f"{name} is {list(sides)}; give the least and the greatest longer side in pixels")
 
 
 def require_share(name: str, value: float) -> None:

@@ -79,6 +79,7 @@ class Training(Stage):
         collate: settings -> how samples become a batch.
         prepare: (settings, network), once the optimiser has the parameters: e.g. fold frozen BatchNorm layers.
         after: the training of the same method whose end this one starts from, in place of initial weights.
+        taught_by: trainings of the same method behind the labels that this one learns from; results count their steps too.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
         summary: (settings with this training's engine, number of samples, device) -> what is printed first.
@@ -97,6 +98,7 @@ class Training(Stage):
     collate: Callable[[Any], Collate] = lambda settings: default_collate
     prepare: Callable[[Any, nn.Module], None] = lambda settings, network: None
     after: Training | None = None
+    taught_by: Collection[Training] = ()
     published: Published | None = None
     initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
     summary: Callable[[Any, int, torch.device], str] = summary_of_training
@@ -269,11 +271,11 @@ class Training(Stage):
         return trained
 
     def steps(self, settings: Any, layout: DatasetLayout) -> dict[str, int]:
-        """Optimiser steps of this training and of those before it."""
+        """Optimiser steps of this training, of those before it and of those behind its labels."""
         before: dict[str, int] = {}
-        if self.after is not None:
-            first = self.after.last(settings)
-            before = {"given network": 0} if first.other_file(settings, layout) else first.steps(settings, layout)
+        for other in (*self.taught_by, *([] if self.after is None else [self.after])):
+            first = other.last(settings)
+            before |= {"given network": 0} if first.other_file(settings, layout) else first.steps(settings, layout)
         return {**before, self.name: self.engine(settings, self.count(settings, layout)).end_step}
 
     def first_weights(self, settings: Any, layout: DatasetLayout) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from common.cam.files import Cams
+from common.crf.presets import PRESETS
 from common.errors import ConfigError, DataError
 from common.pseudo_labels import background
 from common.pseudo_labels.crf import refine_labels, refine_maps
@@ -100,23 +101,28 @@ class CamRule:
     Args:
         config: background and CRF.
         n_labels: labels of the dataset, background included.
+        iterations: of the CRF; None for those of its preset.
     """
 
-    def __init__(self, config: LabelConfig, n_labels: int) -> None:
+    def __init__(self, config: LabelConfig, n_labels: int, iterations: int | None = None) -> None:
         self.config, self.n_labels = config, n_labels
+        self.crf = {
+            name: preset if iterations is None else replace(preset, iterations=iterations)
+            for name, preset in PRESETS.items()
+        }
 
     def __call__(self, evidence: Evidence) -> LabelMap:
         keys, maps = evidence.cams
         scores = self.background_scores(evidence)
         if self.config.crf == "cam":
             assert evidence.image is not None
-            maps, scores = refine_maps(evidence.image, maps, scores)
+            maps, scores = refine_maps(evidence.image, maps, scores, self.crf["cam"])
         label_map = pseudo_label(maps, keys, scores)
         if self.config.crf in ("label", "label_all"):
             assert evidence.image is not None
             of_image = [0, *(int(key) + 1 for key in keys)]
             choice = of_image if self.config.crf == "label" else range(self.n_labels)
-            label_map = refine_labels(evidence.image, label_map, choice)
+            label_map = refine_labels(evidence.image, label_map, choice, self.crf["label"])
         return label_map
 
     def background_scores(self, evidence: Evidence) -> np.ndarray:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from common.cam.files import Cams
+from common.cam.random_walk_maps import write_affinity
 from common.data.images import read_label_map
 from common.data.layout import DataConfig, open_layout
 from common.data.toy import ToyConfig, make_toy
 from common.files import write_json
-from l2g_cda.maps import write_affinity, write_attention
+from l2g_cda.maps import write_attention
 from l2g_cda.settings import L2GSettings
 
 

@@ -4,6 +4,7 @@ import torch
 
 from common.cam.files import Cams, read_cams
 from common.cam.inference import PyramidLoader
+from common.cam.random_walk_maps import fuse_random_walk
 from common.data.colours import NORMALISATIONS
 from common.data.images import read_label_map
 from common.data.transforms import ToTensors
@@ -14,7 +15,6 @@ from l2g_cda.maps import (
     L2GCam,
     byte_shares,
     fuse_attention,
-    fuse_random_walk,
     write_attention,
     write_published_pngs,
 )

@@ -5,13 +5,11 @@ import pytest
 
 from common.cam.attention_files import attention_bytes
 from common.cam.files import Cams
+from common.cam.random_walk_maps import RandomWalkMaps, fuse_random_walk, write_affinity
 from common.data.images import read_label_map
 from common.data.restricted_pickle import load_npy
 from l2g_cda.maps import (
-    RandomWalkMaps,
     fuse_attention,
-    fuse_random_walk,
-    write_affinity,
     write_irn,
     write_published_pngs,
 )

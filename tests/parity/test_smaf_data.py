@@ -10,8 +10,9 @@ import torch
 import smaf.samples
 from common.cam.files import Cams, read_cams
 from common.data.transforms import ToTensors
+from common.data.windows import cut, draw_window, long_side_size, resized_bicubic
 from smaf.method import write_by_class
-from smaf.samples import EpsInput, cut, draw_window, long_side_size, reduced, resized_bicubic
+from smaf.samples import EpsInput, reduced
 from smaf.validation import ignored_as_background
 from tests.parity.smaf_cases import (
     CASES,

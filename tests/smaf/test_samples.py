@@ -8,16 +8,7 @@ import torch
 
 from common.cam.files import Cams, write_cams, write_dictionary
 from common.errors import DataError
-from smaf.samples import (
-    EpsInput,
-    ImagesWithAttention,
-    attention_size,
-    cut,
-    draw_window,
-    long_side_size,
-    require_fitting,
-    resized_bicubic,
-)
+from smaf.samples import EpsInput, ImagesWithAttention, attention_size, require_fitting
 
 STILL = (0.0, 0.0, 0.0, 0.0)
 
@@ -53,39 +44,6 @@ def sample():
         "saliency": saliency,
         "attention": Cams(np.array([1]), maps),
     }
-
-
-@pytest.mark.parametrize(
-    ("size", "side", "expected"),
-    [
-        ((40, 60), 30, (20, 30)),
-        ((60, 40), 30, (30, 20)),
-        ((50, 50), 32, (32, 32)),
-        ((3, 4), 2, (2, 2)),
-        ((5, 4), 2, (2, 2)),
-    ],
-)
-def test_the_longer_side_has_the_size_that_was_drawn_and_the_other_follows(size, side, expected):
-    assert long_side_size(*size, side) == expected
-
-
-def test_a_side_never_vanishes():
-    assert resized_bicubic(np.zeros((2, 200), np.uint8), long_side_size(2, 200, 30)).shape == (1, 30)
-
-
-def test_a_square_inside_an_image_begins_anywhere_in_it():
-    windows = [draw_window(50, 40, 32, random.Random(seed)) for seed in range(200)]
-    assert {window.square for window in windows} == {(0, 0)} and {window.size for window in windows} == {(32, 32)}
-    tops, lefts = zip(*(window.image for window in windows), strict=True)
-    assert (min(tops), max(tops), min(lefts), max(lefts)) == (0, 18, 0, 8)
-
-
-def test_a_smaller_image_is_placed_anywhere_in_the_square():
-    windows = [draw_window(20, 40, 32, random.Random(seed)) for seed in range(200)]
-    tops = [window.square[0] for window in windows]
-    assert (min(tops), max(tops)) == (0, 12) and {window.size for window in windows} == {(20, 32)}
-    square = cut(torch.ones(1, 20, 40), windows[0], 32)
-    assert square.sum() == 20 * 32 and square.shape == (1, 32, 32)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

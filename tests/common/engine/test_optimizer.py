@@ -11,6 +11,7 @@ from common.engine.optimizer import (
     build_optimizer,
     parameter_groups,
     set_learning_rates,
+    weights_and_biases_rules,
 )
 from common.errors import ConfigError
 
@@ -50,6 +51,19 @@ def test_backbone_head_and_head_biases_learn_at_1_10_and_20_times_and_the_biases
         "head": (pytest.approx(0.1), pytest.approx(0.1), 1e-4),
         "head_bias": (pytest.approx(0.2), pytest.approx(0.2), 0.0),
     }
+
+
+def test_biases_learn_twice_as_fast_and_what_is_called_weight_decays():
+    net = nn.ModuleDict({"body": nn.Conv2d(1, 1, 1), "body_norm": nn.BatchNorm2d(1), "last": nn.Conv2d(1, 1, 1)})
+    groups = parameter_groups(net, weights_and_biases_rules(r"^last\."), lr=0.1, weight_decay=0.5)
+    found = {group["name"]: (group["lr"], group["weight_decay"], len(group["params"])) for group in groups}
+    expected = {
+        "head": (1.0, 0.5, 1),
+        "head_bias": (2.0, 0.0, 1),
+        "backbone": (0.1, 0.5, 2),
+        "backbone_bias": (0.2, 0.0, 2),
+    }
+    assert {name: pytest.approx(values) for name, values in expected.items()} == found
 
 
 def test_vectors_spared_from_decay_keep_the_rate_of_their_group():

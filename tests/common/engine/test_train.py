@@ -174,6 +174,12 @@ def test_clipping_bounds_the_norm_of_the_gradient(tmp_path, bound):
     assert norm == pytest.approx(bound, rel=1e-3) if bound else norm > 0.1
 
 
+def test_a_step_knows_how_far_the_training_is_also_after_a_stop(tmp_path):
+    step = run_tiny(tmp_path, max_steps=4, accumulate=2, stop_at=3)
+    assert step.progress == [0, 0, 0.25, 0.25, 0.5, 0.5]
+    assert run_tiny(tmp_path, max_steps=4, accumulate=2).progress == [0.75, 0.75]
+
+
 def test_accumulated_batches_equal_one_large_batch(tmp_path):
     run_tiny(tmp_path / "large", noisy=False, pixels=False, batch_size=10)
     run_tiny(tmp_path / "small", noisy=False, pixels=False, batch_size=5, accumulate=2)

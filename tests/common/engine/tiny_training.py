@@ -114,11 +114,13 @@ class TinyStep:
         self.pixels = pixels
         self.calls = 0
         self.images: list[str] = []
+        self.progress: list[float] = []
         self.logit_types: set[torch.dtype] = set()
 
     def __call__(self, network: nn.Module, batch: dict[str, Any]) -> dict[str, torch.Tensor | Mean]:
         self.calls += 1
         self.images += batch["id"]
+        self.progress.append(batch["progress"])
         if self.calls == self.trouble.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.calls == self.trouble.terminate_at:
