@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from common.errors import NonFiniteError
-from sod_wsss.saliency_network import SaliencyScores
 from sod_wsss.saliency_stages import SaliencyMaps, map_of_logits
 
 SIDE = 8
@@ -15,10 +14,10 @@ SIDE = 8
 class BrightLeft(nn.Module):
     """A network whose logits are what it sees in red, and 1 more in the left half whatever it sees."""
 
-    def forward(self, images):
+    def saliency(self, images):
         logits = images[:, :1].clone()
         logits[..., : SIDE // 2] += 1
-        return SaliencyScores([logits, -logits, -logits, -logits], -logits)
+        return logits
 
 
 def samples(*sizes):
@@ -63,8 +62,8 @@ def test_a_stretched_map_goes_from_0_to_1_however_weak_it_is(size):
 
 def test_numbers_that_are_none_are_an_error():
     class Broken(BrightLeft):
-        def forward(self, images):
-            return super().forward(images * float("nan"))
+        def saliency(self, images):
+            return super().saliency(images * float("nan"))
 
     with pytest.raises(NonFiniteError, match="NaN"):
         maps_of((4, 4), network=Broken())
