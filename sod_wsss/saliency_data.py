@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -86,9 +87,9 @@ class SaliencyLayout(DatasetLayout):
         folder = self.folders[name][kind]
         assert folder is not None
         base = resolve_inside(folder, image_id.removeprefix(f"{name}/") if name else image_id)
-        found = next(
-            (path for path in sorted(base.parent.glob(f"{base.name}.*")) if path.suffix.lower() in SUFFIXES), None
-        )
+        candidates = sorted(base.parent.glob(f"{glob.escape(base.name)}.*"))
+        # Names may have dots: a.b.png is not a file of the image a.
+        found = next((path for path in candidates if path.stem == base.name and path.suffix.lower() in SUFFIXES), None)
         if found is None:
             raise DataError(f"{folder} has no file for {image_id}; put {base.name}.png there")
         return found

@@ -129,11 +129,17 @@ class BackboneTaps(nn.Module):
             backbone.output_stride == 32,
             f"output_stride is {backbone.output_stride}; the saliency network takes backbones of 32",
         )
+        entering = backbone.stage_channels[1:]
+        require(
+            len(entering) == len(channels),
+            f"{type(backbone).__name__} has {len(entering) + 1} stages; the saliency network takes backbones of "
+            f"{len(channels) + 1}: mobilenet_v2, a ResNet or a ResNeSt",
+        )
         self.backbone = backbone
         self.channels = tuple(channels)
         self.reduce = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(entering, leaving, 1, bias=False), nn.BatchNorm2d(leaving), nn.ReLU(inplace=True))
-            for entering, leaving in zip(backbone.stage_channels[1:], self.channels, strict=True)
+            nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True))
+            for before, after in zip(entering, self.channels, strict=True)
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:

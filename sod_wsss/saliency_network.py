@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from common.engine.optimizer import GroupRule
+from common.errors import require
 from common.models.weights import load_weights, read_state_dict
 from sod_wsss.saliency_encoders import BackboneTaps, SwinTaps, swin_names
 
 # Dilations of the two dilated convolutions of each block, from the finest to the coarsest.
 DILATIONS = ((5, 3), (5, 3), (3, 2), (3, 2))
 EDGE_DROP_PATH = 0.3
+# Stride of the coarsest map; from it each block doubles the size up to the maps before it.
+COARSEST = 32
 PUBLISHED_ENCODER, ENCODER = "encoderR.", "encoder."
 # Members of the published edge branch that no output depends on.
 UNUSED = tuple(f"rgb_edge_aware.{name}." for name in ("conv1", "conv2", "conv3", "pos_embed", "norm1"))
@@ -141,11 +144,15 @@ class SaliencyNetwork(nn.Module):
 
     Args:
         encoder: gives four maps at strides 4 to 32 and says their ``channels``.
-        side: S.
+        side: S, a multiple of 32.
+
+    Raises:
+        ConfigError: it is none.
     """
 
     def __init__(self, encoder: SwinTaps | BackboneTaps, side: int) -> None:
         super().__init__()
+        require(side > 0 and side % COARSEST == 0, f"the side is {side}; give a multiple of {COARSEST}: 224, 256, ...")
         self.encoder, self.side = encoder, side
         channels = encoder.channels
         self.rgb_edge_aware = EdgeAware(channels, side)
