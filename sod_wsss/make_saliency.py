@@ -10,13 +10,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.config import parse_config
 from common.data.layout import DatasetLayout
-from common.engine.run_folder import RunFolder
 from common.errors import CheckpointError, DataError, run_command
 from sod_wsss.saliency_stages import BEST_FILE, LAST_FILE, SALIENCY
 from sod_wsss.settings import SodWsssSettings
 
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images")
 SALIENCY_FOLDER = "Sal"
+RECORDED_SETTINGS = "config.yaml"
 
 
 def images_below(folder: Path) -> Path:
@@ -40,15 +40,14 @@ def settings_of_network(network: Path, configs: Sequence[str], rest: Sequence[st
     Raises:
         CheckpointError: there is no finished training.
     """
-    run = RunFolder(network if network.is_dir() else network.parent.parent)
+    run = network if network.is_dir() else network.parent.parent
     file = network
     if network.is_dir():
-        file = next(
-            (run.path / one for one in (BEST_FILE, LAST_FILE) if (run.path / one).is_file()), run.path / LAST_FILE
-        )
+        file = next((run / one for one in (BEST_FILE, LAST_FILE) if (run / one).is_file()), run / LAST_FILE)
     if not file.is_file():
         raise CheckpointError(f"there is no trained network {file}; train it to its end with sod_wsss/SOD_train.py")
-    files = [str(run.config)] if run.config.is_file() else []
+    recorded = run / RECORDED_SETTINGS
+    files = [str(recorded)] if recorded.is_file() else []
     given = [word for config in (*files, *configs) for word in ("-c", config)]
     # The network is one that is given: neither its training nor its dataset have to be there any more.
     own = ["--sod.given_network", str(file), "--sod.log_path", ""]

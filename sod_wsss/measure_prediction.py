@@ -23,7 +23,7 @@ from sod_wsss.saliency_network import SaliencyNetwork
 from sod_wsss.saliency_stages import SaliencyMaps, map_of_logits
 
 SIDE = 224
-TOLERANCE = 1e-3
+FURTHEST_APART = 1e-3
 SaliencyMap = np.ndarray
 
 
@@ -64,7 +64,7 @@ def compare_prediction(encoder: str, count: int, batch_size: int, repeats: int) 
     own, made = seconds_of(batched, repeats)
     peer, expected = seconds_of(lambda: [whole_network(network, sample) for sample in samples], repeats)
     furthest = max(float(np.abs(one - other).max()) for one, other in zip(made, expected, strict=True))
-    if furthest > TOLERANCE:
+    if furthest > FURTHEST_APART:
         raise ToolboxError(f"the maps of the two ways differ by {furthest}; this is a defect of the toolbox")
     return Comparison(f"{encoder}, {count} images in batches of {batch_size}", own, "one at a time", peer)
 

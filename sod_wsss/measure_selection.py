@@ -75,12 +75,12 @@ def print_tables(name: str, images: Sequence[Compared], config: SelectorConfig, 
     """Before and after on all images, and every alpha on those of one class."""
     head = "mIoU | Acc | Acc_class | fwIoU | replaced |\n|---|---:|---:|---:|---:|---:|"
     print(f"\n{name}, all {len(images)} images\n\n| | {head}")
-    for row, one in (("before", SelectorConfig(alpha=1.0)), ("after", config)):
+    for row, one in (("before", SelectorConfig(one_threshold=1.0)), ("after", config)):
         print(row_of_scores(row, *selected_scores(images, one, labels), len(images)))
     single = [one for one in images if one.class_name]
     print(f"\n{name}, {len(single)} images of one class\n\n| alpha | {head}")
     for alpha in ALPHAS:
-        scores, replaced = selected_scores(single, SelectorConfig(alpha=alpha), labels)
+        scores, replaced = selected_scores(single, SelectorConfig(one_threshold=alpha), labels)
         print(row_of_scores(f"{alpha:g}", scores, replaced, len(single)))
 
 

@@ -87,7 +87,7 @@ def selected_row(settings: SodWsssSettings) -> str:
     """The row of the selected labels; of base labels as they are their own."""
     named, own = settings.report.method, makes_labels(settings)
     base = base_row(settings) if own else named or BASE_LABELS.label_folder(settings).name
-    if settings.select.alpha == 1:
+    if settings.select.one_threshold == 1:
         return base
     if own:
         return named or "SOD-WSSS"
@@ -95,7 +95,7 @@ def selected_row(settings: SodWsssSettings) -> str:
 
 
 def selected_folder(settings: SodWsssSettings) -> Path:
-    alpha = settings.select.alpha
+    alpha = settings.select.one_threshold
     return Path(settings.out) / ("selected" if alpha < 0 else f"selected_alpha_{alpha:g}")
 
 
@@ -105,7 +105,9 @@ def selection(settings: SodWsssSettings, layout: DatasetLayout) -> LabelRule:
 
 def selected_sets(settings: SodWsssSettings) -> Sequence[LabelSet]:
     """Base labels as they are, and with salient objects, these also for DeepLabv3+."""
-    base = [LabelSet({"select.alpha": 1.0})] if settings.with_base and settings.select.alpha != 1 else []
+    base = (
+        [LabelSet({"select.one_threshold": 1.0})] if settings.with_base and settings.select.one_threshold != 1 else []
+    )
     v3plus = [LabelSet(segmentation=settings.v3plus, suffix=", DeepLabv3+")] if settings.v3plus else []
     return (*base, LabelSet(), *v3plus)
 
@@ -152,7 +154,7 @@ METHOD = Method(
     variants=SOD_ROWS,
     bench=StepBench(
         published=saliency_as_published,
-        batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.image_side),
+        batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.square_side),
     ),
     configs=(SOD_WSSS_CONFIGS / "voc.yaml", SOD_WSSS_CONFIGS / "toy.yaml"),
     flags=SOD_FLAGS,

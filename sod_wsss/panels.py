@@ -15,16 +15,16 @@ from sod_wsss.selector import SelectorConfig, select_salient, threshold_of
 
 # Colours of pixels in both, in the saliency map alone, in the label alone.
 BOTH, SALIENT_ALONE, LABELLED_ALONE = (60, 180, 75), (230, 60, 60), (60, 100, 230)
-OPACITY = 0.6
+PAINT_OPACITY = 0.6
 
 
 def painted(image: Uint8, where: npt.NDArray[np.bool_], colour: Sequence[int]) -> Uint8:
     """uint8 H x W x 3 with a colour laid over the pixels of H x W."""
-    mixed = (1 - OPACITY) * image + OPACITY * np.array(colour)
+    mixed = (1 - PAINT_OPACITY) * image + PAINT_OPACITY * np.array(colour)
     return np.where(where[..., None], mixed, image).astype(np.uint8)
 
 
-def agreement(image: Uint8, salient: npt.NDArray[np.bool_], labelled: npt.NDArray[np.bool_]) -> Uint8:
+def agreement_picture(image: Uint8, salient: npt.NDArray[np.bool_], labelled: npt.NDArray[np.bool_]) -> Uint8:
     """The image in grey, with the pixels of both masks H x W in green, of saliency alone in red, of the label alone in blue.
 
     Raises:
@@ -53,7 +53,7 @@ def selection_panels(
         class_names: in label order, without the background.
     """
     salient = config.is_salient(saliency)
-    shown = agreement(image, salient, np.isin(label_map, list(classes)))
+    shown = agreement_picture(image, salient, np.isin(label_map, list(classes)))
     if len(classes) != 1:
         yield Panel("saliency and base label: several classes, kept", shown)
         return

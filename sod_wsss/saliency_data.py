@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
@@ -25,14 +24,13 @@ from common.errors import DataError, require
 from common.files import resolve_inside
 from sod_wsss.saliency_losses import boundary_of, soften_edges
 
-Uint8 = npt.NDArray[np.uint8]
 # Names of the folders of images and of masks, side by side: the README's, the published code's.
 LAYOUTS = (("Images", "Masks"), ("imgs", "gt"))
-BENCHMARKS = "benchmark"
+BENCHMARK_FOLDER = "benchmark"
 # Least and greatest draws of brightness, contrast, colour and sharpness; a tenth of a draw is the factor.
 COLOUR_DRAWS = ((5, 15), (5, 15), (0, 20), (0, 30))
 ENHANCERS = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color, ImageEnhance.Sharpness)
-LEAST_SHARE = 0.9
+LEAST_CROP = 0.9
 TURNED_SHARE, LARGEST_ANGLE = 0.2, 15
 
 
@@ -115,7 +113,7 @@ def open_saliency_data(root: str, edges: str = "", left_out: str = "") -> Salien
     own = dataset_folders(top, edges)
     found = {"": own} if own else {}
     if not own:
-        inner = [path for path in sorted(top.iterdir()) if path.is_dir() and path.name != BENCHMARKS]
+        inner = [path for path in sorted(top.iterdir()) if path.is_dir() and path.name != BENCHMARK_FOLDER]
         for path in inner:
             folders = dataset_folders(path, edges)
             if folders is None:
@@ -223,7 +221,7 @@ class SaliencyAugmentation:
         if self.config.upside_down and rng.random() < 0.5:
             flips.append(Image.Transpose.FLIP_TOP_BOTTOM)
         width, height = pictures["image"].size
-        crop = [rng.randrange(min(int(LEAST_SHARE * side), side - 1), side) for side in (width, height)]
+        crop = [rng.randrange(min(int(LEAST_CROP * side), side - 1), side) for side in (width, height)]
         box = crop_region(width, height, max(1, crop[0]), max(1, crop[1]))
         angle = rng.randrange(-LARGEST_ANGLE, LARGEST_ANGLE) if rng.random() < TURNED_SHARE else 0
         moved = {}

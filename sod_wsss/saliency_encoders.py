@@ -15,7 +15,7 @@ from common.models.backbones import BackboneConfig, build_backbone, describe_wei
 from common.models.base import Backbone
 from common.models.weights import load_weights, read_state_dict
 
-Taps = Literal["inputs", "outputs"]
+TapKind = Literal["inputs", "outputs"]
 # Name -> timm's architecture, and the tag of its published weights (of swin-base those the paper starts from).
 SWINS: dict[str, tuple[str, str]] = {
     "swin-tiny": ("swin_tiny_patch4_window7_224", "ms_in22k"),
@@ -44,7 +44,7 @@ class SwinTaps(nn.Module):
         taps: which maps.
     """
 
-    def __init__(self, name: str, side: int = SWIN_SIDE, drop_path: float = 0.5, taps: Taps = "inputs") -> None:
+    def __init__(self, name: str, side: int = SWIN_SIDE, drop_path: float = 0.5, taps: TapKind = "inputs") -> None:
         super().__init__()
         require(name in SWINS, f"there is no Swin {name!r}; use one of {', '.join(SWINS)}")
         require(side > 0 and side % SWIN_SIDE == 0, f"the side is {side}; a Swin with windows of 7 needs 224, 448, ...")
@@ -163,7 +163,7 @@ class EncoderConfig(BackboneConfig):
     name: str = "swin-base"  # type: ignore[assignment]
     output_stride: int = 32
     drop_path: float = 0.5
-    taps: Taps = "inputs"
+    taps: TapKind = "inputs"
 
 
 def build_encoder(config: EncoderConfig, side: int) -> SwinTaps | BackboneTaps:

@@ -20,7 +20,7 @@ from common.models.weights import load_weights, read_state_dict
 from sod_wsss.saliency_encoders import BackboneTaps, SwinTaps, swin_names
 
 # Dilations of the two dilated convolutions of each block, from the finest to the coarsest.
-DILATIONS = ((5, 3), (5, 3), (3, 2), (3, 2))
+PATM_DILATIONS = ((5, 3), (5, 3), (3, 2), (3, 2))
 EDGE_DROP_PATH = 0.3
 # Stride of the coarsest map; from it each block doubles the size up to the maps before it.
 COARSEST = 32
@@ -156,7 +156,7 @@ class SaliencyNetwork(nn.Module):
         self.encoder, self.side = encoder, side
         channels = encoder.channels
         self.rgb_edge_aware = EdgeAware(channels, side)
-        for level, (own, (first, second)) in enumerate(zip(channels, DILATIONS, strict=True)):
+        for level, (own, (first, second)) in enumerate(zip(channels, PATM_DILATIONS, strict=True)):
             coarsest = level == len(channels) - 1
             middle = own if coarsest else channels[level + 1]
             entering = own if coarsest else own + middle

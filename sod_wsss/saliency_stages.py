@@ -24,6 +24,7 @@ from common.errors import ConfigError, NonFiniteError
 from common.method.published import Published
 from common.method.saliency import Saliency
 from common.method.stage import dataset_of
+from common.method.validated import ValidatedTraining
 from common.models.fold import fold_batchnorm
 from common.models.winograd import use_winograd
 from sod_wsss.saliency_data import (
@@ -35,9 +36,8 @@ from sod_wsss.saliency_data import (
     saliency_tensors,
 )
 from sod_wsss.saliency_encoders import build_encoder, describe_encoder
-from sod_wsss.saliency_losses import SaliencyStep
+from sod_wsss.saliency_losses import SaliencyStep, validation_scores
 from sod_wsss.saliency_network import SaliencyNetwork, load_saliency_network, saliency_rules
-from sod_wsss.saliency_validation import ValidatedTraining
 
 MIN_MAX_EPSILON = 1e-8
 # Scenes of their own: no image of the toy set is among them.
@@ -107,7 +107,7 @@ def saliency_images(settings: Any, layout: DatasetLayout) -> SeededDataset:
     sod = settings.sod
     # With worker processes each of them keeps the images that it has read.
     images = SaliencyImages(layout, layout.ids("train"), in_memory=sod.cache != "no")
-    return SeededDataset(images, SaliencyAugmentation(sod.image_side, sod.inputs), settings.engine.seed)
+    return SeededDataset(images, SaliencyAugmentation(sod.square_side, sod.inputs), settings.engine.seed)
 
 
 def has_validation(settings: Any) -> bool:
@@ -123,7 +123,7 @@ def validation_batches(settings: Any) -> Iterator[Sample]:
     for start in range(0, len(images), sod.batch_size):
         samples = [images[place] for place in range(start, min(start + sod.batch_size, len(images)))]
         pictures = [{name: Image.fromarray(one[name]) for name in ("image", "saliency")} for one in samples]
-        made = [saliency_tensors(one, sod.image_side, validation=True) for one in pictures]
+        made = [saliency_tensors(one, sod.square_side, validation=True) for one in pictures]
         yield {name: torch.stack([one[name] for one in made]) for name in ("image", "saliency")}
 
 
@@ -134,8 +134,8 @@ def trained_file(settings: Any) -> Path:
 
 def saliency_network(settings: Any, layout: DatasetLayout) -> nn.Module:
     sod = settings.sod
-    encoder = build_encoder(sod.encoder, sod.image_side)
-    return SaliencyNetwork(encoder, sod.image_side)
+    encoder = build_encoder(sod.encoder, sod.square_side)
+    return SaliencyNetwork(encoder, sod.square_side)
 
 
 def saliency_engine(settings: Any, n_images: int) -> EngineConfig:
@@ -160,7 +160,7 @@ def summary_of_saliency(settings: Any, n_images: int, device: torch.device) -> s
     engine, sod = settings.engine, settings.sod
     datasets = ", ".join(name or Path(sod.train_root).name for name in saliency_dataset(settings).folders)  # type: ignore[attr-defined]
     return (
-        f"Train the saliency network on {device}: {sod.encoder.name} at {sod.image_side} pixels, {n_images} images of {datasets}, "
+        f"Train the saliency network on {device}: {sod.encoder.name} at {sod.square_side} pixels, {n_images} images of {datasets}, "
         f"{engine.max_steps} steps of {engine.batch_size}"
     )
 
@@ -196,7 +196,7 @@ SOD = ValidatedTraining(
     ),
     initial_weights=lambda settings: describe_encoder(settings.sod.encoder),
     validates=has_validation,
-    validation=validation_batches,
+    scores=lambda settings, network, device: validation_scores(network, validation_batches(settings), device),
     stop_setting="sod.engine.stop_at",
     every=lambda settings: settings.sod.validate_every,
     summary=summary_of_saliency,
@@ -205,8 +205,8 @@ SALIENCY = Saliency(
     training=SOD,
     text="saliency maps of the list, with the trained saliency network",
     checkpoint=lambda settings: settings.sod.given_network,
-    side=lambda settings: settings.sod.image_side,
-    load=lambda settings, images: SaliencySquares(images, settings.sod.image_side),
+    side=lambda settings: settings.sod.square_side,
+    load=lambda settings, images: SaliencySquares(images, settings.sod.square_side),
     compute=lambda settings, network, device: SaliencyMaps(
         network, device, settings.sod.min_max, settings.sod.mirrored
     ),

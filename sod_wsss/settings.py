@@ -39,7 +39,7 @@ class SodConfig(EpochConfig):
         given_network: a trained network in place of the training.
         log_path: folder of the training; empty for ``sod`` in the run's folder.
         cache: keep decoded images in memory: no, full, or part (each worker process its own).
-        image_side: side of the square that the network sees.
+        square_side: side of the square that the network sees.
         encoder: its encoder.
         inputs: what it sees of an image in training.
         bce_weighting: original (as published: boundaries weigh more in the IoU alone) or repaired.
@@ -62,7 +62,7 @@ class SodConfig(EpochConfig):
     given_network: str = ""
     log_path: str = ""
     cache: Literal["no", "full", "part"] = "no"
-    image_side: int = 224
+    square_side: int = 224
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     inputs: SaliencyInputConfig = field(default_factory=SaliencyInputConfig)
     bce_weighting: BceWeighting = "original"
@@ -142,29 +142,36 @@ SOD_FLAGS = (
     Flag(("--sod.encoder.weights",), "--sod.encoder.weights", "WEIGHTS", "initial weights of the encoder"),
     Flag(("--backbone.weights",), "--backbone.weights", "WEIGHTS", "initial weights of the other networks"),
     Flag(("--labels", "--select.labels"), "--select.labels", "FOLDER", "pseudo labels of any method to select in"),
-    Flag(("--alpha", "--select.alpha"), "--select.alpha", "T", "one threshold for all classes; 1 replaces nothing"),
+    Flag(
+        ("--alpha", "--select.one_threshold"),
+        "--select.one_threshold",
+        "T",
+        "one threshold for all classes; 1 replaces nothing",
+    ),
     Flag(("--saliency", "--data.saliency"), "--data.saliency", "FOLDER", "saliency maps"),
 )
 
-ALONE: dict[str, Any] = {"with_base": False, "v3plus": ""}
+SELECTED_ALONE: dict[str, Any] = {"with_base": False, "v3plus": ""}
 # Rows of the ablation; those that train other networks come with their own, the others with those of the full method.
 SOD_ROWS = {
-    "base": Variant("SOD-WSSS, base labels alone", {**ALONE, "select.alpha": 1.0}, "full"),
-    "full": Variant("SOD-WSSS", ALONE),
-    "any_overlap": Variant("SOD-WSSS, alpha 0", {**ALONE, "select.alpha": 0.0}, "full"),
-    "stricter": Variant("SOD-WSSS, alpha 0.7", {**ALONE, "select.alpha": 0.7}, "full"),
-    "stretched": Variant("SOD-WSSS, saliency stretched to 0..1", {**ALONE, "sod.min_max": True}, "full"),
-    "given_saliency": Variant("SOD-WSSS, the dataset's saliency maps", {**ALONE, "sod.train_root": ""}, "full"),
+    "base": Variant("SOD-WSSS, base labels alone", {**SELECTED_ALONE, "select.one_threshold": 1.0}, "full"),
+    "full": Variant("SOD-WSSS", SELECTED_ALONE),
+    "any_overlap": Variant("SOD-WSSS, alpha 0", {**SELECTED_ALONE, "select.one_threshold": 0.0}, "full"),
+    "stricter": Variant("SOD-WSSS, alpha 0.7", {**SELECTED_ALONE, "select.one_threshold": 0.7}, "full"),
+    "stretched": Variant("SOD-WSSS, saliency stretched to 0..1", {**SELECTED_ALONE, "sod.min_max": True}, "full"),
+    "given_saliency": Variant(
+        "SOD-WSSS, the dataset's saliency maps", {**SELECTED_ALONE, "sod.train_root": ""}, "full"
+    ),
     "no_puzzle": Variant(
-        "SOD-WSSS, classifier without pieces", {**ALONE, "puzzle.pieces": 1}, "full", ("sod", "affinity")
+        "SOD-WSSS, classifier without pieces", {**SELECTED_ALONE, "puzzle.pieces": 1}, "full", ("sod", "affinity")
     ),
     "weighted": Variant(
         "SOD-WSSS, boundaries weigh in both losses",
-        {**ALONE, "sod.bce_weighting": "repaired"},
+        {**SELECTED_ALONE, "sod.bce_weighting": "repaired"},
         "full",
         ("train", "affinity"),
     ),
     "no_edges": Variant(
-        "SOD-WSSS, saliency without edges", {**ALONE, "sod.edge_loss": False}, "full", ("train", "affinity")
+        "SOD-WSSS, saliency without edges", {**SELECTED_ALONE, "sod.edge_loss": False}, "full", ("train", "affinity")
     ),
 }

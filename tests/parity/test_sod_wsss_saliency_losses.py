@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from common.engine.schedules import annealing, decay_steps, step_decay
-from sod_wsss.saliency_losses import dice_loss, edge_loss, pyramid_supervision, soften_edges, structure_loss
+from sod_wsss.saliency_losses import dice_loss, edge_loss, soften_edges, structure_loss, supervision
 from tests.parity.sod_wsss_cases import args, cases, close, expected, given, part_of, tensor, what
 
 LOSSES = {
@@ -43,7 +43,7 @@ def test_the_loss_over_maps_of_falling_size_is_the_published_one(case):
     *maps, target = map(tensor, given(case))
     for one in maps:
         one.requires_grad_()
-    loss = pyramid_supervision(maps, target)
+    loss = supervision(maps, target)
     loss.backward()
     close(case, "loss", loss)
     for level, one in enumerate(maps):

@@ -9,7 +9,6 @@ from sod_wsss.saliency_losses import (
     boundary_of,
     dice_loss,
     edge_loss,
-    pyramid_supervision,
     soften_edges,
     structure_loss,
     supervision,
@@ -81,7 +80,7 @@ def test_maps_of_one_size_add_their_losses():
 
 def test_each_map_of_a_pyramid_sees_the_mask_at_its_own_size():
     maps = [logits_of(box()), logits_of(box(4, 12, 16)), logits_of(box(2, 6, 8))]
-    assert pyramid_supervision(maps, box()).item() == pytest.approx(0, abs=1e-4)
+    assert supervision(maps, box()).item() == pytest.approx(0, abs=1e-4)
 
 
 def test_the_boundary_lies_on_both_sides_of_an_edge_and_nowhere_else():

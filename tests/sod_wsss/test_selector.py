@@ -88,7 +88,7 @@ def test_a_smaller_alpha_replaces_more(share):
     """Zero replaces at any overlap, one never."""
     label_map, salient = with_iou(share, DOG)
     sweep = [
-        replaced(label_map, salient, threshold_of(SelectorConfig(alpha=tenth / 10), "dog"), {DOG})
+        replaced(label_map, salient, threshold_of(SelectorConfig(one_threshold=tenth / 10), "dog"), {DOG})
         for tenth in range(11)
     ]
     assert sweep == [share / 10 > tenth / 10 for tenth in range(11)]
@@ -96,7 +96,7 @@ def test_a_smaller_alpha_replaces_more(share):
 
 
 def test_alpha_holds_for_weak_classes_too():
-    config = SelectorConfig(alpha=0.5)
+    config = SelectorConfig(one_threshold=0.5)
     assert {threshold_of(config, name) for name in NAMES} == {0.5}
 
 
@@ -123,7 +123,7 @@ def test_salient_is_what_is_brighter_than_a_share_of_white():
 
 def test_an_image_of_several_classes_keeps_its_label():
     label_map = columns(0, 9, DOG)
-    assert selected(SelectorConfig(alpha=0), label_map, columns(0, 10, 255), [DOG, SOFA]) is label_map
+    assert selected(SelectorConfig(one_threshold=0), label_map, columns(0, 10, 255), [DOG, SOFA]) is label_map
 
 
 @pytest.mark.parametrize("wrong", [{"alpha": 1.5}, {"alpha": -0.5}, {"least_iou": 2}, {"weak_margin": -1}])

@@ -1,17 +1,17 @@
-"""A training of the saliency network that keeps its best weights by the validation images' MAE (sod_wsss spec, sections 5 and 7)."""
+"""The kind of training that is scored on other images as it goes, and whose best weights are published."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from common.data.layout import DatasetLayout
-from common.data.sampling import Sample
 from common.engine.checkpoint import canonical, checkpoint_step, latest_checkpoint
 from common.engine.session import Session
 from common.engine.settings import EngineConfig
@@ -21,53 +21,21 @@ from common.method.settings import with_values
 from common.method.training import Training
 
 
-class ValidationScores(NamedTuple):
-    """Attributes: mae: mean absolute error; soft_iou: of probabilities, both means over images."""
-
-    mae: float
-    soft_iou: float
-
-
-def soft_iou(predicted: Tensor, target: Tensor) -> Tensor:
-    """N x 1 x h x w in 0..1 each to N: sum of products over sum of both less the products."""
-    common = (predicted * target).sum((1, 2, 3))
-    return common / ((predicted + target).sum((1, 2, 3)) - common)
-
-
-@torch.inference_mode()
-def validation_scores(network: nn.Module, batches: Iterable[Sample], device: torch.device) -> ValidationScores:
-    """Scores at the network's own size.
-
-    Args:
-        batches: with ``image`` N x 3 x S x S and ``saliency`` N x 1 x S x S.
-    """
-    was_training, errors, overlaps = network.training, [], []
-    network.eval()
-    for batch in batches:
-        target = batch["saliency"].to(device)
-        predicted = network(batch["image"].to(device)).maps[0].float().sigmoid()
-        errors.append((predicted - target).abs().mean((1, 2, 3)).double())
-        overlaps.append(soft_iou(predicted, target).double())
-    network.train(was_training)
-    scores = ValidationScores(float(torch.cat(errors).mean()), float(torch.cat(overlaps).mean()))
-    if not scores.mae < float("inf"):
-        raise NonFiniteError("the validation's MAE is not finite; lower sod.optimizer.lr, or use precision fp32")
-    return scores
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ValidatedTraining(Training):
-    """A training that stops after every epoch to validate, and publishes its best weights; a killed one continues.
+    """A training that stops after every few epochs to score its network; a killed one continues.
+
+    What it publishes are the weights of the lowest score, not the last ones.
 
     Attributes:
-        validates: settings -> whether there are validation images; without them the last weights are published.
-        validation: settings -> their batches.
+        validates: settings -> whether there are images to score it on; without them the last weights are published.
+        scores: (settings, network in eval mode, device) -> values by name; the first one decides, the lower the better.
         stop_setting: dotted setting of the step after which a run stops.
-        every: settings -> epochs between two validations.
+        every: settings -> epochs between two scores.
     """
 
     validates: Callable[[Any], bool]
-    validation: Callable[[Any], Iterable[Sample]]
+    scores: Callable[[Any, nn.Module, torch.device], Mapping[str, float]]
     stop_setting: str
     every: Callable[[Any], int]
 
@@ -97,21 +65,32 @@ class ValidatedTraining(Training):
         if not self.validates(settings):
             super().publish(settings, layout, network, engine, session)
             return
-        scores = validation_scores(network, self.validation(settings), session.device)
+        was_training = network.training
+        scores = dict(self.scores(settings, network.eval(), session.device))
+        network.train(was_training)
         session.on_main(lambda: self.keep_best(settings, layout, network, engine.end_step, scores))
 
     def keep_best(
-        self, settings: Any, layout: DatasetLayout, network: nn.Module, step: int, scores: ValidationScores
+        self, settings: Any, layout: DatasetLayout, network: nn.Module, step: int, scores: dict[str, float]
     ) -> None:
+        """Add the scores of a step to the others; write the weights where they are the best so far.
+
+        Raises:
+            NonFiniteError: a score is not finite.
+        """
         assert self.published is not None
+        said = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        if not all(math.isfinite(value) for value in scores.values()):
+            raise NonFiniteError(
+                f"validation after step {step}: {said}; lower the learning rate, or use precision fp32"
+            )
         known = {end: values for end, values in self.known_scores(settings).items() if int(end) < step}
-        best = all(scores.mae < values["mae"] for values in known.values())
-        print(
-            f"validation after step {step}: MAE {scores.mae:.4f}, soft IoU {scores.soft_iou:.4f}{', best' if best else ''}"
-        )
+        first = next(iter(scores))
+        best = all(scores[first] < values[first] for values in known.values())
+        print(f"validation after step {step}: {said}{', best' if best else ''}")
         if best:
             write_torch(self.published.path(settings, layout), canonical(network.state_dict()))
-        write_json(self.scores_file(settings), {**known, str(step): scores._asdict()})
+        write_json(self.scores_file(settings), {**known, str(step): scores})
 
     def scores_file(self, settings: Any) -> Path:
         return self.folder(settings) / "validation.json"
