@@ -11,10 +11,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common.data.lists import read_list
+from common.data.layout import DataConfig, DatasetLayout, open_layout
+from common.data.presets import DATASET_NAMES, DatasetName
 from common.errors import DataError, require, run_command
-from common.files import resolve_inside
-from common.metrics.folder import evaluate_folder
+from common.method.score import label_matrix
 from common.metrics.scores import Scores, compute_scores
 from sod_wsss.segmentation import DOMAINS, EXPERIMENTS, list_of
 
@@ -35,17 +35,18 @@ def published_lines(scores: Scores) -> list[str]:
     return [over_all, ", ".join(f"{name}: {100 * value:.2f}%" for name, value in named)]
 
 
-def ids_of(domain: str, truth: Path) -> list[str]:
-    """The ids of a domain's list, in the folders of the programs or beside the masks.
+def scored_layout(dataset: DatasetName, domain: str, truth: Path) -> DatasetLayout:
+    """The masks of a folder and a domain's list, in the folders of the programs or beside the masks, as the list ``val``.
 
     Raises:
         DataError: there is no such list.
     """
     candidates = (list_of(domain, truth.parent), truth.parent / "ImageSets/Segmentation" / f"{domain}.txt")
-    found = next((Path(file) for file in candidates if Path(file).is_file()), None)
+    found = next((str(file) for file in candidates if Path(file).is_file()), None)
     if found is None:
         raise DataError(f"there is no list data/{domain}.txt, and none beside {truth}; put one there")
-    return [entry.id for entry in read_list(found)]
+    root, masks = str(truth.absolute().parent), str(truth.absolute())
+    return open_layout(DataConfig(dataset=dataset, root=root, masks=masks, train_list=found, val_list=found))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,18 +57,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--mode", choices=("png", "npy", "rw"), default="png", help="png: label maps")
     parser.add_argument("--gt_dir", required=True, type=Path, help="folder of the true masks")
     parser.add_argument("--data_dir", help="accepted as in the published README; masks come from --gt_dir")
-    parser.add_argument("--n_labels", type=int, default=21, help="labels with background (21)")
+    parser.add_argument("--dataset", choices=DATASET_NAMES, default="voc12", help="whose labels they are (voc12)")
     given = parser.parse_args(argv)
     require(given.mode == "png", f"--mode {given.mode} scores class maps by threshold; label maps are --mode png")
     predictions = EXPERIMENTS / "predictions" / given.experiment_name
-    ids = ids_of(given.domain, given.gt_dir)
-    result = evaluate_folder(
-        lambda image_id: resolve_inside(given.gt_dir, f"{image_id}.png"),
-        lambda image_id: resolve_inside(predictions, f"{image_id}.png"),
-        *(ids, given.n_labels),
-    )
-    print(f"{given.experiment_name}, {result.n_images} images of {given.domain}")
-    print("\n".join(published_lines(compute_scores(result.matrix, over="all"))))
+    layout = scored_layout(given.dataset, given.domain, given.gt_dir)
+    ids = layout.ids("val")
+    matrix = label_matrix(layout, ids, predictions)
+    print(f"{given.experiment_name}, {len(ids)} images of {given.domain}")
+    print("\n".join(published_lines(compute_scores(matrix, over="all"))))
     return 0
 
 

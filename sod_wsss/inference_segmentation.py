@@ -5,11 +5,19 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from common.data.images import read_label_map
+from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import ConfigError, run_command
+from common.files import atomic_write
 from sod_wsss.segmentation import (
     DOMAINS,
     EXPERIMENTS,
@@ -32,6 +40,26 @@ def scale_factors(text: str) -> list[float]:
         raise ConfigError(f"--scales is {text!r}; give factors separated by commas, as 0.5,1.0,1.5,2.0") from error
 
 
+def published_colours(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The picture that the published code writes for the test domain: VOC colours, RGB H x W x 3, white where there is no label.
+
+    As a repair the label map H x W stays as it is (sod_wsss spec, section 10, row 12).
+    """
+    colours = colour_label_map(label_map)
+    colours[label_map == IGNORE_LABEL] = 255
+    return colours
+
+
+def colour_folder(folder: Path) -> None:
+    """Put colour pictures in the place of all label maps of a folder."""
+    for path in sorted(folder.glob("*.png")):
+        with Image.open(path) as picture:
+            if picture.mode == "RGB":
+                continue
+        coloured = Image.fromarray(published_colours(read_label_map(path)))
+        atomic_write(path, partial(coloured.save, format="PNG"))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict with ``experiments/models/<tag>.pth``; logits are summed over scales and mirror images, then refined."""
     parser = segmentation_parser(
@@ -40,6 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--domain", choices=DOMAINS, default="val", help="list to predict (val)")
     parser.add_argument("--scales", "--scale", default="0.5,1.0,1.5,2.0", help="factors of the image (0.5,1.0,1.5,2.0)")
     parser.add_argument("--iteration", type=int, default=0, help="mean-field steps of the dense CRF (0: none)")
+    parser.add_argument(
+        "--colour",
+        action="store_true",
+        help="RGB pictures, as published for the domain test, which evaluate.py and the VOC server do not take",
+    )
     given, values, rest = parse_published(parser, argv)
     root, model = dataset_root(given, values), require_model(given.tag)
     name = f"{given.tag}@{given.domain}@scale={given.scales}@iteration={given.iteration}"
@@ -60,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = EXPERIMENTS / "features" / name / "deeplabv3plus" / Path(split).stem / ("crf" if refined else "label")
     target = EXPERIMENTS / "predictions" / name
     shutil.copytree(made, target, ignore=shutil.ignore_patterns("*.json"), dirs_exist_ok=True)
+    if given.colour:
+        colour_folder(target)
     print(f"label maps: {target}")
     return 0
 

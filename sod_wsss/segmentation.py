@@ -24,7 +24,7 @@ V3PLUS_RECIPE = Path(__file__).parent / "configs/segmentation_voc.yaml"
 EXPERIMENTS = Path("experiments")
 V3PLUS_EPOCHS = 50
 # The trainer's multi-scale wrapper puts it before every name; published files have it not.
-WRAPPED = "base."
+PYRAMID_PREFIX = "base."
 SEGMENTATION_BACKBONES = (
     "resnest101",
     "resnest269",
@@ -187,7 +187,7 @@ def model_file(tag: str) -> Path:
 
 def publish_model(trained: Path, tag: str) -> Path:
     """Write the tensors of a finished training as published: without a wrapper's names."""
-    state = {name.removeprefix(WRAPPED): tensor for name, tensor in read_state_dict(trained).items()}
+    state = {name.removeprefix(PYRAMID_PREFIX): tensor for name, tensor in read_state_dict(trained).items()}
     write_torch(model_file(tag), state)
     return model_file(tag)
 

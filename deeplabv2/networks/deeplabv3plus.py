@@ -17,7 +17,7 @@ from common.engine.optimizer import GroupRule
 from common.errors import CheckpointError
 from common.models.base import Backbone, scaled_channels
 
-Part = TypeVar("Part", bound=nn.Module)
+HeadPart = TypeVar("HeadPart", bound=nn.Module)
 HeadNorm = Literal["group", "batch", "fixed"]
 V3PLUS_RATES = (6, 12, 18)
 BRANCH_CHANNELS = 256
@@ -143,7 +143,7 @@ class DeepLabV3Plus(nn.Module):
         return resize_to(self.decoder(self.aspp(features[-1]), features[1]), images)
 
 
-def he_initialised(part: Part) -> Part:
+def he_initialised(part: HeadPart) -> HeadPart:
     """He's initial weights (normal, fan-in) of all convolutions; biases as PyTorch's."""
     for layer in part.modules():
         if isinstance(layer, nn.Conv2d):

@@ -166,6 +166,19 @@ def test_the_short_spelling_of_the_scales_is_accepted(inside, monkeypatch, tmp_p
     assert (inside / "experiments/predictions/own@train@scale=2.0@iteration=0/a.png").is_file()
 
 
+def test_colour_pictures_as_published_are_written_on_request(inside):
+    flags = f"{PREDICT} --scales 1.0 --domain val"
+    name = "own@val@scale=1.0@iteration=0"
+    assert inference_segmentation.main(shlex.split(flags)) == 0
+    folder = inside / "experiments/predictions" / name
+    maps = {path.name: read_label_map(path) for path in folder.glob("*.png")}
+    for _ in range(2):
+        assert inference_segmentation.main(shlex.split(f"{flags} --colour")) == 0
+        for file, label_map in maps.items():
+            with Image.open(folder / file) as picture:
+                np.testing.assert_array_equal(np.asarray(picture), voc_palette()[label_map])
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
