@@ -1,6 +1,7 @@
 """How an image becomes a network's input in training (deeplabv2 spec, section 4.2; sgan spec, section 4.4) and demo.
 
-Two recipes, each with its order of draws: a scale and a padded crop (DeepLab); a square, SSD's colours, a crop (DSRG).
+Three recipes, each with its order of draws: a scale and a padded crop (DeepLab); a square, SSD's colours, a crop (DSRG); a
+longer side and a square that may leave the image (DeepLabv3+; sod_wsss spec, section 4.2).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from common.data.transforms import (
     ResizeLongSide,
     ToTensors,
 )
+from common.data.windows import cut, draw_window, long_side_size, resized_bicubic, resized_nearest
 
 RGB_RANGE = 255
 BRIGHTNESS = 32.0
@@ -168,6 +170,34 @@ class Warp:
         return {**sample, "image": image, "mask": mask}
 
 
+class RandomLongSide:
+    """Bring the longer side to a draw from ``long_sides`` (both ends included): image bicubic, mask nearest."""
+
+    def __init__(self, long_sides: Sequence[int]) -> None:
+        self.shortest, self.longest = long_sides
+
+    def __call__(self, sample: Sample, rng: random.Random) -> Sample:
+        height, width = sample["image"].shape[:2]
+        size = long_side_size(height, width, rng.randint(self.shortest, self.longest))
+        image, mask = resized_bicubic(sample["image"], size), resized_nearest(sample["mask"], size)
+        return {**sample, "image": image, "mask": mask}
+
+
+class PlacedCrop:
+    """Cut a random square of ``size`` from tensors (image 3 x H x W, normalised; mask H x W), or place what is smaller at random
+    in it, on 0 and on ``ignore_label``; the horizontal place is drawn first.
+    """
+
+    def __init__(self, size: int, ignore_label: int = IGNORE_LABEL) -> None:
+        self.size, self.ignore_label = size, ignore_label
+
+    def __call__(self, sample: Sample, rng: random.Random) -> Sample:
+        height, width = sample["mask"].shape
+        window = draw_window(height, width, self.size, rng)
+        mask = cut(sample["mask"], window, self.size, self.ignore_label)
+        return {**sample, "image": cut(sample["image"], window, self.size), "mask": mask}
+
+
 def as_float(sample: Sample, rng: random.Random) -> Sample:
     """The image as float32, so that resizing does not round to whole grey levels."""
     return {**sample, "image": sample["image"].astype(np.float32)}
@@ -202,6 +232,15 @@ def warped_crop(convention: InputConvention, warp_size: int, crop_size: int, dis
     """Warp, distort the colours, cut a square, flip, normalise."""
     colour: list[Transform] = [ColourDistortion()] if distort_colours else []
     return Compose([Warp(warp_size), *colour, RandomCrop(crop_size), RandomFlip(), InputTensors(convention)])
+
+
+def long_side_crop(
+    convention: InputConvention, long_sides: Sequence[int], crop_size: int, ignore_label: int = IGNORE_LABEL
+) -> Transform:
+    """Resize by the longer side, flip, normalise, cut or place; draws the side, random, the left and the top offset."""
+    return Compose(
+        [RandomLongSide(long_sides), RandomFlip(), InputTensors(convention), PlacedCrop(crop_size, ignore_label)]
+    )
 
 
 def demo_image(image: np.ndarray, long_side: int = 513) -> np.ndarray:

@@ -11,8 +11,8 @@ from common.crf.presets import CrfSettings
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig, PassConfig
-from common.errors import ConfigError
-from common.method.settings import CropConfig, ReportConfig, RunSettings
+from common.errors import ConfigError, require
+from common.method.settings import CropConfig, LongSidesConfig, ReportConfig, RunSettings, require_long_sides
 from deeplabv2.dataset import DatasetConfig
 from deeplabv2.losses import LossName
 from deeplabv2.networks.dsrg import CAFFE_MEAN, OUTPUT_STRIDE
@@ -39,8 +39,9 @@ class MeanColour:
 
 
 @dataclass
-class ImageConfig(CropConfig):
-    """What the network sees of an image; sizes in pixels.
+class ImageConfig(CropConfig, LongSidesConfig):
+    """What the network sees of an image; sizes in pixels. Training images are scaled by one of scales, or warped to warp_size,
+    or resized to a longer side between the two long_sides (DeepLabv3+ of SOD-WSSS: 256, 1024).
 
     Args:
         mean: mean colour.
@@ -112,6 +113,10 @@ class TestConfig(PassConfig):
         squares: sides of square inputs, aspect ratio not kept, whose logits are summed (SGAN: 288, 385, 481, or 321 alone); empty
             for the image as long_side, scales and flip say.
         edge: of squares: published keeps the zeros that scipy's zoom leaves in the last row or column for some sizes.
+        summed: sum the logits of all scales and mirror images at image size, the image scaled by Pillow's bicubic filter
+            (SOD-WSSS), in place of their mean at the network's resolution.
+        canvas: side of a square at whose top left the image is placed, on 0 after normalisation (512 in SOD-WSSS's validation);
+            0 for none.
         true_tags: allow only background and the true tags of an image; results say so.
         save_logits: test also writes the logits as .npy files, as published.
         parts, part: work on one (1, 2, ...) of so many consecutive parts of the list only.
@@ -119,6 +124,8 @@ class TestConfig(PassConfig):
 
     squares: list[int] = field(default_factory=list)
     edge: Edge = "repaired"
+    summed: bool = False
+    canvas: int = 0
     true_tags: bool = False
     save_logits: bool = False
     parts: int = 1
@@ -196,6 +203,22 @@ class DeepLabConfig(RunSettings):
             raise ConfigError(
                 f"image.crop_size is {image.crop_size} and cannot be above image.warp_size {image.warp_size}"
             )
+        if image.long_sides:
+            require_long_sides("image.long_sides", image.long_sides)
+            require(not image.warp_size, "image.long_sides and image.warp_size are two recipes; leave one of them out")
+            require(
+                not self.takes_seeds,
+                f"image.long_sides places images at random, off the positions of the loss {self.loss.name}: leave it out",
+            )
+        test = self.test
+        require(
+            not (test.canvas or test.summed) or not test.squares,
+            "test.squares are forms of their own: leave out the others",
+        )
+        require(
+            not test.canvas or not (test.summed or test.long_side),
+            "test.canvas takes images at their own size: leave out test.summed and test.long_side",
+        )
         if self.takes_seeds and image.crop_size % OUTPUT_STRIDE != 1:
             raise ConfigError(
                 f"image.crop_size is {image.crop_size}; the loss {self.loss.name} needs 8 k + 1 (as 321), so that the "

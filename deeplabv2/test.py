@@ -17,6 +17,7 @@ from common.engine.session import Session, start_session
 from common.errors import CheckpointError, ConfigError
 from common.models.weights import file_fingerprint
 from deeplabv2.dataset import open_segmentation_data
+from deeplabv2.image_forms import OnCanvas, SummedScales
 from deeplabv2.inference import ImageForm, LoadInputs, Prediction, Predictor, Squares, WholeImages, largest_label
 from deeplabv2.networks.registry import load_network
 from deeplabv2.outputs import OutputFolders, write_logits
@@ -49,7 +50,10 @@ def form_of(config: DeepLabConfig, long_side: int | None = None) -> ImageForm:
     test, precision = config.test, config.engine.precision
     if test.squares:
         return Squares(precision, tuple(test.squares), test.edge)
-    return WholeImages(precision, tuple(test.scales), test.long_side if long_side is None else long_side, test.flip)
+    seen = precision, tuple(test.scales), test.long_side if long_side is None else long_side, test.flip
+    if test.canvas:
+        return OnCanvas(*seen, test.canvas)
+    return SummedScales(*seen) if test.summed else WholeImages(*seen)
 
 
 def part_of(items: list[str], parts: int, part: int) -> list[str]:

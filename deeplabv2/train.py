@@ -27,7 +27,7 @@ from deeplabv2.losses import LossName, map_loss, pyramid_losses
 from deeplabv2.networks.dsrg import OUTPUT_STRIDE
 from deeplabv2.networks.registry import grouped_parameters, input_convention, network_kind, resolved, starting_network
 from deeplabv2.resize import resize_aligned
-from deeplabv2.samples import InputConvention, scaled_crop, warped_crop
+from deeplabv2.samples import InputConvention, long_side_crop, scaled_crop, warped_crop
 from deeplabv2.seed_losses import dsrg_losses, retrain_losses, training_crf
 from deeplabv2.settings import DeepLabConfig, SegmentationLossConfig, TestConfig
 
@@ -108,7 +108,9 @@ def training_samples(config: DeepLabConfig, layout: DatasetLayout) -> SeededData
     unlabelled = (n_labels,) if config.takes_seeds else ()
     images = TrainingImages(layout, config.label_dir, n_labels, ignore, unlabelled, config.loss.needs_tags)
     convention = convention_of(config)
-    if image.warp_size:
+    if image.long_sides:
+        transform = long_side_crop(convention, image.long_sides, image.crop_size, ignore)
+    elif image.warp_size:
         transform = warped_crop(convention, image.warp_size, image.crop_size, image.distort_colours)
     else:
         transform = scaled_crop(convention, image.scales, image.crop_size, image.base_size, ignore)
@@ -145,6 +147,8 @@ def summary(config: DeepLabConfig, n_images: int, device: torch.device) -> str:
     """What a number will depend on: the questions that come when somebody cannot reproduce it."""
     data, engine, image = config.data, config.engine, config.image
     seen = f"square {image.warp_size}" if image.warp_size else f"image scales {', '.join(map(str, image.scales))}"
+    if image.long_sides:
+        seen = "longer side {} to {}".format(*image.long_sides)
     return "\n".join(
         [
             f"Mode: train on {device}, {engine.precision}",

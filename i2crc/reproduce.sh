@@ -1,4 +1,3 @@
 #!/usr/bin/env bash
 # From image tags to both rows of the results table: bash i2crc/reproduce.sh [CONFIG] [--flag value ...]     (default: the toy set)
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m common.method i2crc reproduce "$@"
+PYTHONPATH="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m common.method i2crc reproduce "$@"

@@ -1,4 +1,3 @@
 #!/usr/bin/env bash
 # From image tags to the row of the results table: bash smaf/reproduce.sh [CONFIG] [--flag value ...]     (default: the toy set)
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m common.method smaf reproduce "$@"
+PYTHONPATH="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m common.method smaf reproduce "$@"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.config import config_to_dict
+from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.errors import DataError
 from common.method.label_maker import Need
@@ -14,31 +16,39 @@ from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import TagsAlone, record_of
 from common.method.method import Method
+from common.method.pictures import Pictured
 from common.method.stage import dataset_of
+from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
+from common.report.html import Panel
 from common.report.results import NONE, NOT_RECORDED
+from sod_wsss.base_stages import BASE, BASE_SCORE, BASE_STAGES, base_row
+from sod_wsss.bench import noise_with_masks, saliency_as_published
+from sod_wsss.panels import selection_panels
 from sod_wsss.saliency_stages import SALIENCY, SOD
 from sod_wsss.selector import SalientSelector
-from sod_wsss.settings import HERE, SOD_WSSS_CONFIGS, SodWsssSettings
+from sod_wsss.settings import HERE, SOD_FLAGS, SOD_ROWS, SOD_WSSS_CONFIGS, SodWsssSettings
 
 NEEDED: tuple[Need, ...] = ("saliency",)
 UNKNOWN_ORIGIN = {"seed": 0, "steps": {}, "initial_weights": NOT_RECORDED}
 
 
 class BaseLabels:
-    """Label maps that the selector starts from: those of ``select.labels``, whoever made them."""
+    """Label maps that the selector starts from: the method's own, or those of ``select.labels``, whoever made them."""
 
     name = "base"
 
     def label_folder(self, settings: SodWsssSettings) -> Path:
-        return Path(settings.select.labels)
+        return Path(settings.select.labels) if settings.select.labels else BASE.folder(settings)
 
     def made(self, settings: SodWsssSettings) -> dict[str, Any]:
         """The record of the label maps; their folder where nothing else is known.
 
         Raises:
-            DataError: there is no such folder.
+            DataError: there are none.
         """
+        if not settings.select.labels:
+            return BASE.made(settings)
         folder = self.label_folder(settings)
         if not folder.is_dir():
             raise DataError(f"no label maps in {folder}; make them, or correct select.labels")
@@ -59,6 +69,11 @@ class MapsBehind:
 BASE_LABELS = BaseLabels()
 
 
+def makes_labels(settings: SodWsssSettings) -> bool:
+    """Whether the base labels are the method's own."""
+    return not settings.select.labels
+
+
 def makes_saliency(settings: SodWsssSettings) -> bool:
     """Whether the method makes its own saliency maps; else those of the dataset are taken."""
     return bool(settings.sod.train_root or settings.sod.given_network)
@@ -69,13 +84,18 @@ def dataset_with_saliency(settings: SodWsssSettings) -> DatasetLayout:
 
 
 def selected_row(settings: SodWsssSettings) -> str:
-    """The row of base labels or, where something is replaced, of those with salient objects."""
-    base = settings.report.method or "SOD-WSSS"
-    return base if settings.select.alpha == 1 else f"{base} + salient objects"
+    """The row of the selected labels; of base labels as they are their own."""
+    named, own = settings.report.method, makes_labels(settings)
+    base = base_row(settings) if own else named or BASE_LABELS.label_folder(settings).name
+    if settings.select.one_threshold == 1:
+        return base
+    if own:
+        return named or "SOD-WSSS"
+    return f"{base} + salient objects"
 
 
 def selected_folder(settings: SodWsssSettings) -> Path:
-    alpha = settings.select.alpha
+    alpha = settings.select.one_threshold
     return Path(settings.out) / ("selected" if alpha < 0 else f"selected_alpha_{alpha:g}")
 
 
@@ -84,8 +104,12 @@ def selection(settings: SodWsssSettings, layout: DatasetLayout) -> LabelRule:
 
 
 def selected_sets(settings: SodWsssSettings) -> Sequence[LabelSet]:
-    """Base labels as they are, and with salient objects."""
-    return (LabelSet({"select.alpha": 1.0}), LabelSet())
+    """Base labels as they are, and with salient objects, these also for DeepLabv3+."""
+    base = (
+        [LabelSet({"select.one_threshold": 1.0})] if settings.with_base and settings.select.one_threshold != 1 else []
+    )
+    v3plus = [LabelSet(segmentation=settings.v3plus, suffix=", DeepLabv3+")] if settings.v3plus else []
+    return (*base, LabelSet(), *v3plus)
 
 
 SELECT = Labels(
@@ -105,11 +129,34 @@ SELECT = Labels(
     uses_saliency=lambda settings: True,
     folder=selected_folder,
 )
+
+
+def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
+    """Saliency beside the base label, and what the selector makes of it."""
+    sample = pictured.sample
+    label_map = read_label_map(BASE_LABELS.label_folder(settings) / f"{sample['id']}.png")
+    classes = [int(key) + 1 for key in pictured.cams.keys]
+    return selection_panels(sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select)
+
+
 METHOD = Method(
     "sod_wsss",
     SodWsssSettings,
-    (SOD, SALIENCY, SELECT, Score(labels=SELECT, text="score the pseudo labels against the masks of the list")),
+    (
+        *(dataclasses.replace(stage, in_chain=makes_saliency) for stage in (SOD, SALIENCY)),
+        *(dataclasses.replace(stage, in_chain=makes_labels) for stage in BASE_STAGES),
+        BASE_SCORE,
+        SELECT,
+        Score(labels=SELECT, text="score the pseudo labels against the masks of the list"),
+    ),
     label_sets=selected_sets,
-    configs=(SOD_WSSS_CONFIGS / "saliency_small.yaml", SOD_WSSS_CONFIGS / "saliency_small.yaml"),
+    panels=pictured_selection,
+    variants=SOD_ROWS,
+    bench=StepBench(
+        published=saliency_as_published,
+        batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.square_side),
+    ),
+    configs=(SOD_WSSS_CONFIGS / "voc.yaml", SOD_WSSS_CONFIGS / "toy.yaml"),
+    flags=SOD_FLAGS,
     home=HERE,
 )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
+from common.cam.inference import ReadableImages
 from common.data.dataset import ListedImages
 from common.data.images import read_saliency
 from common.data.layout import DatasetLayout, folder_ids
@@ -23,14 +24,13 @@ from common.errors import DataError, require
 from common.files import resolve_inside
 from sod_wsss.saliency_losses import boundary_of, soften_edges
 
-Uint8 = npt.NDArray[np.uint8]
 # Names of the folders of images and of masks, side by side: the README's, the published code's.
 LAYOUTS = (("Images", "Masks"), ("imgs", "gt"))
-BENCHMARKS = "benchmark"
+BENCHMARK_FOLDER = "benchmark"
 # Least and greatest draws of brightness, contrast, colour and sharpness; a tenth of a draw is the factor.
 COLOUR_DRAWS = ((5, 15), (5, 15), (0, 20), (0, 30))
 ENHANCERS = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color, ImageEnhance.Sharpness)
-LEAST_SHARE = 0.9
+LEAST_CROP = 0.9
 TURNED_SHARE, LARGEST_ANGLE = 0.2, 15
 
 
@@ -85,9 +85,9 @@ class SaliencyLayout(DatasetLayout):
         folder = self.folders[name][kind]
         assert folder is not None
         base = resolve_inside(folder, image_id.removeprefix(f"{name}/") if name else image_id)
-        found = next(
-            (path for path in sorted(base.parent.glob(f"{base.name}.*")) if path.suffix.lower() in SUFFIXES), None
-        )
+        candidates = sorted(base.parent.glob(f"{glob.escape(base.name)}.*"))
+        # Names may have dots: a.b.png is not a file of the image a.
+        found = next((path for path in candidates if path.stem == base.name and path.suffix.lower() in SUFFIXES), None)
         if found is None:
             raise DataError(f"{folder} has no file for {image_id}; put {base.name}.png there")
         return found
@@ -113,7 +113,7 @@ def open_saliency_data(root: str, edges: str = "", left_out: str = "") -> Salien
     own = dataset_folders(top, edges)
     found = {"": own} if own else {}
     if not own:
-        inner = [path for path in sorted(top.iterdir()) if path.is_dir() and path.name != BENCHMARKS]
+        inner = [path for path in sorted(top.iterdir()) if path.is_dir() and path.name != BENCHMARK_FOLDER]
         for path in inner:
             folders = dataset_folders(path, edges)
             if folders is None:
@@ -221,7 +221,7 @@ class SaliencyAugmentation:
         if self.config.upside_down and rng.random() < 0.5:
             flips.append(Image.Transpose.FLIP_TOP_BOTTOM)
         width, height = pictures["image"].size
-        crop = [rng.randrange(min(int(LEAST_SHARE * side), side - 1), side) for side in (width, height)]
+        crop = [rng.randrange(min(int(LEAST_CROP * side), side - 1), side) for side in (width, height)]
         box = crop_region(width, height, max(1, crop[0]), max(1, crop[1]))
         angle = rng.randrange(-LARGEST_ANGLE, LARGEST_ANGLE) if rng.random() < TURNED_SHARE else 0
         moved = {}
@@ -258,3 +258,14 @@ def saliency_tensors(pictures: Mapping[str, Image.Image], side: int, validation:
         raw = boundary_of(made["saliency"][None])[0] if edges is None else edges
         made["edge"] = soften_edges(raw[None])[0]
     return made
+
+
+class SaliencySquares:
+    """``id -> sample`` in worker processes: ``image`` (float32, 3 x S x S, normalised) and ``size`` (height, width) of the file."""
+
+    def __init__(self, images: ReadableImages, side: int) -> None:
+        self.images, self.side = images, side
+
+    def __call__(self, image_id: str) -> Sample:
+        image = self.images.read(image_id)["image"]
+        return {"size": image.shape[:2], **saliency_tensors({"image": Image.fromarray(image)}, self.side)}

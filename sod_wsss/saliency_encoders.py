@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -10,12 +11,11 @@ import timm
 from torch import Tensor, nn
 
 from common.errors import CheckpointError, require
-from common.models.backbones import BackboneConfig, build_backbone
+from common.models.backbones import BackboneConfig, build_backbone, describe_weights
 from common.models.base import Backbone
 from common.models.weights import load_weights, read_state_dict
 
-Taps = Literal["inputs", "outputs"]
-SwinName = Literal["swin-tiny", "swin-small", "swin-base", "swin-large"]
+TapKind = Literal["inputs", "outputs"]
 # Name -> timm's architecture, and the tag of its published weights (of swin-base those the paper starts from).
 SWINS: dict[str, tuple[str, str]] = {
     "swin-tiny": ("swin_tiny_patch4_window7_224", "ms_in22k"),
@@ -44,7 +44,7 @@ class SwinTaps(nn.Module):
         taps: which maps.
     """
 
-    def __init__(self, name: str, side: int = SWIN_SIDE, drop_path: float = 0.5, taps: Taps = "inputs") -> None:
+    def __init__(self, name: str, side: int = SWIN_SIDE, drop_path: float = 0.5, taps: TapKind = "inputs") -> None:
         super().__init__()
         require(name in SWINS, f"there is no Swin {name!r}; use one of {', '.join(SWINS)}")
         require(side > 0 and side % SWIN_SIDE == 0, f"the side is {side}; a Swin with windows of 7 needs 224, 448, ...")
@@ -129,11 +129,17 @@ class BackboneTaps(nn.Module):
             backbone.output_stride == 32,
             f"output_stride is {backbone.output_stride}; the saliency network takes backbones of 32",
         )
+        entering = backbone.stage_channels[1:]
+        require(
+            len(entering) == len(channels),
+            f"{type(backbone).__name__} has {len(entering) + 1} stages; the saliency network takes backbones of "
+            f"{len(channels) + 1}: mobilenet_v2, a ResNet or a ResNeSt",
+        )
         self.backbone = backbone
         self.channels = tuple(channels)
         self.reduce = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(entering, leaving, 1, bias=False), nn.BatchNorm2d(leaving), nn.ReLU(inplace=True))
-            for entering, leaving in zip(backbone.stage_channels[1:], self.channels, strict=True)
+            nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True))
+            for before, after in zip(entering, self.channels, strict=True)
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -142,26 +148,45 @@ class BackboneTaps(nn.Module):
         return [cast(Tensor, reduce(one)) for reduce, one in zip(self.reduce, maps, strict=True)]
 
 
-def build_encoder(
-    name: str, weights: str, side: int, drop_path: float, taps: Taps, frozen_stages: int
-) -> SwinTaps | BackboneTaps:
-    """The encoder with its initial weights.
+@dataclass
+class EncoderConfig(BackboneConfig):
+    """The encoder of the saliency network; what is of a backbone alone is not read for a Swin.
 
     Args:
-        name: a Swin of ``SWINS``, or a backbone of :mod:`common.models`.
-        weights: empty, ``imagenet``, or a file.
-        frozen_stages: first stages of a backbone that do not learn.
+        name: swin-tiny, swin-small, swin-base (published) or swin-large of timm, or a backbone as mobilenet_v2 or resnet50.
+        output_stride: always 32.
+        weights: empty, imagenet (downloaded once; of a Swin ImageNet-22k's), or a file.
+        drop_path: probability of stochastic depth in a Swin's last block.
+        taps: what the decoder sees of a Swin: what enters its stages (published) or what leaves them (as the paper draws it).
+    """
+
+    name: str = "swin-base"  # type: ignore[assignment]
+    output_stride: int = 32
+    drop_path: float = 0.5
+    taps: TapKind = "inputs"
+
+
+def build_encoder(config: EncoderConfig, side: int) -> SwinTaps | BackboneTaps:
+    """The encoder with its initial weights, for images of a side.
 
     Raises:
         ConfigError: an unknown name, or settings that do not go together.
         CheckpointError: the weights cannot be had, or do not fit.
     """
-    if name not in SWINS:
-        config = BackboneConfig(cast(Any, name), 32, weights=weights, frozen_stages=frozen_stages)
-        config.last_convolution = name != "mobilenet_v2"
-        return BackboneTaps(build_backbone(config))
-    encoder = SwinTaps(name, side, drop_path, taps)
-    if weights:
-        load_swin(encoder, name, weights)
-    require(not frozen_stages, f"frozen_stages is {frozen_stages}; {name} learns as a whole: leave it out")
+    if config.name not in SWINS:
+        return BackboneTaps(build_backbone(replace(config, last_convolution=config.name != "mobilenet_v2")))
+    encoder = SwinTaps(config.name, side, config.drop_path, config.taps)
+    if config.weights:
+        load_swin(encoder, config.name, config.weights)
+    require(
+        not config.frozen_stages,
+        f"frozen_stages is {config.frozen_stages}; {config.name} learns as a whole: leave it out",
+    )
     return encoder
+
+
+def describe_encoder(config: EncoderConfig) -> str:
+    """Where the initial weights come from, in words; raises as :func:`common.models.backbones.describe_weights`."""
+    if config.name in SWINS and config.weights == "imagenet":
+        return "timm " + ".".join(SWINS[config.name])
+    return describe_weights(config)

@@ -1,8 +1,8 @@
-"""Losses of the saliency network (sod_wsss spec, section 3.2). Logits and targets are N x 1 x h x w, targets in 0..1."""
+"""Losses of the saliency network, and what it is validated by (sod_wsss spec, section 3.2). Logits and targets are N x 1 x h x w, targets in 0..1."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -66,18 +66,15 @@ def edge_loss(logits: Tensor, target: Tensor, with_bce: bool) -> Tensor:
 
 
 def supervision(maps: Sequence[Tensor], target: Tensor, bce_weighting: BceWeighting = "original") -> Tensor:
-    """Sum of the structure loss over maps of the target's size."""
+    """Sum of the structure loss over the maps; for smaller ones the target is reduced, by nearest neighbour, from one to the next."""
     weight = boundary_weight(target)
-    return torch.stack([structure_loss(one, target, bce_weighting, weight) for one in maps]).sum()
-
-
-def pyramid_supervision(maps: Sequence[Tensor], target: Tensor, bce_weighting: BceWeighting = "original") -> Tensor:
-    """The same over maps each half as large as the one before; the target is halved alike, by nearest neighbour."""
-    total = target.new_zeros(())
+    losses = []
     for one in maps:
-        total = total + structure_loss(one, target, bce_weighting)
-        target = interpolate(target, scale_factor=0.5, mode="nearest")
-    return total
+        if one.shape[2:] != target.shape[2:]:
+            target = interpolate(target, one.shape[2:], mode="nearest")
+            weight = boundary_weight(target)
+        losses.append(structure_loss(one, target, bce_weighting, weight))
+    return torch.stack(losses).sum()
 
 
 def soften_edges(edges: Tensor) -> Tensor:
@@ -110,3 +107,21 @@ class SaliencyStep:
         if self.edges != "none":
             losses["edge"] = edge_loss(scores.edge.float(), batch["edge"], self.edges == "texture")
         return losses
+
+
+@torch.inference_mode()
+def validation_scores(network: nn.Module, batches: Iterable[dict[str, Any]], device: torch.device) -> dict[str, float]:
+    """Mean absolute error and soft IoU of the finest map, means over images, at the network's own size (spec, section 7).
+
+    Args:
+        network: in eval mode.
+        batches: with ``image`` N x 3 x S x S and ``saliency`` N x 1 x S x S.
+    """
+    errors, overlaps = [], []
+    for batch in batches:
+        target = batch["saliency"].to(device)
+        predicted = network(batch["image"].to(device)).maps[0].float().sigmoid()
+        errors.append((predicted - target).abs().mean((1, 2, 3)).double())
+        common = (predicted * target).sum((1, 2, 3))
+        overlaps.append((common / ((predicted + target).sum((1, 2, 3)) - common)).double())
+    return {"mae": float(torch.cat(errors).mean()), "soft_iou": float(torch.cat(overlaps).mean())}

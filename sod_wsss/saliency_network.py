@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from timm.layers.drop import DropPath
@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from common.engine.optimizer import GroupRule
+from common.errors import require
 from common.models.weights import load_weights, read_state_dict
 from sod_wsss.saliency_encoders import BackboneTaps, SwinTaps, swin_names
 
 # Dilations of the two dilated convolutions of each block, from the finest to the coarsest.
-DILATIONS = ((5, 3), (5, 3), (3, 2), (3, 2))
+PATM_DILATIONS = ((5, 3), (5, 3), (3, 2), (3, 2))
 EDGE_DROP_PATH = 0.3
+# Stride of the coarsest map; from it each block doubles the size up to the maps before it.
+COARSEST = 32
 PUBLISHED_ENCODER, ENCODER = "encoderR.", "encoder."
 # Members of the published edge branch that no output depends on.
 UNUSED = tuple(f"rgb_edge_aware.{name}." for name in ("conv1", "conv2", "conv3", "pos_embed", "norm1"))
@@ -35,6 +38,8 @@ class SaliencyScores(NamedTuple):
 
 class ConvBlock(nn.Module):
     """3x3 convolution without bias, BatchNorm, ReLU; N x a x h x w to N x b x h x w."""
+
+    conv_bn_pairs: ClassVar[tuple[tuple[str, str], ...]] = (("conv", "bn"),)
 
     def __init__(self, entering: int, leaving: int, dilation: int = 1) -> None:
         super().__init__()
@@ -139,15 +144,19 @@ class SaliencyNetwork(nn.Module):
 
     Args:
         encoder: gives four maps at strides 4 to 32 and says their ``channels``.
-        side: S.
+        side: S, a multiple of 32.
+
+    Raises:
+        ConfigError: it is none.
     """
 
     def __init__(self, encoder: SwinTaps | BackboneTaps, side: int) -> None:
         super().__init__()
+        require(side > 0 and side % COARSEST == 0, f"the side is {side}; give a multiple of {COARSEST}: 224, 256, ...")
         self.encoder, self.side = encoder, side
         channels = encoder.channels
         self.rgb_edge_aware = EdgeAware(channels, side)
-        for level, (own, (first, second)) in enumerate(zip(channels, DILATIONS, strict=True)):
+        for level, (own, (first, second)) in enumerate(zip(channels, PATM_DILATIONS, strict=True)):
             coarsest = level == len(channels) - 1
             middle = own if coarsest else channels[level + 1]
             entering = own if coarsest else own + middle
@@ -158,20 +167,24 @@ class SaliencyNetwork(nn.Module):
         """Logits of normalised images N x 3 x S x S."""
         taps = self.encoder(images)
         edge = self.rgb_edge_aware(taps)
-        decoded: list[Tensor] = []
-        for level in reversed(range(len(taps))):
-            block = self.get_submodule(f"PATM{level + 1}")
-            decoded.insert(0, block(torch.cat([decoded[0], taps[level]], 1) if decoded else taps[level]))
-        size = (self.side, self.side)
-        maps = [
-            interpolate(self.get_submodule(f"S{level}")(one), size, mode="nearest")
-            for level, one in enumerate(decoded, start=1)
-        ]
+        maps = [self.enlarged(level, one) for level, one in enumerate(self.decoded(taps))]
         return SaliencyScores(maps, edge)
 
     def saliency(self, images: Tensor) -> Tensor:
-        """Logits N x 1 x S x S of the finest map alone."""
-        return self(images).maps[0]
+        """The first of the maps alone, N x 1 x S x S, without what only the training looks at."""
+        return self.enlarged(0, self.decoded(self.encoder(images))[0])
+
+    def decoded(self, taps: Sequence[Tensor]) -> list[Tensor]:
+        """What the four blocks make of the encoder's maps, from the finest to the coarsest."""
+        features: list[Tensor] = []
+        for level in reversed(range(len(taps))):
+            block = self.get_submodule(f"PATM{level + 1}")
+            features.insert(0, block(torch.cat([features[0], taps[level]], 1) if features else taps[level]))
+        return features
+
+    def enlarged(self, level: int, features: Tensor) -> Tensor:
+        """Logits of one level at the images' size."""
+        return interpolate(self.get_submodule(f"S{level + 1}")(features), (self.side, self.side), mode="nearest")
 
 
 def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,14 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from common.data.colours import Uint8
 from common.errors import DataError, require
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence
 
-GREY_LEVELS = 255
+WHITE = 255
 
 
-class Selection(NamedTuple):
+class SelectedLabel(NamedTuple):
     """Attributes: label_map: uint8 H x W; iou: agreement of saliency and label, None where they were not compared."""
 
     label_map: LabelMap
@@ -36,7 +37,7 @@ class SelectorConfig:
         least_iou: agreement (IoU of the foregrounds) above which it does, for classes whose objects are salient (t0).
         weak_margin: how much more it takes for the others (t1).
         weak_classes: their names.
-        alpha: one threshold for all classes in place of these; -1 for none. At 1 nothing is replaced.
+        one_threshold: the threshold (alpha) for all classes in place of these; -1 for none. At 1 nothing is replaced.
         salient_above: saliency in 0..1 above which a pixel belongs to the object.
     """
 
@@ -44,13 +45,20 @@ class SelectorConfig:
     least_iou: float = 0.4
     weak_margin: float = 0.2
     weak_classes: list[str] = field(default_factory=lambda: ["chair", "sofa"])
-    alpha: float = -1.0
+    one_threshold: float = -1.0
     salient_above: float = 0.5
 
     def __post_init__(self) -> None:
-        require(self.alpha == -1 or 0 <= self.alpha <= 1, f"select.alpha is {self.alpha}; give 0 to 1, or -1 for none")
+        require(
+            self.one_threshold == -1 or 0 <= self.one_threshold <= 1,
+            f"select.one_threshold is {self.one_threshold}; give 0 to 1, or -1 for none",
+        )
         for name in ("least_iou", "weak_margin", "salient_above"):
             require(0 <= getattr(self, name) <= 1, f"select.{name} is {getattr(self, name)}; give 0 to 1")
+
+    def is_salient(self, saliency: Uint8) -> npt.NDArray[np.bool_]:
+        """uint8 H x W to the pixels of the object."""
+        return saliency > self.salient_above * WHITE
 
 
 def foreground_iou(salient: npt.NDArray[np.bool_], labelled: npt.NDArray[np.bool_]) -> float:
@@ -61,7 +69,7 @@ def foreground_iou(salient: npt.NDArray[np.bool_], labelled: npt.NDArray[np.bool
 
 def select_salient(
     label_map: LabelMap, salient: npt.NDArray[np.bool_], classes: Collection[int], threshold: float
-) -> Selection:
+) -> SelectedLabel:
     """The label map with the salient region for its object where both agree.
 
     Images of several classes, an empty saliency map and a label without its object stay as they are; a replaced label has no ignored
@@ -79,19 +87,19 @@ def select_salient(
     if label_map.shape != salient.shape:
         raise DataError(f"the saliency map is {salient.shape} but the label map {label_map.shape}; make them alike")
     if len(classes) != 1:
-        return Selection(label_map, None)
+        return SelectedLabel(label_map, None)
     (number,) = classes
     labelled = label_map == number
     iou = foreground_iou(salient, labelled)
     if not salient.any() or not labelled.any() or not iou > threshold:
-        return Selection(label_map, iou)
-    return Selection(np.where(salient, number, 0).astype(np.uint8), iou)
+        return SelectedLabel(label_map, iou)
+    return SelectedLabel(np.where(salient, number, 0).astype(np.uint8), iou)
 
 
 def threshold_of(config: SelectorConfig, class_name: str) -> float:
     """The agreement that a class needs."""
-    if config.alpha >= 0:
-        return config.alpha
+    if config.one_threshold >= 0:
+        return config.one_threshold
     return config.least_iou + (config.weak_margin if class_name in config.weak_classes else 0.0)
 
 
@@ -111,6 +119,6 @@ class SalientSelector:
         assert evidence.saliency is not None
         label_map = evidence.labels[0]
         classes = [int(key) + 1 for key in evidence.cams.keys]
-        salient = evidence.saliency > self.config.salient_above * GREY_LEVELS
+        salient = self.config.is_salient(evidence.saliency)
         threshold = self.thresholds[classes[0] - 1] if len(classes) == 1 else 1.0
         return select_salient(label_map, salient, classes, threshold).label_map

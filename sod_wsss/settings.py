@@ -4,50 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import torch
+
+from common.commands import Flag
+from common.config_files import Aliases, Renamed
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig, EpochConfig
-from common.method.settings import RefinedSettings
-from common.models.backbones import describe_weights
+from common.method.method import Variant
+from sod_wsss.base_settings import BaseSettings
 from sod_wsss.saliency_data import SaliencyInputConfig
-from sod_wsss.saliency_encoders import SWINS
+from sod_wsss.saliency_encoders import EncoderConfig
 from sod_wsss.saliency_losses import BceWeighting, EdgeTarget
 from sod_wsss.selector import SelectorConfig
 
 HERE = Path(__file__).parent
 SOD_WSSS_CONFIGS = HERE / "configs"
-
-
-@dataclass
-class EncoderConfig:
-    """The encoder of the saliency network.
-
-    Args:
-        name: swin-tiny, swin-small, swin-base (published) or swin-large of timm, or a backbone as mobilenet_v2 or resnet50.
-        weights: empty, imagenet (downloaded once; of a Swin ImageNet-22k's), or a file.
-        frozen_stages: first stages of a backbone whose parameters and statistics stay as they are.
-        drop_path: probability of stochastic depth in a Swin's last block.
-        taps: what the decoder sees of a Swin: what enters its stages (published) or what leaves them (as the paper draws it).
-    """
-
-    name: str = "swin-base"
-    weights: str = ""
-    frozen_stages: int = 0
-    drop_path: float = 0.5
-    taps: Literal["inputs", "outputs"] = "inputs"
-
-    @property
-    def described(self) -> str:
-        """Where the initial weights come from."""
-        from common.models.backbones import BackboneConfig
-
-        if self.name not in SWINS:
-            return describe_weights(BackboneConfig(self.name, 32, weights=self.weights))  # type: ignore[arg-type]
-        if self.weights == "imagenet":
-            return "timm " + ".".join(SWINS[self.name])
-        return f"file {Path(self.weights).name}" if self.weights else "random"
+# The folder of edge maps that holds the masks' boundaries.
+BOUNDARIES = "bound"
 
 
 @dataclass
@@ -57,15 +33,17 @@ class SodConfig(EpochConfig):
     Args:
         train_root: folder of a saliency dataset, or of several.
         texture: name of the folder of edge maps beside images and masks; empty for the masks' own boundaries.
-        left_out: list of names that are not trained on.
+        val_root: validation dataset, or folder of several.
+        left_out: list of names of train_root that are not trained on; without val_root they are the validation images.
+        validate_every: epochs between two validations; the weights of the lowest MAE are kept.
         given_network: a trained network in place of the training.
         log_path: folder of the training; empty for ``sod`` in the run's folder.
         cache: keep decoded images in memory: no, full, or part (each worker process its own).
-        image_side: side of the square that the network sees.
+        square_side: side of the square that the network sees.
         encoder: its encoder.
         inputs: what it sees of an image in training.
         bce_weighting: original (as published: boundaries weigh more in the IoU alone) or repaired.
-        edges: what the edge branch learns: boundary (Dice), texture (with cross-entropy), or none.
+        edge_loss: the edge branch learns: texture's edges (Dice and cross-entropy), else the masks' boundaries (Dice).
         engine: how the training runs; seed, device and workers are those of the whole run.
         optimizer: optimiser; the decoder learns ``head_lr_multiplier`` times as fast as the encoder.
         schedule: learning rates besides the decay epochs.
@@ -78,15 +56,17 @@ class SodConfig(EpochConfig):
     decay_epochs: list[int] = field(default_factory=lambda: [15, 30, 45, 60, 75, 90, 120])
     train_root: str = ""
     texture: str = ""
+    val_root: str = ""
     left_out: str = ""
+    validate_every: int = 1
     given_network: str = ""
     log_path: str = ""
     cache: Literal["no", "full", "part"] = "no"
-    image_side: int = 224
+    square_side: int = 224
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     inputs: SaliencyInputConfig = field(default_factory=SaliencyInputConfig)
     bce_weighting: BceWeighting = "original"
-    edges: EdgeTarget = "boundary"
+    edge_loss: bool = True
     engine: EngineConfig = field(default_factory=lambda: EngineConfig(clip_grad_value=0.8))
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig("adam", lr=1e-4, weight_decay=0.0, head_lr_multiplier=1.0)
@@ -96,16 +76,102 @@ class SodConfig(EpochConfig):
     mirrored: bool = False
     batch_size: int = 8
 
+    @property
+    def edges(self) -> EdgeTarget:
+        """What the edge branch learns."""
+        if not self.edge_loss:
+            return "none"
+        return "texture" if self.texture and self.texture.strip("/") != BOUNDARIES else "boundary"
+
 
 @dataclass
-class SodWsssSettings(RefinedSettings):
+class SodWsssSettings(BaseSettings):
     """Train a saliency network, make base labels, put salient objects into them, segment.
 
     Args:
         sod: the saliency network and its maps.
         select: the salient object selector.
+        with_base: the chain also scores and segments the base labels as they are.
+        v3plus: configuration of DeepLabv3+, which learns from the selected labels besides DeepLab-v2; empty for none.
     """
 
     out: str = "runs/sod_wsss"
+    with_base: bool = True
+    v3plus: str = ""
     sod: SodConfig = field(default_factory=SodConfig)
     select: SelectorConfig = field(default_factory=SelectorConfig)
+
+
+SWIN_NAMES = {
+    "swin-base-224": "swin-base",
+    "resnet-50": "resnet50",
+    "resnet-101": "resnet101",
+    "mobilenetv2": "mobilenet_v2",
+}
+
+
+def milestones(decay_epoch: int) -> list[int]:
+    """Epochs at whose start the rate falls: the first six multiples, and 120 (sod_wsss spec, section 5)."""
+    return [*(number * decay_epoch for number in range(1, 7)), 120]
+
+
+def device_of_gpu(number: int) -> str:
+    """The GPU of a number; whatever there is on a machine without GPUs."""
+    return f"cuda:{number}" if torch.cuda.is_available() else "auto"
+
+
+# The published flags of SOD_train.py; those that mean nothing there either are accepted.
+SALIENCY_KEYS: Aliases = {
+    "backbone": Renamed("sod.encoder.name", lambda name: SWIN_NAMES.get(name, name)),
+    "max_epoch": "sod.epochs", "lr": "sod.optimizer.lr", "train_batch": "sod.engine.batch_size",
+    "decay_epoch": Renamed("sod.decay_epochs", milestones), "gamma": "sod.schedule.gamma",
+    "clip": "sod.engine.clip_grad_value", "gpu_id": Renamed("engine.device", device_of_gpu),
+    "train_root": "sod.train_root", "val_root": "sod.val_root", "log_path": "sod.log_path", "texture": "sod.texture",
+    "edge_loss": Renamed("sod.edge_loss", bool), "cache-mode": "sod.cache", "test_batch": "sod.batch_size",
+    "accumulation-steps": "sod.engine.accumulate", "network": "sod.given_network",
+    **dict.fromkeys(("mfusion", "save_result", "tag", "optim", "disable_amp")),
+}  # fmt: skip
+SOD_FLAGS = (
+    Flag(
+        ("--train_root", "--sod.train_root"), "--sod.train_root", "FOLDER", "saliency dataset, or a folder of several"
+    ),
+    Flag(("--val_root", "--sod.val_root"), "--sod.val_root", "FOLDER", "the same for validation"),
+    Flag(("--sod.left_out",), "--sod.left_out", "LIST", "names of train_root for validation instead of training"),
+    Flag(("--log_path", "--sod.log_path"), "--sod.log_path", "FOLDER", "where the training goes"),
+    Flag(("--network", "--sod.given_network"), "--sod.given_network", "FILE", "a trained saliency network"),
+    Flag(("--sod.encoder.weights",), "--sod.encoder.weights", "WEIGHTS", "initial weights of the encoder"),
+    Flag(("--backbone.weights",), "--backbone.weights", "WEIGHTS", "initial weights of the other networks"),
+    Flag(("--labels", "--select.labels"), "--select.labels", "FOLDER", "pseudo labels of any method to select in"),
+    Flag(
+        ("--alpha", "--select.one_threshold"),
+        "--select.one_threshold",
+        "T",
+        "one threshold for all classes; 1 replaces nothing",
+    ),
+    Flag(("--saliency", "--data.saliency"), "--data.saliency", "FOLDER", "saliency maps"),
+)
+
+SELECTED_ALONE: dict[str, Any] = {"with_base": False, "v3plus": ""}
+# Rows of the ablation; those that train other networks come with their own, the others with those of the full method.
+SOD_ROWS = {
+    "base": Variant("SOD-WSSS, base labels alone", {**SELECTED_ALONE, "select.one_threshold": 1.0}, "full"),
+    "full": Variant("SOD-WSSS", SELECTED_ALONE),
+    "any_overlap": Variant("SOD-WSSS, alpha 0", {**SELECTED_ALONE, "select.one_threshold": 0.0}, "full"),
+    "stricter": Variant("SOD-WSSS, alpha 0.7", {**SELECTED_ALONE, "select.one_threshold": 0.7}, "full"),
+    "stretched": Variant("SOD-WSSS, saliency stretched to 0..1", {**SELECTED_ALONE, "sod.min_max": True}, "full"),
+    "given_saliency": Variant(
+        "SOD-WSSS, the dataset's saliency maps", {**SELECTED_ALONE, "sod.train_root": ""}, "full"
+    ),
+    "no_puzzle": Variant(
+        "SOD-WSSS, classifier without pieces", {**SELECTED_ALONE, "puzzle.pieces": 1}, "full", ("sod", "affinity")
+    ),
+    "weighted": Variant(
+        "SOD-WSSS, boundaries weigh in both losses",
+        {**SELECTED_ALONE, "sod.bce_weighting": "repaired"},
+        "full",
+        ("train", "affinity"),
+    ),
+    "no_edges": Variant(
+        "SOD-WSSS, saliency without edges", {**SELECTED_ALONE, "sod.edge_loss": False}, "full", ("train", "affinity")
+    ),
+}

@@ -118,7 +118,9 @@ class Pictures(Stage):
         if "saliency" in sample:
             yield Panel("saliency", sample["saliency"])
         yield from self.panels(settings, layout, pictured)
-        for key, heat in zip(pictured.cams.keys, pictured.cams.maps, strict=True):
+        # A rule that looks at label maps alone has tags without maps.
+        found = pictured.cams
+        for key, heat in zip(found.keys, found.maps, strict=True) if found.maps.size else ():
             yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
         for kind in self.kinds(settings):
             chosen = self.labels.chosen(kind)
@@ -133,9 +135,10 @@ def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) ->
     """The positive part of a map h x w over an image uint8 H x W x 3; a map that exceeds 1 is divided by its maximum."""
     clipped = np.clip(heat, 0, None).astype(np.float32)
     positive = clipped / np.float32(max(1.0, float(clipped.max(initial=0))))
-    if heat.shape != image.shape[:2]:
-        positive = cv2.resize(positive, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return cam_overlay(image, np.clip(positive, 0, 1))
+    size = (image.shape[1], image.shape[0])
+    same = heat.shape == image.shape[:2]
+    enlarged = positive if same else cv2.resize(positive, size, interpolation=cv2.INTER_LINEAR)
+    return cam_overlay(image, np.clip(enlarged, 0, 1))
 
 
 def most_classes(layout: DatasetLayout, ids: Sequence[str], count: int) -> list[str]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import device as Device
 from torch import nn
 from torch.nn import functional
@@ -28,7 +29,6 @@ from common.files import atomic_write
 from common.method.maps import Compute, Load, Write, no_more
 from common.method.stage import Stage, inside
 from common.method.training import Training
-from common.visual.panels import png_bytes
 
 
 class NormalisedImages:
@@ -71,8 +71,8 @@ class SaliencyInference:
 
 def write_grey(path: Path, saliency: npt.NDArray[np.floating]) -> None:
     """A map H x W in 0..1 as 8-bit grey PNG, rounded to the nearest of 0..255."""
-    content = png_bytes(np.rint(255 * np.clip(saliency, 0, 1)).astype(np.uint8))
-    atomic_write(path, lambda file: file.write(content))
+    picture = Image.fromarray(np.rint(255 * np.clip(saliency, 0, 1)).astype(np.uint8))
+    atomic_write(path, partial(picture.save, format="PNG"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

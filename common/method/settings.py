@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -208,17 +208,33 @@ def require_share(name: str, value: float) -> None:
         raise ConfigError(f"{name} is {value}; give a number between 0 and 1")
 
 
+def backbone_sections(settings: Any, above: str = "") -> Iterator[tuple[str, BackboneConfig]]:
+    """The dotted names of all sections that are a backbone, and these, however deep."""
+    for one in dataclasses.fields(settings):
+        section = getattr(settings, one.name)
+        if isinstance(section, BackboneConfig):
+            yield above + one.name, section
+        elif dataclasses.is_dataclass(section):
+            yield from backbone_sections(section, f"{above}{one.name}.")
+
+
 def without_initial_weights(settings: S) -> S:
-    """A copy that builds networks without reading the backbone's weights, for a checkpoint that covers every tensor."""
-    return with_values(settings, {"backbone.weights": ""}) if hasattr(settings, "backbone") else settings
+    """A copy that builds networks without reading backbones' weights, for a checkpoint that covers every tensor."""
+    return with_values(settings, {f"{name}.weights": "" for name, _ in backbone_sections(settings)})
 
 
 def with_chain_weights(settings: S) -> S:
-    """The chain's initial weights for the method's backbone too, where the configuration names none of its own."""
+    """The chain's initial weights for the backbones of the method's kind too, where the configuration names none of their own."""
     values: Any = settings
-    if not values.chain.weights or values.backbone.weights not in ("", "imagenet"):
+    weights, kind = values.chain.weights, values.backbone.name
+    if not weights:
         return settings
-    return with_values(settings, {"backbone.weights": values.chain.weights})
+    own = {
+        f"{name}.weights": weights
+        for name, one in backbone_sections(settings)
+        if one.name == kind and one.weights in ("", "imagenet")
+    }
+    return with_values(settings, own)
 
 
 def find_config(name: str) -> Path:

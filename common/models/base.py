@@ -48,9 +48,15 @@ class Backbone(nn.Module):
         Raises:
             ConfigError: this backbone gives its last features only.
         """
-        raise ConfigError(
-            f"{type(self).__name__} gives its last features only; use a ResNet, a ResNeSt or a MobileNetV2."
-        )
+        self.require_stage_outputs()
+        raise NotImplementedError
+
+    def require_stage_outputs(self) -> None:
+        """Raise :class:`ConfigError` where this backbone gives its last features only."""
+        if not self.stage_channels:
+            raise ConfigError(
+                f"{type(self).__name__} gives its last features only; use a ResNet, a ResNeSt or a MobileNetV2."
+            )
 
     def freeze(self, stages: int = 0, batchnorm: bool = False) -> None:
         """Fix the parameters and BatchNorm statistics of the first ``stages`` stages; lasts through ``train()``.

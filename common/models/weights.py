@@ -244,6 +244,7 @@ SIGNATURES = (
         r"layer\d\.block\d+\.(reduce|conv3x3|increase)\.",
         "the Caffe-style ResNet of DeepLab-v2 (layer2.block1.reduce.conv)",
     ),
+    (r"\blayer1\.0\.conv2\.fc1\.", "a ResNeSt"),
     (r"\blayer3\.6\.conv3\.", "torchvision's ResNet-101 or deeper"),
     (r"\blayer1\.0\.conv3\.", "torchvision's ResNet-50"),
     (r"\blayer3\.5\.conv2\.", "torchvision's ResNet-34"),

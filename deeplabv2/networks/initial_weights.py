@@ -15,6 +15,7 @@ from common.models.backbones import BackboneConfig, backbone_weights
 from common.models.caffemodel import read_caffemodel
 from common.models.vgg import STAGE_CHANNELS
 from common.models.weights import LoadReport, load_weights, read_state_dict
+from deeplabv2.networks.deeplabv3plus import without_stage_names
 from deeplabv2.networks.dsrg import CAFFE_MEAN
 
 PREFIXES = ("module.", "backbone.", "base.")
@@ -40,6 +41,13 @@ def load_start(network: nn.Module, head: str, path: str, force: bool = False) ->
         raise CheckpointError(
             f"{error} (Weights of torchvision or timm start network.name DeepLabV2_MSC, as network.backbone.weights.)"
         ) from error
+
+
+def load_v3plus(network: nn.Module, head: str, path: str, force: bool = False) -> LoadReport:
+    """Start DeepLabv3+ from a checkpoint of it, published ones too; its new layers may have other shapes in the file."""
+    state = without_stage_names(read_state_dict(path), path)
+    prefixes, new = ("module.", "base."), ("aspp.", head)
+    return load_weights(network, state, source=path, strip_prefixes=prefixes, optional=new, force=force)
 
 
 def load_vgg16(network: nn.Module, head: str, weights: str, force: bool = False) -> LoadReport:

@@ -10,14 +10,15 @@ from typing import Any, Literal
 from torch import nn
 
 from common.engine.optimizer import GroupRule, OptimizerConfig, backbone_and_head_rules, parameter_groups
-from common.errors import CheckpointError, ConfigError
+from common.errors import CheckpointError, ConfigError, require
 from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
 from common.models.weights import LoadReport, load_weights, read_state_dict
 from deeplabv2.networks import deeplab
 from deeplabv2.networks.caffe_resnet import OUT_CHANNELS, caffe_resnet
 from deeplabv2.networks.deeplab import MSC, DeepLab
+from deeplabv2.networks.deeplabv3plus import V3PLUS_RATES, DeepLabV3Plus, HeadNorm, v3plus_rules, without_stage_names
 from deeplabv2.networks.dsrg import DeepLabVGG16, DSRGNetwork
-from deeplabv2.networks.initial_weights import caffe_tensors, load_start, load_vgg16
+from deeplabv2.networks.initial_weights import caffe_tensors, load_start, load_v3plus, load_vgg16
 from deeplabv2.resize import ResizeConvention
 from deeplabv2.samples import InputConvention, caffe_input, imagenet_input
 
@@ -35,11 +36,11 @@ class NetworkConfig:
 
     Args:
         name: one of the networks of deeplabv2/networks/registry.py; also a part of output paths. Most take BGR images minus
-            image.mean; DeepLabV2_MSC is built on the backbone and takes RGB images as ImageNet weights do. I2CRC_ResNet101_MSC
-            is what I2CRC calls DeepLabV2_ResNet101_MSC. DSRG_VGG16 and DSRG (on the backbone) are SGAN's.
+            image.mean; DeepLabV2_MSC and DeepLabV3Plus are built on the backbone and take RGB images as ImageNet weights do.
+            I2CRC_ResNet101_MSC is what I2CRC calls DeepLabV2_ResNet101_MSC. DSRG_VGG16 and DSRG (on the backbone) are SGAN's.
         n_labels: number of labels, background included.
-        backbone: feature extractor of DeepLabV2_MSC and DSRG and its initial weights; of I2CRC_ResNet101_MSC the weights alone, of
-            DSRG_VGG16 the width.
+        backbone: feature extractor of DeepLabV2_MSC, DeepLabV3Plus and DSRG and its initial weights; of I2CRC_ResNet101_MSC the
+            weights alone, of DSRG_VGG16 the width.
         blocks: blocks of the four layers of a published ResNet.
         rates: dilations of the head's branches; empty for the network's own, which networks with one branch keep.
         weights: checkpoint to start from; its backbone has to fit, its head is used if it fits. Of a network on a backbone also
@@ -50,6 +51,8 @@ class NetworkConfig:
         pyramid: scales of the multi-scale pyramid besides 1; empty for a single scale.
         pyramid_resize: how the pyramid reduces images: current, or recomputed as PyTorch did before 1.6.
         freeze_head: the head keeps its initial weights, as in the published code of L2G's DeepLabV1_ResNet101_MSC.
+        head_norm: normalisation of DeepLabV3Plus's new layers: group (4 groups), batch, or fixed (none in effect, as published
+            where both BatchNorm and its fixing are asked for).
         fold_batchnorm: compute frozen BatchNorm layers inside the convolutions before them while training: the same function
             in less time and memory.
     """
@@ -64,6 +67,7 @@ class NetworkConfig:
     pyramid: list[float] = field(default_factory=lambda: [0.5, 0.75])
     pyramid_resize: ResizeConvention = "current"
     freeze_head: bool = False
+    head_norm: HeadNorm = "group"
     fold_batchnorm: bool = False
 
     def __post_init__(self) -> None:
@@ -165,6 +169,12 @@ def vgg16_of_dsrg(config: NetworkConfig) -> nn.Module:
     return DeepLabVGG16(config.n_labels, config.all_rates, config.backbone.width)
 
 
+def deeplabv3plus(config: NetworkConfig) -> nn.Module:
+    require(not config.pyramid, f"network.pyramid is {config.pyramid}; DeepLabV3Plus has a single scale: set it to []")
+    backbone, rates = build_backbone(config.backbone), config.rates or V3PLUS_RATES
+    return DeepLabV3Plus(backbone, config.n_labels, rates, config.head_norm, config.backbone.width)
+
+
 def on_backbone(network: Callable[..., nn.Module]) -> Callable[[NetworkConfig], nn.Module]:
     return lambda config: network(build_backbone(config.backbone), config.n_labels, config.all_rates)
 
@@ -178,6 +188,9 @@ NETWORKS = {
     "DeepLabV1_VGG16_MSC": NetworkKind(deeplabv1_vgg16, "aspp."),
     "I2CRC_ResNet101_MSC": NetworkKind(i2crc, "classifier.", one_group, backbone="weights"),
     "DeepLabV2_MSC": NetworkKind(on_backbone(deeplab.BackboneAndHead), "aspp.", input="imagenet", backbone="all"),
+    "DeepLabV3Plus": NetworkKind(
+        deeplabv3plus, "decoder.", v3plus_rules, input="imagenet", backbone="all", load=load_v3plus
+    ),
     "DSRG_VGG16": NetworkKind(vgg16_of_dsrg, "fc8_", caffe_rules, backbone="width", load=load_vgg16),
     "DSRG": NetworkKind(on_backbone(DSRGNetwork), "fc8_", caffe_rules, backbone="all"),
 }
@@ -195,7 +208,7 @@ def network_kind(config: NetworkConfig) -> NetworkKind:
         default.width = config.backbone.width
     if kind.backbone != "all" and config.backbone != default:
         raise ConfigError(
-            f"network.backbone is the backbone of DeepLabV2_MSC and DSRG; {config.name} has its own: leave it out "
+            f"network.backbone is the backbone of DeepLabV2_MSC, DeepLabV3Plus and DSRG; {config.name} has its own: leave it out "
             "(published weights are network.weights)"
         )
     return kind
@@ -260,7 +273,7 @@ def load_strictly(network: nn.Module, checkpoint: Path) -> None:
     """Load a checkpoint whose tensors are exactly those of ``network``, or of what is inside its pyramid (``module.`` prefixes
     are taken off).
     """
-    state = read_state_dict(checkpoint)
+    state = without_stage_names(read_state_dict(checkpoint), str(checkpoint))
     holder = network if any("base." in name for name in state) else for_one_scale(network)
     report = load_weights(holder, state, source=str(checkpoint))
     if report.unexpected:

@@ -25,6 +25,7 @@ MODULES = {
     "opencv-python": "cv2",
     "pillow": "PIL",
     "pydensecrf2": "pydensecrf",
+    "pysodmetrics": "py_sod_metrics",
     "PyYAML": "yaml",
     "tensorboard": "torch.utils.tensorboard",
 }
@@ -48,7 +49,9 @@ def is_shipped(name: str, patterns: list[str]) -> bool:
 
 
 def required() -> set[str]:
-    return required_modules(setup()["options"]["install_requires"])
+    """The modules of the requirements, and of the extras for single programs."""
+    extras = {name: text for name, text in setup()["options.extras_require"].items() if name != "test"}
+    return set().union(*map(required_modules, (setup()["options"]["install_requires"], *extras.values())))
 
 
 def unnamed_packages(root: Path) -> list[str]:
@@ -64,13 +67,13 @@ def test_every_import_is_a_declared_requirement() -> None:
         for name, text in package_sources().items()
         for module in sorted({module.split(".")[0] for module in third_party(imported_modules(text))} - known)
     ]
-    require_none(missing, "add it to install_requires in setup.cfg")
+    require_none(missing, "add it to install_requires in setup.cfg, or to an extra")
 
 
 def test_every_requirement_is_used() -> None:
     used = set().union(*map(imported_modules, package_sources().values()))
     unused = [one for one in sorted(required()) if not any(f"{name}.".startswith(f"{one}.") for name in used)]
-    require_none(unused, "drop it from install_requires in setup.cfg")
+    require_none(unused, "drop it from install_requires in setup.cfg, or from the extra")
 
 
 def test_every_folder_with_modules_is_a_package() -> None:

@@ -46,7 +46,7 @@ BY_THE_RULE = [
 def configurations_taken(sources: Sources, methods: tuple[str, ...]) -> list[str]:
     """``file: what (lines)`` for parameters and fields that are a whole configuration.
 
-    ``method.py``, entry files and the files that declare a whole configuration may have them.
+    ``method.py``, ``*_stages.py``, entry files and the files that declare a whole configuration may have them.
     """
     project = Project(sources)
     settings = Settings(project)
@@ -68,7 +68,8 @@ def configurations_taken(sources: Sources, methods: tuple[str, ...]) -> list[str
 
 
 def is_free(file: str, text: str) -> bool:
-    return (file.count("/") == 1 and file.endswith("/method.py")) or is_entry(text)
+    # A method of many stages declares them in several files.
+    return (file.count("/") == 1 and file.endswith(("/method.py", "_stages.py"))) or is_entry(text)
 
 
 def annotated(tree: ast.AST) -> Iterator[tuple[int, str, ast.expr | None]]:

@@ -56,6 +56,19 @@ def make_toy(root: Path, config: ToyConfig, force: bool = False) -> None:
     (root / UNFINISHED_MARK).unlink()
 
 
+def make_saliency_dataset(root: Path, config: ToyConfig) -> None:
+    """Write the training scenes of a toy set as a saliency dataset, ``Images/<id>.jpg`` and ``Masks/<id>.png`` (0 and 255).
+
+    Every object is salient and nothing else, exactly. What is there stays.
+    """
+    for index in range(config.n_train):
+        image, mask = root / "Images" / f"{index:04d}.jpg", root / "Masks" / f"{index:04d}.png"
+        if not (image.is_file() and mask.is_file()):
+            scene = draw_scene(config, "train", index)
+            write_picture(image, scene.image, "JPEG", quality=JPEG_QUALITY)
+            write_picture(mask, np.where(scene.label_map > 0, 255, 0).astype(np.uint8), "PNG")
+
+
 def is_complete(root: Path, config: ToyConfig) -> bool:
     """Whether ``root`` holds the finished set of exactly these settings."""
     mark = root / COMPLETE_MARK

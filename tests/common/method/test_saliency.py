@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
@@ -200,6 +201,8 @@ def test_a_network_that_gives_nan_is_an_error():
         SaliencyInference(network, torch.device("cpu"))([sample])
 
 
-def test_a_map_is_rounded_to_8_bits(tmp_path):
+def test_a_map_is_rounded_to_8_bits_of_grey(tmp_path):
     write_grey(tmp_path / "a.png", np.array([[0.0, 1.0], [0.5, 0.1]]))
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == "L"
     assert read_saliency(tmp_path / "a.png").tolist() == [[0, 255], [128, 26]]
