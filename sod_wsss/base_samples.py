@@ -85,8 +85,8 @@ class BaseInput:
             made["tags"] = torch.from_numpy(np.array(sample["tags"], np.float32))
         if "mask" in sample:
             labels = resized_nearest(sample["mask"], size)
-            labels = np.ascontiguousarray(labels[:, ::-1] if mirrored else labels)
-            square = cut(torch.from_numpy(labels), window, self.crop_size, IGNORE_LABEL)
+            turned = torch.from_numpy(np.array(labels[:, ::-1] if mirrored else labels))
+            square = cut(turned, window, self.crop_size, IGNORE_LABEL)
             made["mask"] = edge_labels(square.numpy(), self.crop_size // EDGE_STRIDE)
         return made
 

@@ -61,7 +61,7 @@ def propagate(maps: Tensor, edges: Tensor, radius: int = 5, beta: float = 10.0, 
     """
     count, (height, width) = len(maps), edges.shape
     matrix = transition_matrix(edges, radius, beta)
-    walking = (maps * (1 - edges)).reshape(count, -1).T.contiguous()
+    walking = (maps * (1 - edges)).flatten(1).T.contiguous()
     for _ in range(2**exponent):
         walking = matrix @ walking
     return walking.T.reshape(count, height, width)
