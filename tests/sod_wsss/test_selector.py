@@ -6,7 +6,7 @@ import pytest
 from common.cam.files import Cams
 from common.errors import ConfigError, DataError
 from common.pseudo_labels.rule import Evidence
-from sod_wsss.selector import SalientSelector, SelectorConfig, foreground_iou, select_salient, threshold_of
+from sod_wsss.label_rules import SalientSelector, SelectorConfig, foreground_iou, select_salient, threshold_of
 
 NAMES = ("chair", "dog", "sofa")
 CHAIR, DOG, SOFA = 1, 2, 3
