@@ -6,7 +6,6 @@ Outputs of a run: ``cams/<id>.npy`` (the published form: keys, cam, hr_cam), ``c
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -189,8 +188,8 @@ def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) 
 
 def affinity_engine(settings: BaseSettings, n_images: int) -> EngineConfig:
     """The section's own engine over its epochs, on the device of the others."""
-    own, shared = settings.affinity.engine.over_epochs(settings.affinity.epochs, n_images), settings.engine
-    return dataclasses.replace(own, seed=shared.seed, device=shared.device, workers=shared.workers)
+    engine: EngineConfig = settings.affinity.engine
+    return engine.over_epochs(settings.affinity.epochs, n_images).beside(settings.engine)
 
 
 def affinity_step(settings: BaseSettings, network: nn.Module) -> AffinityStep:

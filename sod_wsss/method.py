@@ -16,13 +16,13 @@ from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import TagsAlone, record_of
 from common.method.method import Method
-from common.method.pictures import Pictured
+from common.method.pictures import Pictured, map_overlay
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
 from common.report.results import NONE, NOT_RECORDED
-from sod_wsss.base_stages import BASE_SCORE, BASE_STAGE, BASE_STAGES, base_row
+from sod_wsss.base_stages import BASE_SCORE, BASE_STAGE, BASE_STAGES, WALK, base_row
 from sod_wsss.bench import noise_with_masks, saliency_as_published
 from sod_wsss.label_rules import SalientSelector
 from sod_wsss.panels import selection_panels
@@ -132,8 +132,12 @@ SELECT = Labels(
 
 
 def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
-    """Saliency beside the base label, and what the selector makes of it."""
+    """The maps behind the method's own base labels; saliency beside the base label, and what the selector makes of it."""
     sample = pictured.sample
+    if makes_labels(settings):
+        keys, maps = WALK.read(settings, sample["id"])
+        for key, heat in zip(keys, maps, strict=True):
+            yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
     label_map = read_label_map(BASE_LABELS.label_folder(settings) / f"{sample['id']}.png")
     classes = [int(key) + 1 for key in pictured.cams.keys]
     return selection_panels(sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select)
