@@ -140,7 +140,9 @@ def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, picture
             yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
     label_map = read_label_map(BASE_LABELS.label_folder(settings) / f"{sample['id']}.png")
     classes = [int(key) + 1 for key in pictured.cams.keys]
-    yield from selection_panels(sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select)
+    yield from selection_panels(
+        sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select
+    )
 
 
 METHOD = Method(
