@@ -27,6 +27,8 @@ from sod_wsss.saliency_losses import boundary_of, soften_edges
 # Names of the folders of images and of masks, side by side: the README's, the published code's.
 LAYOUTS = (("Images", "Masks"), ("imgs", "gt"))
 BENCHMARK_FOLDER = "benchmark"
+# Masks of 0 and 1, or of class numbers, would be all but black.
+LEAST_WHITE = 128
 # Least and greatest draws of brightness, contrast, colour and sharpness; a tenth of a draw is the factor.
 COLOUR_DRAWS = ((5, 15), (5, 15), (0, 20), (0, 30))
 ENHANCERS = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color, ImageEnhance.Sharpness)
@@ -148,6 +150,10 @@ class SaliencyImages(ListedImages):
         if self.kept is not None and image_id in self.kept:
             return self.kept[image_id]
         sample = super().read(image_id)
+        if 0 < sample["saliency"].max() < LEAST_WHITE:
+            raise DataError(
+                f"the mask of {image_id} has no value above {sample['saliency'].max()}; masks are 0 and 255: is it a label map?"
+            )
         edges = self.pairs.edge_path(image_id)
         if edges is not None:
             sample["edge"] = read_saliency(edges)

@@ -45,12 +45,15 @@ class ValidatedTraining(Training):
             return super().run(settings)
         n_samples = self.count(settings, layout)
         engine = self.engine(settings, n_samples)
-        interval, known = self.every(settings) * engine.steps_per_epoch(n_samples), self.known_scores(settings)
-        for end in [*range(interval, engine.end_step, interval), engine.end_step]:
-            if str(end) not in known or settings.force:
-                super().run(
-                    with_values(settings, {self.stop_setting: end, "force": settings.force and end <= interval})
-                )
+        interval = self.every(settings) * engine.steps_per_epoch(n_samples)
+        ends = [*range(interval, engine.end_step, interval), engine.end_step]
+        if not settings.force:
+            # Weights of earlier epochs are gone; a stop between a checkpoint and its score is made good.
+            ends = [end for end in ends if end >= self.last_step(settings)]
+        for end in ends:
+            if settings.force or str(end) not in self.known_scores(settings):
+                again = settings.force and end == ends[0]
+                super().run(with_values(settings, {self.stop_setting: end, "force": again}))
         return 0
 
     def last_step(self, settings: Any) -> int:
