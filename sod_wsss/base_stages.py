@@ -6,12 +6,13 @@ Outputs of a run: ``cams/<id>.npy`` (the published form: keys, cam, hr_cam), ``c
 
 from __future__ import annotations
 
-import dataclasses
+import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from common.cam.random_walk_maps import RandomWalkMapInference, write_affinity
 from common.config import config_to_dict
@@ -32,15 +33,59 @@ from common.method.stage import dataset_of, inside
 from common.method.training import SECTIONS, Training, fold_if_frozen
 from common.models.backbones import build_backbone
 from common.models.frozen import fold_frozen_batchnorm
+from common.models.weights import load_weights, read_state_dict
 from common.pseudo_labels.rule import CamRule, LabelRule
 from common.report.record import describe_crf
 from sod_wsss.affinity import AffinityNet, AffinityStep
-from sod_wsss.base_files import load_base_network, published_tensors
-from sod_wsss.base_labels import LABEL_CRF, ConfidentLabels
-from sod_wsss.base_samples import BaseInput
-from sod_wsss.base_settings import BaseSettings
-from sod_wsss.puzzle import PuzzleClassifier, PuzzleStep
-from sod_wsss.walk_inference import WalkInference, WalkLoader
+from sod_wsss.label_rules import LABEL_CRF, ConfidentLabels
+from sod_wsss.puzzle import BaseInput, PuzzleClassifier, PuzzleStep
+from sod_wsss.random_walk import WalkInference, WalkLoader
+from sod_wsss.settings import BaseSettings
+
+# The published networks hold their backbone several times, by these names besides "model".
+COPIES = re.compile(r"^(module\.)?(stage\d|backbone\.\d+|edge_layers)\.")
+EDGE_BRANCH = re.compile(r"^fc_edge([1-5])\.")
+# Published beginning of a name -> ours.
+BEGINNINGS = {"model.": "backbone.", "classifier.": "head.", "fc_edge6.": "edge_last."}
+
+
+def name_of_ours(published: str) -> str:
+    """``backbone.conv1.0.weight`` for ``model.conv1.0.weight``; names of this toolbox stay."""
+    branch = EDGE_BRANCH.match(published)
+    if branch:
+        return f"edge_branches.{int(branch[1]) - 1}.{published[branch.end() :]}"
+    found = next((begin for begin in BEGINNINGS if published.startswith(begin)), "")
+    return BEGINNINGS[found] + published.removeprefix(found) if found else published
+
+
+def name_published(ours: str) -> str:
+    """The inverse of :func:`name_of_ours`."""
+    if ours.startswith("edge_branches."):
+        _, number, rest = ours.split(".", 2)
+        return f"fc_edge{int(number) + 1}.{rest}"
+    found = next((begin for begin, own in BEGINNINGS.items() if ours.startswith(own)), "")
+    return found + ours.removeprefix(BEGINNINGS[found]) if found else ours
+
+
+def published_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a classifier or an AffinityNet by their published names, each once."""
+    return {name_published(name): tensor for name, tensor in network.state_dict().items()}
+
+
+def without_copies(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by published names without the further names of the backbone's."""
+    is_published = any(name.removeprefix("module.").startswith("model.") for name in state)
+    return {name: tensor for name, tensor in state.items() if not (is_published and COPIES.match(name))}
+
+
+def load_base_network(network: nn.Module, path: Path) -> None:
+    """Load a trained classifier or AffinityNet, of Puzzle-CAM's programs or of this toolbox.
+
+    Raises:
+        CheckpointError: the file is of another network.
+    """
+    load_weights(network, without_copies(read_state_dict(path)), source=str(path), rename=name_of_ours)
+
 
 IMAGE: tuple[Need, ...] = ("image",)
 
@@ -76,7 +121,7 @@ def images_for_puzzle(settings: BaseSettings, layout: DatasetLayout) -> SeededDa
     return SeededDataset(images, transform, settings.engine.seed)
 
 
-CLASSIFIER = Training(
+PUZZLE = Training(
     text="train Puzzle-CAM's classifier: tags, and maps of an image that agree with those of its pieces",
     network=lambda settings, layout: PuzzleClassifier(
         build_backbone(settings.backbone), layout.n_classes, settings.puzzle.per_side
@@ -99,7 +144,7 @@ CLASSIFIER = Training(
     ),
 )
 CLASS_MAPS = Maps(
-    training=CLASSIFIER,
+    training=PUZZLE,
     text="class maps of the tagged classes, at a quarter of the images' sizes and at their own",
     compute=lambda settings, network, device: RandomWalkMapInference(network, settings.cam, device),
     write=write_affinity,
@@ -155,8 +200,8 @@ def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) 
 
 def affinity_engine(settings: BaseSettings, n_images: int) -> EngineConfig:
     """The section's own engine over its epochs, on the device of the others."""
-    own, shared = settings.affinity.engine.over_epochs(settings.affinity.epochs, n_images), settings.engine
-    return dataclasses.replace(own, seed=shared.seed, device=shared.device, workers=shared.workers)
+    engine: EngineConfig = settings.affinity.engine
+    return engine.over_epochs(settings.affinity.epochs, n_images).beside(settings.engine)
 
 
 def affinity_step(settings: BaseSettings, network: nn.Module) -> AffinityStep:
@@ -183,7 +228,7 @@ AFFINITY = Training(
     prepare=fold_backbone,
     decides=("data", "split", "backbone", "square", "affinity", "engine.seed"),
     free={f"affinity.{name}" for name in FREE_TO_CHANGE},
-    taught_by=(CLASSIFIER,),
+    taught_by=(PUZZLE,),
     published=Published(
         published_at("affinitynet"),
         content=lambda settings, network, engine: published_tensors(network),
@@ -223,7 +268,7 @@ def base_row(settings: BaseSettings) -> str:
     return settings.report.method or "Puzzle-CAM"
 
 
-BASE = Labels(
+BASE_STAGE = Labels(
     maps=WALK,
     text="base labels, from the maps after the random walk",
     rule=base_rule,
@@ -231,5 +276,5 @@ BASE = Labels(
     crf=lambda settings: settings.labels.crf_in_words,
     folder=inside("base_labels"),
 )
-BASE_SCORE = Score(name="base_score", labels=BASE, text="score the base labels against the masks of the list")
-BASE_STAGES = (CLASSIFIER, CLASS_MAPS, CONFIDENT, AFFINITY, WALK, BASE)
+BASE_SCORE = Score(name="base_score", labels=BASE_STAGE, text="score the base labels against the masks of the list")
+BASE_STAGES = (PUZZLE, CLASS_MAPS, CONFIDENT, AFFINITY, WALK, BASE_STAGE)

@@ -21,6 +21,7 @@ from common.files import atomic_write
 from sod_wsss.segmentation import (
     DOMAINS,
     EXPERIMENTS,
+    NETWORK_FOLDER,
     call_trainer,
     data_settings,
     dataset_root,
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     refined = given.iteration > 0
     call_trainer("crf" if refined else "test", given.config, settings, rest)
-    made = EXPERIMENTS / "features" / name / "deeplabv3plus" / Path(split).stem / ("crf" if refined else "label")
+    made = EXPERIMENTS / "features" / name / NETWORK_FOLDER / Path(split).stem / ("crf" if refined else "label")
     target = EXPERIMENTS / "predictions" / name
     shutil.copytree(made, target, ignore=shutil.ignore_patterns("*.json"), dirs_exist_ok=True)
     if given.colour:

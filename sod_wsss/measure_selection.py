@@ -18,7 +18,7 @@ from common.data.presets import DATASET_NAMES
 from common.errors import ConfigError, run_command
 from common.metrics.confusion import Matrix, confusion_matrix
 from common.metrics.scores import Scores, compute_scores, restrict_truth
-from sod_wsss.selector import SelectorConfig, select_salient, threshold_of
+from sod_wsss.label_rules import SelectorConfig, select_salient, threshold_of
 
 # Those of the paper's table (sod_wsss spec, section 9).
 ALPHAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

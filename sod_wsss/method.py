@@ -16,17 +16,17 @@ from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import TagsAlone, record_of
 from common.method.method import Method
-from common.method.pictures import Pictured
+from common.method.pictures import Pictured, map_overlay
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
 from common.report.results import NONE, NOT_RECORDED
-from sod_wsss.base_stages import BASE, BASE_SCORE, BASE_STAGES, base_row
+from sod_wsss.base_stages import BASE_SCORE, BASE_STAGE, BASE_STAGES, WALK, base_row
 from sod_wsss.bench import noise_with_masks, saliency_as_published
+from sod_wsss.label_rules import SalientSelector
 from sod_wsss.panels import selection_panels
 from sod_wsss.saliency_stages import SALIENCY, SOD
-from sod_wsss.selector import SalientSelector
 from sod_wsss.settings import HERE, SOD_FLAGS, SOD_ROWS, SOD_WSSS_CONFIGS, SodWsssSettings
 
 NEEDED: tuple[Need, ...] = ("saliency",)
@@ -39,7 +39,7 @@ class BaseLabels:
     name = "base"
 
     def label_folder(self, settings: SodWsssSettings) -> Path:
-        return Path(settings.select.labels) if settings.select.labels else BASE.folder(settings)
+        return Path(settings.select.labels) if settings.select.labels else BASE_STAGE.folder(settings)
 
     def made(self, settings: SodWsssSettings) -> dict[str, Any]:
         """The record of the label maps; their folder where nothing else is known.
@@ -48,7 +48,7 @@ class BaseLabels:
             DataError: there are none.
         """
         if not settings.select.labels:
-            return BASE.made(settings)
+            return BASE_STAGE.made(settings)
         folder = self.label_folder(settings)
         if not folder.is_dir():
             raise DataError(f"no label maps in {folder}; make them, or correct select.labels")
@@ -132,11 +132,17 @@ SELECT = Labels(
 
 
 def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
-    """Saliency beside the base label, and what the selector makes of it."""
+    """The maps behind the method's own base labels; saliency beside the base label, and what the selector makes of it."""
     sample = pictured.sample
+    if makes_labels(settings):
+        keys, maps = WALK.read(settings, sample["id"])
+        for key, heat in zip(keys, maps, strict=True):
+            yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
     label_map = read_label_map(BASE_LABELS.label_folder(settings) / f"{sample['id']}.png")
     classes = [int(key) + 1 for key in pictured.cams.keys]
-    return selection_panels(sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select)
+    yield from selection_panels(
+        sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select
+    )
 
 
 METHOD = Method(

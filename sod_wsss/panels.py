@@ -11,7 +11,7 @@ from common.data.colours import Uint8
 from common.errors import DataError
 from common.pseudo_labels.labels import LabelMap
 from common.report.html import Panel
-from sod_wsss.selector import SelectorConfig, select_salient, threshold_of
+from sod_wsss.label_rules import SelectorConfig, select_salient, threshold_of
 
 # Colours of pixels in both, in the saliency map alone, in the label alone.
 BOTH, SALIENT_ALONE, LABELLED_ALONE = (60, 180, 75), (230, 60, 60), (60, 100, 230)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,8 +139,8 @@ def saliency_network(settings: Any, layout: DatasetLayout) -> nn.Module:
 
 def saliency_engine(settings: Any, n_images: int) -> EngineConfig:
     """The section's own engine over its epochs, on the device of the others."""
-    own, shared = settings.sod.engine.over_epochs(settings.sod.epochs, n_images), settings.engine
-    return dataclasses.replace(own, seed=shared.seed, device=shared.device, workers=shared.workers)
+    engine: EngineConfig = settings.sod.engine
+    return engine.over_epochs(settings.sod.epochs, n_images).beside(settings.engine)
 
 
 def saliency_schedule(settings: Any, engine: EngineConfig) -> Schedule:

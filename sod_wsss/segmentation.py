@@ -13,9 +13,10 @@ from typing import Any
 
 from common.config_files import read_settings
 from common.data.layout import DataConfig, open_layout
+from common.engine.checkpoint import checkpoint_path, checkpoint_steps
 from common.engine.settings import EngineConfig
 from common.errors import ConfigError, require
-from common.files import write_torch
+from common.files import read_json, write_torch
 from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.segmentation import SEGMENTER
 from common.models.weights import read_state_dict
@@ -23,6 +24,8 @@ from common.models.weights import read_state_dict
 V3PLUS_RECIPE = Path(__file__).parent / "configs/segmentation_voc.yaml"
 EXPERIMENTS = Path("experiments")
 V3PLUS_EPOCHS = 50
+# The trainer's name of the network in its outputs.
+NETWORK_FOLDER = "deeplabv3plus"
 # The trainer's multi-scale wrapper puts it before every name; published files have it not.
 PYRAMID_PREFIX = "base."
 SEGMENTATION_BACKBONES = (
@@ -180,13 +183,35 @@ def call_trainer(command: str, config: Path | None, settings: Mapping[str, Any],
     )
 
 
+def best_checkpoint(
+    run: Path, config: Path | None, settings: Mapping[str, Any], side: int, rest: Sequence[str]
+) -> Path:
+    """The checkpoint with the highest mIoU on the list ``val``, single-scale on a canvas of ``side``; the first where two are equal.
+
+    As published, this looks at the true masks of the images that results are reported on.
+    """
+    one_scale = {"test.scales": [1.0], "test.flip": False, "test.summed": False, "test.canvas": side}
+    scores: dict[Path, float] = {}
+    for step in checkpoint_steps(run / "checkpoints"):
+        checkpoint, name = checkpoint_path(run / "checkpoints", step), f"{settings['experiment']}@step{step}"
+        changed = {"experiment": name, "checkpoint": checkpoint.absolute()}
+        call_trainer("test", config, {**settings, **changed, **one_scale}, rest)
+        split = Path(settings["data.val_list"]).stem
+        scores[checkpoint] = read_json(EXPERIMENTS / "scores" / name / NETWORK_FOLDER / split / "scores.json")[
+            "Mean IoU"
+        ]
+    best = max(scores, key=scores.__getitem__)
+    print(f"best of {len(scores)} checkpoints: {best.name}, mIoU {100 * scores[best]:.2f}%")
+    return best
+
+
 def model_file(tag: str) -> Path:
     """``experiments/models/<tag>.pth``."""
     return EXPERIMENTS / "models" / f"{tag}.pth"
 
 
 def publish_model(trained: Path, tag: str) -> Path:
-    """Write the tensors of a finished training as published: without a wrapper's names."""
+    """Write the tensors of a checkpoint as published: without a wrapper's names."""
     state = {name.removeprefix(PYRAMID_PREFIX): tensor for name, tensor in read_state_dict(trained).items()}
     write_torch(model_file(tag), state)
     return model_file(tag)

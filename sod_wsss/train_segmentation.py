@@ -9,8 +9,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.errors import require, run_command
+from common.method.calls import in_repository_if_file
 from sod_wsss.segmentation import (
     EXPERIMENTS,
+    NETWORK_FOLDER,
+    V3PLUS_EPOCHS,
+    best_checkpoint,
     call_trainer,
     data_settings,
     dataset_root,
@@ -44,6 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--print_ratio", type=float, default=0.1, help="share of an epoch between lines of the log (0.1)"
     )
     parser.add_argument("--weights", help="initial weights of the backbone: imagenet, or a file")
+    parser.add_argument(
+        "--select",
+        choices=("last", "best"),
+        default="last",
+        help="best: as published, of the checkpoints of all epochs the one with the highest mIoU on val, whose true masks it needs",
+    )
     given, values, rest = parse_published(parser, argv)
     require(bool(given.label_name), "say which label maps to learn from: --label_name NAME in experiments/predictions")
     root = dataset_root(given, values)
@@ -64,13 +74,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         "optimizer.momentum": momentum,
         "optimizer.nesterov": given.nesterov,
         "image.crop_size": given.image_size,
-        "network.backbone.weights": given.weights,
+        "network.backbone.weights": in_repository_if_file(given.weights) if given.weights else None,
     }
     settings |= {name: value for name, value in asked.items() if value is not None}
     settings["image.long_sides"] = [given.min_image_size or sides[0], given.max_image_size or sides[1]]
+    if given.select == "best":
+        settings["engine.keep_last"] = given.max_epoch or V3PLUS_EPOCHS
     call_trainer("train", given.config, settings, rest)
-    trained = EXPERIMENTS / "models" / given.tag / "deeplabv3plus" / Path(train_list).stem / "checkpoint_final.pth"
-    print(f"wrote {publish_model(trained, given.tag)}")
+    run = EXPERIMENTS / "models" / given.tag / NETWORK_FOLDER / Path(train_list).stem
+    chosen = run / "checkpoint_final.pth"
+    if given.select == "best":
+        side = given.image_size or values["image.crop_size"]
+        chosen = best_checkpoint(run, given.config, settings, side, rest)
+    print(f"wrote {publish_model(chosen, given.tag)}")
     return 0
 
 

@@ -140,8 +140,11 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any], free: C
 
 
 def same_value(before: Any, after: Any) -> bool:
-    """Whether two settings are equal, two spellings of one file or folder that is there, or both not given."""
-    if before == after or (before in (None, "") and after in (None, "")):
+    """Whether two settings are equal, two spellings of one file or folder that is there, or both not given.
+
+    A run of an earlier version does not know what has come since; what is off by default (0, false, empty) changes nothing.
+    """
+    if before == after or (before in (None, "") and after in (None, "")) or (before is None and not after):
         return True
     if not (isinstance(before, str) and isinstance(after, str) and before and after):
         return False

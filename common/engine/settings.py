@@ -77,6 +77,14 @@ class EngineConfig:
         """The same with so many passes over a list as its steps, at most ``max_steps``."""
         return dataclasses.replace(self, max_steps=min(epochs * self.steps_per_epoch(n_images), self.max_steps))
 
+    def beside(self, shared: EngineConfig) -> EngineConfig:
+        """The same for a training with an engine section of its own: seed, device, workers and, unless it has its own, the step to
+        stop at are those of the whole run."""
+        stop_at = self.stop_at or shared.stop_at
+        return dataclasses.replace(
+            self, seed=shared.seed, device=shared.device, workers=shared.workers, stop_at=stop_at
+        )
+
 
 @dataclass
 class EpochConfig:

@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from common.models.backbones import BackboneConfig, build_backbone
-from sod_wsss.affinity import AffinityNet, affinity_losses
-from sod_wsss.affinity_paths import affinities, affinity_paths, moved, pair_labels
-from sod_wsss.base_files import name_of_ours
+from sod_wsss.affinity import AffinityNet, affinities, affinity_losses, affinity_paths, moved, pair_labels
+from sod_wsss.base_stages import name_of_ours
 from sod_wsss.random_walk import propagate
 from tests.parity.sod_wsss_cases import args, cases, close, expected, filled, given, net_of, part_of, tensor, what
 

@@ -14,10 +14,18 @@ from common.cam.random_walk_maps import RandomWalkMapInference
 from common.models.backbones import BackboneConfig, build_backbone
 from common.pseudo_labels.crf import refine_labels
 from common.pseudo_labels.rule import CamRule, Evidence
-from sod_wsss.base_files import name_of_ours
-from sod_wsss.base_labels import LABEL_CRF, BaseLabelConfig, ConfidentLabels
-from sod_wsss.base_samples import edge_labels
-from sod_wsss.puzzle import PuzzleClassifier, PuzzleConfig, PuzzleMaps, PuzzleStep, map_logits, merged, tiled
+from sod_wsss.base_stages import name_of_ours
+from sod_wsss.label_rules import LABEL_CRF, BaseLabelConfig, ConfidentLabels
+from sod_wsss.puzzle import (
+    PuzzleClassifier,
+    PuzzleConfig,
+    PuzzleMaps,
+    PuzzleStep,
+    edge_labels,
+    map_logits,
+    merged,
+    tiled,
+)
 from tests.parity.sod_wsss_cases import args, cases, close, expected, filled, given, net_of, part_of, tensor, what
 
 SCALES = [0.5, 1.0, 1.5, 2.0]

@@ -8,8 +8,8 @@ from common.data.classes import VOC_CLASSES
 from common.data.images import read_saliency
 from common.method.saliency import write_grey
 from common.pseudo_labels.rule import Evidence
+from sod_wsss.label_rules import SalientSelector, SelectorConfig, foreground_iou
 from sod_wsss.saliency_stages import map_of_logits
-from sod_wsss.selector import SalientSelector, SelectorConfig, foreground_iou
 from tests.parity.sod_wsss_cases import args, cases, cases_of_file, close, expected, given, tensor
 
 

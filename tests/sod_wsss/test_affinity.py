@@ -8,8 +8,15 @@ import torch
 
 from common.errors import ConfigError, DataError
 from common.models.backbones import BackboneConfig, build_backbone
-from sod_wsss.affinity import AffinityNet, AffinityStep, affinity_losses
-from sod_wsss.affinity_paths import PairLabels, affinities, affinity_paths, pair_labels
+from sod_wsss.affinity import (
+    AffinityNet,
+    AffinityStep,
+    PairLabels,
+    affinities,
+    affinity_losses,
+    affinity_paths,
+    pair_labels,
+)
 
 
 def network(name="mobilenet_v2", output_stride=16, **values):

@@ -6,7 +6,7 @@ import torch
 from common.errors import CheckpointError
 from common.models.backbones import BackboneConfig, build_backbone
 from sod_wsss.affinity import AffinityNet
-from sod_wsss.base_files import load_base_network, name_of_ours, name_published, published_tensors
+from sod_wsss.base_stages import load_base_network, name_of_ours, name_published, published_tensors
 from sod_wsss.puzzle import PuzzleClassifier
 
 

@@ -6,7 +6,7 @@ import pytest
 from common.cam.files import Cams
 from common.errors import ConfigError
 from common.pseudo_labels.rule import CamRule, Evidence
-from sod_wsss.base_labels import BaseLabelConfig, ConfidentLabels
+from sod_wsss.label_rules import BaseLabelConfig, ConfidentLabels
 
 
 def evidence(maps, keys):

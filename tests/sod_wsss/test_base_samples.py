@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from common.errors import ConfigError
-from sod_wsss.base_samples import BaseInput, BaseSquareConfig, rand_augmented
+from sod_wsss.puzzle import BaseInput, BaseSquareConfig, rand_augmented
 
 BEYOND = 255
 

@@ -7,8 +7,7 @@ from torch import nn
 
 from common.cam.random_walk_maps import RandomWalkMaps, write_affinity
 from common.errors import ConfigError, DataError, NonFiniteError
-from sod_wsss.random_walk import propagate, transition_matrix
-from sod_wsss.walk_inference import WalkConfig, WalkInference, WalkLoader, whole_size
+from sod_wsss.random_walk import WalkConfig, WalkInference, WalkLoader, propagate, transition_matrix, whole_size
 
 
 class Edges(nn.Module):

@@ -13,6 +13,7 @@ from common.data.images import image_size, read_label_map
 from common.data.palette import voc_palette, write_label_map
 from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError, DataError
+from common.files import read_json
 from common.metrics.scores import compute_scores
 from sod_wsss import evaluate, inference_segmentation, segmentation, train_segmentation
 from sod_wsss.segmentation import V3PLUS_RECIPE
@@ -164,6 +165,25 @@ def test_the_short_spelling_of_the_scales_is_accepted(inside, monkeypatch, tmp_p
     seen = settings_of("--tag own --scale 2.0 --domain train --data_dir VOC2012", monkeypatch, inference_segmentation)
     assert seen["test.scales"] == [2.0]
     assert (inside / "experiments/predictions/own@train@scale=2.0@iteration=0/a.png").is_file()
+
+
+def test_the_best_checkpoint_on_val_can_be_the_one_that_is_kept(inside, capsys):
+    flags = TRAIN.replace("--tag own", "--tag best").replace("--max_epoch 1", "--max_epoch 3")
+    flags = flags.replace("--image_size 33", "--image_size 48").replace("--max_image_size 64", "--max_image_size 48")
+    assert train_segmentation.main(shlex.split(f"{flags} --select best")) == 0
+    run = inside / "experiments/models/best/deeplabv3plus/train_aug"
+    steps = sorted(path.stem for path in (run / "checkpoints").glob("*.pth"))
+    assert steps == ["checkpoint_2", "checkpoint_4", "checkpoint_6"]
+    scores = {
+        step: read_json(inside / f"experiments/scores/best@step{step}/deeplabv3plus/val/scores.json")["Mean IoU"]
+        for step in (2, 4, 6)
+    }
+    best = max(scores, key=scores.get)
+    assert f"checkpoint_{best}.pth, mIoU {100 * scores[best]:.2f}%" in capsys.readouterr().out
+    own = torch.load(run / f"checkpoints/checkpoint_{best}.pth", weights_only=True)["model"]
+    published = torch.load("experiments/models/best.pth", weights_only=True)
+    assert published.keys() == {name.removeprefix("base.") for name in own}
+    assert all(torch.equal(published[name.removeprefix("base.")], value) for name, value in own.items())
 
 
 def test_colour_pictures_as_published_are_written_on_request(inside):

@@ -6,7 +6,7 @@ import pytest
 from common.cam.files import Cams
 from common.errors import ConfigError, DataError
 from common.pseudo_labels.rule import Evidence
-from sod_wsss.selector import SalientSelector, SelectorConfig, foreground_iou, select_salient, threshold_of
+from sod_wsss.label_rules import SalientSelector, SelectorConfig, foreground_iou, select_salient, threshold_of
 
 NAMES = ("chair", "dog", "sofa")
 CHAIR, DOG, SOFA = 1, 2, 3
@@ -126,7 +126,9 @@ def test_an_image_of_several_classes_keeps_its_label():
     assert selected(SelectorConfig(one_threshold=0), label_map, columns(0, 10, 255), [DOG, SOFA]) is label_map
 
 
-@pytest.mark.parametrize("wrong", [{"alpha": 1.5}, {"alpha": -0.5}, {"least_iou": 2}, {"weak_margin": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"one_threshold": 1.5}, {"one_threshold": -0.5}, {"least_iou": 2}, {"weak_margin": -1}]
+)
 def test_a_threshold_outside_its_range_is_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         SelectorConfig(**wrong)

@@ -152,3 +152,11 @@ def test_two_spellings_of_one_folder_are_the_same_setting(tmp_path, monkeypatch)
         assert describe_differences(old, {"data": {"root": same}}) == ""
     for different in ("other", "missing/data", "", None):
         assert describe_differences(old, {"data": {"root": different}}) == f"data.root: data -> {different}"
+
+
+def test_what_an_earlier_version_does_not_know_and_is_off_changes_nothing():
+    old = {"engine": {"seed": 0}}
+    for off in (0.0, False, "", []):
+        assert describe_differences(old, {"engine": {"seed": 0, "new": off}}) == ""
+    assert describe_differences(old, {"engine": {"seed": 0, "new": 0.5}}) == "engine.new: not set -> 0.5"
+    assert describe_differences({"engine": {"seed": 0, "new": 0.5}}, {"engine": {"seed": 0, "new": 0.0}}) != ""
