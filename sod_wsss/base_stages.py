@@ -20,8 +20,10 @@ from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import OptimizerConfig, optimizer_by_rules, weights_and_biases_rules
+from common.engine.run_folder import describe_differences
 from common.engine.schedules import Schedule, ScheduleConfig, build_schedule, decay_steps
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
+from common.errors import ConfigError
 from common.files import resolve_inside
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
@@ -178,8 +180,18 @@ def label_map_file(folder: Path, image_id: str) -> Path:
 
 
 def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) -> SeededDataset:
-    """Images with the confident labels; raises :class:`DataError` where there are none."""
-    CONFIDENT.made(settings)
+    """Images with the confident labels.
+
+    Raises:
+        DataError: there are none.
+        ConfigError: they were made with other settings.
+    """
+    changes = describe_differences(CONFIDENT.made(settings)["rule"], CONFIDENT.decides(settings))
+    if changes:
+        raise ConfigError(
+            f"the confident labels in {CONFIDENT.folder(settings)} were made with other settings ({changes}); give the same, "
+            "or make them again with --force"
+        )
     where = partial(label_map_file, CONFIDENT.folder(settings))
     images = ListedImages(layout, layout.ids(settings.split), parts={"mask"}, mask_path=where)
     transform = BaseInput(settings.square.crop_size, settings.square.long_sides)

@@ -1,0 +1,15 @@
+"""``python inference_rw.py [CONFIG] --cam_dir T --beta 10 --exp_times 8 [flags]``: the class maps after the random walk."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.errors import run_command
+from sod_wsss.base_programs import MAKER_FLAGS, base_program
+from sod_wsss.method import METHOD
+
+main = base_program(METHOD, "walk", MAKER_FLAGS)
+
+if __name__ == "__main__":
+    run_command(main)
