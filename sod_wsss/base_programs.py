@@ -22,7 +22,7 @@ from common.method.method import Method
 JITTER = (0.3, 0.3, 0.3, 0.1)
 PREDICTIONS = Path("experiments") / "predictions"
 # Published flag -> value -> flags here, where one stands for none or several.
-Flags = Mapping[str, Callable[[str], list[str]]]
+FlagMeanings = Mapping[str, Callable[[str], list[str]]]
 
 
 def run_of_name(name: str) -> str:
@@ -109,7 +109,7 @@ MAKER_FLAGS: Aliases = {
     "cam_dir": Renamed("out", run_of_name), "model_name": None, "beta": "walk.beta", "exp_times": "walk.exponent",
     "threshold": "labels.threshold", "crf_iteration": "labels.crf_iterations", "batch_size": "walk.batch_size",
 }  # fmt: skip
-SEVERAL: Flags = {
+SEVERAL: FlagMeanings = {
     "domain": list_of_domain,
     "augment": augmentations,
     "loss_option": losses_of_puzzle,
@@ -127,7 +127,7 @@ def base_program(method: Method, stage: str, aliases: Aliases, optimizer: str = 
 
 
 def run_base_program(
-    method: Method, stage: str, aliases: Aliases, several: Flags, argv: Sequence[str] | None = None
+    method: Method, stage: str, aliases: Aliases, several: FlagMeanings, argv: Sequence[str] | None = None
 ) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # What stands for several flags comes first: a flag of its own wins.

@@ -20,7 +20,6 @@ from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import OptimizerConfig, optimizer_by_rules, weights_and_biases_rules
-from common.engine.run_folder import describe_differences
 from common.engine.schedules import Schedule, ScheduleConfig, build_schedule, decay_steps
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.errors import ConfigError
@@ -186,11 +185,11 @@ def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) 
         DataError: there are none.
         ConfigError: they were made with other settings.
     """
-    changes = describe_differences(CONFIDENT.made(settings)["rule"], CONFIDENT.decides(settings))
-    if changes:
+    made, wanted = CONFIDENT.made(settings)["rule"], CONFIDENT.decides(settings)
+    if made != wanted:
         raise ConfigError(
-            f"the confident labels in {CONFIDENT.folder(settings)} were made with other settings ({changes}); give the same, "
-            "or make them again with --force"
+            f"the confident labels in {CONFIDENT.folder(settings)} were made with other settings ({made}, not {wanted}); give the "
+            "same, or make them again with --force"
         )
     where = partial(label_map_file, CONFIDENT.folder(settings))
     images = ListedImages(layout, layout.ids(settings.split), parts={"mask"}, mask_path=where)

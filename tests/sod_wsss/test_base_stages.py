@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sod_wsss.base_labels import ConfidentLabels
 
 from common.cam.files import read_cams
 from common.cam.random_walk_maps import read_affinity
@@ -14,7 +15,6 @@ from common.errors import CheckpointError, ConfigError, DataError
 from common.files import read_json
 from common.pseudo_labels.rule import CamRule, Evidence
 from common.report.results import read_results
-from sod_wsss.base_labels import ConfidentLabels
 from sod_wsss.method import METHOD
 from tests.tiny_method import TinyMethod
 
