@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sod_wsss.base_labels import ConfidentLabels
 
 from common.cam.files import read_cams
 from common.cam.random_walk_maps import read_affinity
@@ -15,6 +14,7 @@ from common.errors import CheckpointError, ConfigError, DataError
 from common.files import read_json
 from common.pseudo_labels.rule import CamRule, Evidence
 from common.report.results import read_results
+from sod_wsss.label_rules import ConfidentLabels
 from sod_wsss.method import METHOD
 from tests.tiny_method import TinyMethod
 
@@ -137,7 +137,8 @@ def in_work(work):
 
 def test_confident_labels_of_other_thresholds_are_refused(work):
     with pytest.raises(
-        ConfigError, match=r"confident labels in run/confident_labels were made with other settings \(sure_background"
+        ConfigError,
+        match=r"confident labels in run/confident_labels were made with other settings \(.*: 0\.1, .*: 0\.2}",
     ):
         RUN("affinity", "--force", "--affinity.sure_background", "0.2")
 
