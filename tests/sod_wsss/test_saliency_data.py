@@ -78,9 +78,9 @@ def test_files_are_paired_by_name_not_by_order(tmp_path):
     names = ("a1", "a10", "a2")
     dataset(tmp_path, names)
     for number, name in enumerate(names):
-        save(tmp_path / "Masks" / f"{name}.png", np.full((HEIGHT, WIDTH), number, np.uint8))
+        save(tmp_path / "Masks" / f"{name}.png", np.full((HEIGHT, WIDTH), 200 + number, np.uint8))
     images = SaliencyImages(open_saliency_data(str(tmp_path)), list(names))
-    assert [int(images.read(name)["saliency"][0, 0]) for name in names] == [0, 1, 2]
+    assert [int(images.read(name)["saliency"][0, 0]) for name in names] == [200, 201, 202]
 
 
 @pytest.mark.parametrize("name", ["a.b", "with space", "deep/er", "0001 [2]"])
@@ -94,6 +94,20 @@ def test_names_may_hold_dots_spaces_and_folders(tmp_path, name):
 def test_a_name_that_begins_another_one_has_its_own_files(tmp_path):
     data = open_saliency_data(str(dataset(tmp_path, ("a", "a.b"))))
     assert [data.saliency_path(name).name for name in ("a", "a.b")] == ["a.png", "a.b.png"]
+
+
+@pytest.mark.parametrize("value", [1, 20])
+def test_a_label_map_in_the_place_of_a_mask_is_named(tmp_path, value):
+    dataset(tmp_path, ("a",))
+    save(tmp_path / "Masks" / "a.png", np.where(box() > 0, value, 0).astype(np.uint8))
+    with pytest.raises(DataError, match=f"the mask of a has no value above {value}; masks are 0 and 255"):
+        SaliencyImages(open_saliency_data(str(tmp_path)), ["a"]).read("a")
+
+
+def test_a_mask_without_an_object_is_taken(tmp_path):
+    dataset(tmp_path, ("a",))
+    save(tmp_path / "Masks" / "a.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    assert not SaliencyImages(open_saliency_data(str(tmp_path)), ["a"]).read("a")["saliency"].any()
 
 
 def test_a_mask_of_another_size_is_named(tmp_path):
