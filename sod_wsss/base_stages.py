@@ -264,7 +264,8 @@ def base_rule(settings: BaseSettings, layout: DatasetLayout) -> LabelRule:
 
 
 def base_row(settings: BaseSettings) -> str:
-    return settings.report.method or "Puzzle-CAM"
+    classifier = "Puzzle-CAM" if settings.puzzle.pieces > 1 else "CAM"
+    return settings.report.method or f"{classifier}, AffinityNet"
 
 
 BASE_STAGE = Labels(

@@ -175,8 +175,10 @@ class SalientSelector:
         self.thresholds = [threshold_of(config, name) for name in class_names]
 
     def __call__(self, evidence: Evidence) -> LabelMap:
-        assert evidence.saliency is not None
         label_map = evidence.labels[0]
+        if self.config.one_threshold == 1:
+            return label_map
+        assert evidence.saliency is not None
         classes = [int(key) + 1 for key in evidence.cams.keys]
         salient = self.config.is_salient(evidence.saliency)
         threshold = self.thresholds[classes[0] - 1] if len(classes) == 1 else 1.0

@@ -83,11 +83,16 @@ def dataset_with_saliency(settings: SodWsssSettings) -> DatasetLayout:
     return SALIENCY.dataset(settings) if makes_saliency(settings) else dataset_of(settings)
 
 
+def selects(settings: SodWsssSettings) -> bool:
+    """Whether any label may be replaced."""
+    return settings.select.one_threshold != 1
+
+
 def selected_row(settings: SodWsssSettings) -> str:
     """The row of the selected labels; of base labels as they are their own."""
     named, own = settings.report.method, makes_labels(settings)
     base = base_row(settings) if own else named or BASE_LABELS.label_folder(settings).name
-    if settings.select.one_threshold == 1:
+    if not selects(settings):
         return base
     if own:
         return named or "SOD-WSSS"
@@ -105,9 +110,7 @@ def selection(settings: SodWsssSettings, layout: DatasetLayout) -> LabelRule:
 
 def selected_sets(settings: SodWsssSettings) -> Sequence[LabelSet]:
     """Base labels as they are, and with salient objects, these also for DeepLabv3+."""
-    base = (
-        [LabelSet({"select.one_threshold": 1.0})] if settings.with_base and settings.select.one_threshold != 1 else []
-    )
+    base = [LabelSet({"select.one_threshold": 1.0})] if settings.with_base and selects(settings) else []
     v3plus = [LabelSet(segmentation=settings.v3plus, suffix=", DeepLabv3+")] if settings.v3plus else []
     return (*base, LabelSet(), *v3plus)
 
@@ -119,14 +122,14 @@ SELECT = Labels(
     starts_from=(BASE_LABELS,),
     layout=dataset_with_saliency,
     rule=selection,
-    needs=lambda settings: NEEDED,
+    needs=lambda settings: NEEDED if selects(settings) else (),
     decides=lambda settings: config_to_dict(settings.select),
     row=selected_row,
     column=lambda settings: "pseudo label",
     threshold=lambda settings: None,
     crf=lambda settings: NONE,
     sweeps=lambda settings: False,
-    uses_saliency=lambda settings: True,
+    uses_saliency=selects,
     folder=selected_folder,
 )
 

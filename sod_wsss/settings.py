@@ -240,8 +240,8 @@ SOD_ROWS = {
     "given_saliency": Variant(
         "SOD-WSSS, the dataset's saliency maps", {**SELECTED_ALONE, "sod.train_root": ""}, "full"
     ),
-    "no_puzzle": Variant(
-        "SOD-WSSS, classifier without pieces", {**SELECTED_ALONE, "puzzle.pieces": 1}, "full", ("sod", "affinity")
+    "pieces": Variant(
+        "SOD-WSSS, classifier with four pieces", {**SELECTED_ALONE, "puzzle.pieces": 4}, "full", ("sod",)
     ),
     "weighted": Variant(
         "SOD-WSSS, boundaries weigh in both losses",

@@ -137,7 +137,8 @@ def in_work(work):
 
 def test_confident_labels_of_other_thresholds_are_refused(work):
     with pytest.raises(
-        ConfigError, match=r"confident labels in run/confident_labels were made with other settings .*not .*'sure_background': 0\.2"
+        ConfigError,
+        match=r"confident labels in run/confident_labels were made with other settings .*not .*'sure_background': 0\.2",
     ):
         RUN("affinity", "--force", "--affinity.sure_background", "0.2")
 
