@@ -93,7 +93,7 @@ def test_the_backbone_of_affinitynet_has_its_initial_weights(work):
 def test_base_labels_are_scored_with_the_steps_of_both_trainings(work):
     assert RUN("base_score") == 0
     result = read_results(work / "run/results.json")[-1]
-    assert (result.method, result.stage) == ("Puzzle-CAM", "pseudo label + CRF")
+    assert (result.method, result.stage) == ("Puzzle-CAM, AffinityNet", "pseudo label + CRF")
     assert result.steps == {"train": 4, "affinity": 2} and " 1 iterations" in result.crf
 
 
