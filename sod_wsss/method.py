@@ -16,7 +16,7 @@ from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import TagsAlone, record_of
 from common.method.method import Method
-from common.method.pictures import Pictured, map_overlay
+from common.method.pictures import Pictured, map_overlay, one_class_and_most
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
@@ -160,6 +160,7 @@ METHOD = Method(
     ),
     label_sets=selected_sets,
     panels=pictured_selection,
+    pictured_images=one_class_and_most,
     variants=SOD_ROWS,
     bench=StepBench(
         published=saliency_as_published,

@@ -13,7 +13,7 @@ from common.data.layout import DatasetLayout
 from common.errors import ConfigError
 from common.method.label_sets import LabelSet, main_set, one_set
 from common.method.labels import EverySet, Labels
-from common.method.pictures import Panels, Pictured, Pictures, no_panels
+from common.method.pictures import Panels, Pictured, Pictures, most_classes, no_panels
 from common.method.refinement import SecondRound, refined_panels, second_round
 from common.method.segmentation import Segmentation
 from common.method.settings import with_values
@@ -62,6 +62,7 @@ class Method:
         configs: configuration of single stages (the paper's) and of the chain (toy) where none is given.
         home: where the relative paths of configurations begin; None where the user is.
         pictured_split: list of the images that are shown; empty for the training list.
+        pictured_images: (dataset, ids, number) -> which of them.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Method:
     configs: tuple[Path | None, Path | None] = (None, None)
     home: Path | None = None
     pictured_split: str = ""
+    pictured_images: Callable[[DatasetLayout, Sequence[str], int], list[str]] = most_classes
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.commands]
@@ -116,6 +118,7 @@ class Method:
                 kinds=self.kinds,
                 panels=self.panels,
                 last=self.last_panels,
+                choose=self.pictured_images,
                 split=self.pictured_split,
                 layout=self.labels.layout,
                 text="pictures of what became of a few images",

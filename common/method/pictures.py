@@ -51,15 +51,35 @@ def one_kind(settings: Any) -> Sequence[Any]:
     return (settings,)
 
 
+def most_classes(layout: DatasetLayout, ids: Sequence[str], count: int) -> list[str]:
+    """``count`` ids (all if there are fewer), spread evenly over the third with the most classes: these show the problem best.
+
+    Raises:
+        DataError: the dataset has no tags, or none of an id.
+    """
+    tags = layout.read_tags(ids)
+    rich = sorted(ids, key=lambda image_id: -tags[image_id].sum())[: max(count, len(ids) // 3)]
+    return [rich[place] for place in np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)]
+
+
+def one_class_and_most(layout: DatasetLayout, ids: Sequence[str], count: int) -> list[str]:
+    """Half of them images of one class, spread evenly over the list, for methods that treat these in their own way."""
+    tags = layout.read_tags(ids)
+    single = [image_id for image_id in ids if tags[image_id].sum() == 1]
+    shown = [single[place] for place in np.linspace(0, len(single) - 1, min(count // 2, len(single))).astype(int)]
+    return shown + [one for one in most_classes(layout, ids, count) if one not in shown][: count - len(shown)]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures(Stage):
-    """Write ``examples/<id>/`` of ``report.pictures`` images: those with the most classes, which show the problem best.
+    """Write ``examples/<id>/`` of ``report.pictures`` images: unless ``choose`` says otherwise those with the most classes.
 
     Attributes:
         labels: whose maps and label maps are shown.
         kinds: settings -> the settings of every set of label maps that is shown.
         panels: what the method adds.
         last: what is shown behind everything else.
+        choose: (dataset, ids, number) -> the images that are shown.
         split: list of the images; maps of another list than the one the stages worked on are computed now.
     """
 
@@ -68,6 +88,7 @@ class Pictures(Stage):
     kinds: Callable[[Any], Sequence[Any]] = one_kind
     panels: Panels = no_panels
     last: Panels = no_panels
+    choose: Callable[[DatasetLayout, Sequence[str], int], list[str]] = most_classes
     split: str = ""
 
     def run(self, settings: Any) -> int:
@@ -75,7 +96,7 @@ class Pictures(Stage):
             return 0
         layout, split = self.layout(settings), self.split or settings.split
         listed = layout.ids(split)
-        ids = most_classes(layout, listed, settings.report.pictures)
+        ids = self.choose(layout, listed, settings.report.pictures)
         parts: list[Part] = ["tags"]
         parts += ["saliency"] if layout.saliency.is_dir() else []
         parts += ["mask"] if layout.masks.is_dir() else []
@@ -139,14 +160,3 @@ def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) ->
     same = heat.shape == image.shape[:2]
     enlarged = positive if same else cv2.resize(positive, size, interpolation=cv2.INTER_LINEAR)
     return cam_overlay(image, np.clip(enlarged, 0, 1))
-
-
-def most_classes(layout: DatasetLayout, ids: Sequence[str], count: int) -> list[str]:
-    """``count`` ids (all if there are fewer), spread evenly over the third with the most classes: these show the problem best.
-
-    Raises:
-        DataError: the dataset has no tags, or none of an id.
-    """
-    tags = layout.read_tags(ids)
-    rich = sorted(ids, key=lambda image_id: -tags[image_id].sum())[: max(count, len(ids) // 3)]
-    return [rich[place] for place in np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)]
