@@ -110,7 +110,8 @@ def selection(settings: SodWsssSettings, layout: DatasetLayout) -> LabelRule:
 
 def selected_sets(settings: SodWsssSettings) -> Sequence[LabelSet]:
     """Base labels as they are, and with salient objects, these also for DeepLabv3+."""
-    base = [LabelSet({"select.one_threshold": 1.0})] if settings.with_base and selects(settings) else []
+    shown = settings.base_rows != "none" and selects(settings)
+    base = [LabelSet({"select.one_threshold": 1.0}, segmented=settings.base_rows == "segmented")] if shown else []
     v3plus = [LabelSet(segmentation=settings.v3plus, suffix=", DeepLabv3+")] if settings.v3plus else []
     return (*base, LabelSet(), *v3plus)
 

@@ -169,12 +169,12 @@ class SodWsssSettings(BaseSettings):
     Args:
         sod: the saliency network and its maps.
         select: the salient object selector.
-        with_base: the chain also scores and segments the base labels as they are.
+        base_rows: what the chain does with the base labels as they are: score them, segment them too, or nothing.
         v3plus: configuration of DeepLabv3+, which learns from the selected labels besides DeepLab-v2; empty for none.
     """
 
     out: str = "runs/sod_wsss"
-    with_base: bool = True
+    base_rows: Literal["none", "scored", "segmented"] = "segmented"
     v3plus: str = ""
     sod: SodConfig = field(default_factory=SodConfig)
     select: SelectorConfig = field(default_factory=SelectorConfig)
@@ -229,7 +229,7 @@ SOD_FLAGS = (
     Flag(("--saliency", "--data.saliency"), "--data.saliency", "FOLDER", "saliency maps"),
 )
 
-SELECTED_ALONE: dict[str, Any] = {"with_base": False, "v3plus": ""}
+SELECTED_ALONE: dict[str, Any] = {"base_rows": "none", "v3plus": ""}
 # Rows of the ablation; those that train other networks come with their own, the others with those of the full method.
 SOD_ROWS = {
     "base": Variant("SOD-WSSS, base labels alone", {**SELECTED_ALONE, "select.one_threshold": 1.0}, "full"),
