@@ -194,8 +194,11 @@ def milestones(decay_epoch: int) -> list[int]:
 
 
 def device_of_gpu(number: int) -> str:
-    """The GPU of a number; whatever there is on a machine without GPUs."""
-    return f"cuda:{number}" if torch.cuda.is_available() else "auto"
+    """The GPU of a number; where there is none, what there is, with a word about it."""
+    if number < torch.cuda.device_count():
+        return f"cuda:{number}"
+    print(f"--gpu_id {number}: this machine has {torch.cuda.device_count()} GPUs; --device auto takes what there is")
+    return "auto"
 
 
 # The published flags of SOD_train.py; those that mean nothing there either are accepted.

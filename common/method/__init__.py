@@ -10,6 +10,7 @@ rules take values. Everything a method leaves out is plain CAM's (:mod:`common.m
 kind of stage       the method says
 ==================  ==========================================================================================================
 ``Training``        network, step, data; where they differ optimiser, schedule, engine, what is folded, which training it continues
+``ValidatedTraining``  the same, and its scores on other images: the best weights are published
 ``Maps``            which training, how maps of one image are made, the paper's own file form beside the ``.npz``
 ``Labels``          which maps, the rule ``(maps, saliency, image) -> label map``, its row, column and threshold; which label maps the
                     rule ``starts_from`` besides
@@ -44,8 +45,8 @@ How the five papers are declared (``->``: starts from):
     ``train`` Training of tags and distances under saliency · ``cam`` Maps, attention PNGs beside · ``label`` Labels (``gen_gt``) · ``score``. The paper's
     second round is the chain's, with ``chain.refine``.
 ``sod_wsss``
-    ``sod`` Training with ``layout=`` a saliency dataset · ``saliency`` Saliency -> sod, for the images of ``data``; what
-    looks at these maps has ``layout=SALIENCY.dataset`` · ``train``
-    Training of the classifier · ``cam`` Maps · ``affinity`` Training -> labels of confident pixels · ``walk`` Maps -> affinity · ``label`` Labels
-    -> walk · ``select`` Labels: the salient object selector on any label maps · ``segment`` with DeepLabv3+'s configuration.
+    ``sod`` ValidatedTraining with ``layout=`` saliency datasets and an engine section of its own · ``saliency`` Saliency -> sod, for the images of ``data``; what
+    looks at these maps has ``layout=`` the dataset with them · ``train`` Training of the classifier · ``cam`` Maps · ``confident`` Labels -> cam ·
+    ``affinity`` Training on them (``taught_by`` train) · ``walk`` Maps -> affinity, of cam's files · ``label`` Labels -> walk · ``select`` Labels of tags alone,
+    ``starts_from`` label or any other method's label maps · DeepLab-v2 and DeepLabv3+ are two sets of label maps with a configuration each.
 """
