@@ -6,20 +6,20 @@ a line of the method's own, every stage as a command, resume, skipping of what i
 ``bench``, pictures and a row of every table. Only the functions of the declaration take the settings; networks, losses, samples and label
 rules take values. Everything a method leaves out is plain CAM's (:mod:`common.method.plain_cam`).
 
-==================  ==========================================================================================================
-kind of stage       the method says
-==================  ==========================================================================================================
-``Training``        network, step, data; where they differ optimiser, schedule, engine, what is folded, which training it continues
+=====================  =========================================================================================================
+kind of stage          the method says
+=====================  =========================================================================================================
+``Training``           network, step, data; where they differ optimiser, schedule, engine, what is folded, which training it continues
 ``ValidatedTraining``  the same, and its scores on other images: the best weights are published
-``Maps``            which training, how maps of one image are made, the paper's own file form beside the ``.npz``
-``Labels``          which maps, the rule ``(maps, saliency, image) -> label map``, its row, column and threshold; which label maps the
-                    rule ``starts_from`` besides
-``Score``           which labels
-``Files``           names and the rule ``name -> file``: what is made of a dataset without a network, e.g. cut-out objects
-``Saliency``        which training, which may be on another dataset; 8-bit grey PNGs
-``Segmentation``    which labels, whether it also predicts the training list for a second round
-``Pictures``        panels besides image, saliency, maps, label maps and truth
-==================  ==========================================================================================================
+``Maps``               which training, how maps of one image are made, the paper's own file form beside the ``.npz``
+``Labels``             which maps, the rule ``(maps, saliency, image) -> label map``, its row, column and threshold; which label maps the
+                       rule ``starts_from`` besides
+``Score``              which labels
+``Files``              names and the rule ``name -> file``: what is made of a dataset without a network, e.g. cut-out objects
+``Saliency``           which training, which may be on another dataset; 8-bit grey PNGs
+``Segmentation``       which labels, whether it also predicts the training list for a second round
+``Pictures``           panels besides image, saliency, maps, label maps and truth
+=====================  =========================================================================================================
 
 What a method does not declare is added: ``label_sets`` and ``pictures``; ``segment`` Segmentation -> the last labels; and for a second round, where
 ``chain.refine`` asks for it, ``refine`` Labels of the images' tags alone (``TagsAlone``) in place of maps, ``starts_from`` the labels and ``segment``'s predictions of
