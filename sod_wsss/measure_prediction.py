@@ -34,14 +34,19 @@ def whole_network(network: SaliencyNetwork, sample: Sample) -> SaliencyMap:
     return map_of_logits(logits, sample["size"], False)[0].numpy()
 
 
-def seconds_of(work: Callable[[], list[SaliencyMap]], repeats: int) -> tuple[float, list[SaliencyMap]]:
-    """Median seconds of a few repetitions after one that is not counted, and what it made."""
-    made, times = work(), []
+Work = Callable[[], list[SaliencyMap]]
+
+
+def seconds_in_turns(ways: Sequence[Work], repeats: int) -> tuple[list[float], list[list[SaliencyMap]]]:
+    """Median seconds of each way, which take turns, after a turn that is not counted; and what they made."""
+    made = [way() for way in ways]
+    times: list[list[float]] = [[] for _ in ways]
     for _ in range(repeats):
-        begun = time.perf_counter()
-        made = work()
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times), made
+        for way, seconds in zip(ways, times, strict=True):
+            begun = time.perf_counter()
+            way()
+            seconds.append(time.perf_counter() - begun)
+    return [statistics.median(seconds) for seconds in times], made
 
 
 def compare_prediction(encoder: str, count: int, batch_size: int, repeats: int) -> Comparison:
@@ -61,8 +66,10 @@ def compare_prediction(encoder: str, count: int, batch_size: int, repeats: int) 
         groups = [samples[start : start + batch_size] for start in range(0, count, batch_size)]
         return [one for group in groups for one in maps(group)]
 
-    own, made = seconds_of(batched, repeats)
-    peer, expected = seconds_of(lambda: [whole_network(network, sample) for sample in samples], repeats)
+    def single() -> list[SaliencyMap]:
+        return [whole_network(network, sample) for sample in samples]
+
+    (own, peer), (made, expected) = seconds_in_turns((batched, single), repeats)
     furthest = max(float(np.abs(one - other).max()) for one, other in zip(made, expected, strict=True))
     if furthest > FURTHEST_APART:
         raise ToolboxError(f"the maps of the two ways differ by {furthest}; this is a defect of the toolbox")
