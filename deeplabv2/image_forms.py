@@ -14,8 +14,8 @@ from common.data.sampling import Sample
 from common.data.windows import cut, resized_bicubic, top_left_window
 from common.engine.precision import autocast
 from common.errors import DataError
-from deeplabv2.inference import Prediction, WholeImages
-from deeplabv2.resize import enlarge_maps, largest_enlarged
+from deeplabv2.inference import Prediction, WholeImages, predictions
+from deeplabv2.resize import enlarge_maps
 from deeplabv2.samples import InputConvention
 
 
@@ -75,14 +75,3 @@ class OnCanvas(WholeImages):
             height, width = sample["size"]
             made += predictions([sample], one[None, :, :height, :width], label_maps)
         return made
-
-
-def predictions(samples: Sequence[Sample], logits: Tensor, label_maps: bool) -> list[Prediction]:
-    """Predictions of samples of one size, from logits N x C x H x W at that size."""
-    maps: Sequence[np.ndarray | None] = [None] * len(samples)
-    if label_maps and samples[0]["tags"] is None:
-        maps = list(largest_enlarged(logits, samples[0]["size"]).cpu().numpy())
-    return [
-        Prediction(sample["path"], sample["size"], [one], label_map, sample["tags"])
-        for sample, one, label_map in zip(samples, logits.cpu().numpy(), maps, strict=True)
-    ]

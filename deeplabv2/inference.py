@@ -50,6 +50,17 @@ class Prediction(NamedTuple):
     tags: np.ndarray | None = None
 
 
+def predictions(samples: Sequence[Sample], logits: Tensor, label_maps: bool) -> list[Prediction]:
+    """Predictions of samples of one size, from their logits N x C x h x w."""
+    maps: list[np.ndarray | None] = [None] * len(samples)
+    if label_maps and samples[0]["tags"] is None:
+        maps = list(largest_enlarged(logits, samples[0]["size"]).cpu().numpy())
+    return [
+        Prediction(sample["path"], sample["size"], [one], label_map, sample["tags"])
+        for sample, one, label_map in zip(samples, logits.cpu().numpy(), maps, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
 class WholeImages:
     """One input per image, at its own size or scaled; images of one size pass the network together.
@@ -94,13 +105,7 @@ class WholeImages:
         self, network: nn.Module, device: torch.device, label_maps: bool, samples: list[Sample]
     ) -> list[Prediction]:
         logits = self.mean_logits(network, torch.stack([sample["inputs"][0] for sample in samples]).to(device))
-        maps: list[np.ndarray | None] = [None] * len(samples)
-        if label_maps and samples[0]["tags"] is None:
-            maps = list(largest_enlarged(logits, samples[0]["size"]).cpu().numpy())
-        return [
-            Prediction(sample["path"], sample["size"], [one], label_map, sample["tags"])
-            for sample, one, label_map in zip(samples, logits.cpu().numpy(), maps, strict=True)
-        ]
+        return predictions(samples, logits, label_maps)
 
     def mean_logits(self, network: nn.Module, images: Tensor) -> Tensor:
         """The mean over scales and mirror images, float32 N x C x h x w at the resolution of the largest scale."""

@@ -5,23 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from common.config import config_to_dict
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
-from common.errors import DataError
+from common.method.given_labels import LabelsOrGiven, MapsBehind
 from common.method.label_maker import Need
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
-from common.method.maps import TagsAlone, record_of
+from common.method.maps import TagsAlone
 from common.method.method import Method
 from common.method.pictures import Pictured, map_overlay, one_class_and_most
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
-from common.report.results import NONE, NOT_RECORDED
+from common.report.results import NONE
 from sod_wsss.base_stages import BASE_SCORE, BASE_STAGE, BASE_STAGES, WALK, base_row
 from sod_wsss.bench import noise_with_masks, saliency_as_published
 from sod_wsss.label_rules import SalientSelector
@@ -30,43 +29,7 @@ from sod_wsss.saliency_stages import SALIENCY, SOD
 from sod_wsss.settings import HERE, SOD_FLAGS, SOD_ROWS, SOD_WSSS_CONFIGS, SodWsssSettings
 
 NEEDED: tuple[Need, ...] = ("saliency",)
-UNKNOWN_ORIGIN = {"seed": 0, "steps": {}, "initial_weights": NOT_RECORDED}
-
-
-class BaseLabels:
-    """Label maps that the selector starts from: the method's own, or those of ``select.labels``, whoever made them."""
-
-    name = "base"
-
-    def label_folder(self, settings: SodWsssSettings) -> Path:
-        return Path(settings.select.labels) if settings.select.labels else BASE_STAGE.folder(settings)
-
-    def made(self, settings: SodWsssSettings) -> dict[str, Any]:
-        """The record of the label maps; their folder where nothing else is known.
-
-        Raises:
-            DataError: there are none.
-        """
-        if not settings.select.labels:
-            return BASE_STAGE.made(settings)
-        folder = self.label_folder(settings)
-        if not folder.is_dir():
-            raise DataError(f"no label maps in {folder}; make them, or correct select.labels")
-        return record_of(folder) or {"folder": str(folder)}
-
-
-class MapsBehind:
-    """The maps behind the base labels, whose network and tags results name."""
-
-    def folder(self, settings: SodWsssSettings) -> Path:
-        return BASE_LABELS.label_folder(settings)
-
-    def made(self, settings: SodWsssSettings) -> dict[str, Any]:
-        maps: dict[str, Any] = BASE_LABELS.made(settings).get("maps", {})
-        return maps if "network" in maps else {**maps, "network": UNKNOWN_ORIGIN}
-
-
-BASE_LABELS = BaseLabels()
+BASE_LABELS = LabelsOrGiven(labels=BASE_STAGE, given=lambda settings: settings.select.labels)
 
 
 def makes_labels(settings: SodWsssSettings) -> bool:
@@ -119,7 +82,7 @@ def selected_sets(settings: SodWsssSettings) -> Sequence[LabelSet]:
 SELECT = Labels(
     name="select",
     text="put salient objects into pseudo labels: the method's base labels, or any other's (--select.labels)",
-    maps=TagsAlone(maps=MapsBehind()),
+    maps=TagsAlone(maps=MapsBehind(source=BASE_LABELS)),
     starts_from=(BASE_LABELS,),
     layout=dataset_with_saliency,
     rule=selection,

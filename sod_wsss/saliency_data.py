@@ -27,6 +27,7 @@ from sod_wsss.saliency_losses import boundary_of, soften_edges
 # Names of the folders of images and of masks, side by side: the README's, the published code's.
 LAYOUTS = (("Images", "Masks"), ("imgs", "gt"))
 BENCHMARK_FOLDER = "benchmark"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 # Masks of 0 and 1, or of class numbers, would be all but black.
 LEAST_WHITE = 128
 # Least and greatest draws of brightness, contrast, colour and sharpness; a tenth of a draw is the factor.
@@ -95,9 +96,6 @@ class SaliencyLayout(DatasetLayout):
         return found
 
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-
-
 def open_saliency_data(root: str, edges: str = "", left_out: str = "") -> SaliencyLayout:
     """A saliency dataset, or all of a folder of them (but not its ``benchmark``).
 
@@ -109,7 +107,7 @@ def open_saliency_data(root: str, edges: str = "", left_out: str = "") -> Salien
         DataError: there is none, or a folder below the root is none.
     """
     top = Path(root)
-    require(bool(root), "sod.root is empty: give the folder of saliency datasets with --train_root")
+    require(bool(root), "sod.train_root is empty: give the folder of saliency datasets with --train_root")
     if not top.is_dir():
         raise DataError(f"there is no folder {top} of saliency datasets; correct --train_root")
     own = dataset_folders(top, edges)

@@ -10,9 +10,10 @@ from typing import Any, Literal, cast
 import timm
 from torch import Tensor, nn
 
-from common.errors import CheckpointError, require
+from common.errors import require
 from common.models.backbones import BackboneConfig, build_backbone, describe_weights
 from common.models.base import Backbone
+from common.models.timm_weights import timm_weights
 from common.models.weights import load_weights, read_state_dict
 
 TapKind = Literal["inputs", "outputs"]
@@ -93,15 +94,9 @@ def load_swin(encoder: SwinTaps, name: str, weights: str) -> None:
     Raises:
         CheckpointError: they cannot be had, or do not fit.
     """
-    architecture, tag = SWINS[name]
     if weights == "imagenet":
-        try:
-            published: nn.Module = timm.create_model(f"{architecture}.{tag}", pretrained=True, num_classes=0)
-        except Exception as error:
-            raise CheckpointError(
-                f"timm cannot fetch {architecture}.{tag} ({error}); fetch it elsewhere and give the path of the file"
-            ) from error
-        state, source = published.state_dict(), f"timm {architecture}.{tag}"
+        published = ".".join(SWINS[name])
+        state, source = timm_weights(published), f"timm {published}"
     else:
         state, source = read_state_dict(Path(weights)), weights
     report = load_weights(encoder, fitting(encoder, swin_names(state)), source=source)

@@ -116,7 +116,8 @@ class SodConfig(EpochConfig):
         validate_every: epochs between two validations; the weights of the lowest MAE are kept.
         given_network: a trained network in place of the training.
         log_path: folder of the training; empty for ``sod`` in the run's folder.
-        cache: keep decoded images in memory: no, full, or part (each worker process its own).
+        cache: keep decoded images in memory: no; with full or part, which are the same, each process that loads images keeps those it
+            has read.
         square_side: side of the square that the network sees.
         encoder: its encoder.
         inputs: what it sees of an image in training.

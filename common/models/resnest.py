@@ -10,8 +10,9 @@ from typing import cast
 import timm
 from torch import Tensor, nn
 
-from common.errors import CheckpointError, ConfigError
+from common.errors import ConfigError
 from common.models.base import Backbone
+from common.models.timm_weights import timm_weights
 
 # timm's name of each network, and of its ImageNet weights.
 TIMM_NAMES = {50: "resnest50d", 101: "resnest101e", 200: "resnest200e", 269: "resnest269e"}
@@ -96,18 +97,5 @@ def resnest_weights_name(depth: int) -> str:
 
 
 def imagenet_resnest(depth: int) -> dict[str, Tensor]:
-    """timm's ImageNet weights, name -> tensor, with the classifier; timm downloads them once.
-
-    Raises:
-        CheckpointError: they cannot be downloaded.
-    """
-    name = resnest_weights_name(depth)
-    try:
-        network = timm.create_model(name, pretrained=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"cannot download timm's {name} ({reason}); fetch it elsewhere (the authors' file is resnest{depth}-*.pth) and "
-            "give the path of the file as weights."
-        ) from error
-    return dict(network.state_dict())
+    """timm's ImageNet weights, name -> tensor, with the classifier; raises as :func:`timm_weights`."""
+    return timm_weights(resnest_weights_name(depth), f" (the authors' file is resnest{depth}-*.pth)")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from common.engine.optimizer import GroupRule
+from common.engine.optimizer import GroupRule, weights_and_biases_rules
 from common.errors import CheckpointError
 from common.models.base import Backbone, scaled_channels
 
@@ -157,17 +157,8 @@ def resize_to(maps: Tensor, like: Tensor) -> Tensor:
 
 
 def v3plus_rules(head: str, multiplier: float) -> list[GroupRule]:
-    """Weights of the backbone 1x, its biases 2x without decay; of the new layers ten times that (sod_wsss spec, section 5).
-
-    As published, "weight" in the name decides: scales of normalisations decay too.
-    """
-    new = r"(^|\.)(aspp|decoder)\."
-    return [
-        GroupRule("head", rf"{new}.*weight", multiplier),
-        GroupRule("head_bias", new, 2 * multiplier, decays=False),
-        GroupRule("backbone", "weight"),
-        GroupRule("backbone_bias", "", 2.0, decays=False),
-    ]
+    """The pretrained backbone and the new layers; ``head`` alone would leave out the pyramid."""
+    return weights_and_biases_rules(r"(^|\.)(aspp|decoder)\.", multiplier)
 
 
 def without_stage_names(state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:

@@ -6,28 +6,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 from torch.nn import functional
 
 from common.errors import DataError
 from deeplabv2.image_forms import OnCanvas, SummedScales
 from deeplabv2.inference import Predictor
 from deeplabv2.samples import imagenet_input
+from tests.deeplabv2.halves import Halves
 
 CPU = torch.device("cpu")
 INPUT = imagenet_input()
-
-
-class Halves(nn.Module):
-    """Logits at half the size, not symmetric from left to right."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.layer = nn.Conv2d(3, 5, 2, 2)
-
-    def forward(self, images):
-        return self.layer(images)
 
 
 @pytest.fixture

@@ -5,26 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
 from common.errors import ConfigError, NonFiniteError
 from deeplabv2.inference import Predictor, WholeImages
 from deeplabv2.resize import resize_by
+from tests.deeplabv2.halves import Halves
 
 CPU = torch.device("cpu")
-
-
-class Halves(nn.Module):
-    """Logits at half the size, not symmetric from left to right."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.layer = nn.Conv2d(3, 5, 2, 2)
-
-    def forward(self, images):
-        return self.layer(images)
 
 
 @pytest.fixture
