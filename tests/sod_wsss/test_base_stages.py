@@ -43,7 +43,7 @@ def one_thread():
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(one_thread, tmp_path_factory):
     """A folder with ``tiny.yaml``, ``data`` (4 training images) and ``run``, up to the base labels; not to be changed."""
     return RUN.prepare(tmp_path_factory.mktemp("base"), *BASE_COMMANDS)
 
@@ -158,3 +158,20 @@ def test_maps_after_the_walk_say_which_class_maps_they_come_from(work):
     with pytest.raises(ConfigError, match=r"walk\.beta: 10\.0 -> 3\.0"):
         RUN("walk", "--walk.beta", "3")
     assert RUN("walk", "--walk.batch_size", "1") == 0
+
+
+def test_selected_labels_say_which_crf_the_base_labels_went_through(work):
+    assert RUN("select", "score") == 0
+    own = read_results(work / "run/results.json")[-1]
+    assert own.stage == "pseudo label + CRF" and " 1 iterations" in own.crf
+    assert RUN("select", "score", "--labels", "run/base_labels", "--out", "same") == 0
+    given = read_results(work / "same/results.json")[-1]
+    assert (given.stage, given.crf) == (own.stage, own.crf) and given.method == "base_labels + salient objects"
+
+
+def test_of_label_maps_that_nobody_has_recorded_no_crf_is_claimed(work):
+    (work / "run/base_labels").rename(work / "found")
+    (work / "found/stage.json").unlink()
+    assert RUN("select", "score", "--labels", "found", "--out", "other") == 0
+    result = read_results(work / "other/results.json")[-1]
+    assert (result.stage, result.crf) == ("pseudo label", "none") and result.initial_weights == "not recorded"
