@@ -10,7 +10,7 @@ from typing import Any
 from common.errors import DataError
 from common.method.labels import Labels
 from common.method.maps import record_of
-from common.report.results import NOT_RECORDED
+from common.report.results import NONE, NOT_RECORDED
 
 UNKNOWN_ORIGIN = {"seed": 0, "steps": {}, "initial_weights": NOT_RECORDED}
 
@@ -45,6 +45,13 @@ class LabelsOrGiven:
         if not folder.is_dir():
             raise DataError(f"no label maps in {folder}; make them, or correct the setting that names their folder")
         return record_of(folder) or {"folder": str(folder)}
+
+    def crf(self, settings: Any) -> str:
+        """The CRF that the label maps went through, in words; ``none`` also where nobody has said."""
+        if not self.given(settings):
+            return self.labels.crf(settings)
+        known: str = record_of(self.label_folder(settings)).get("result", {}).get("crf", NONE)
+        return known
 
 
 @dataclass(frozen=True, kw_only=True)
