@@ -1,4 +1,4 @@
-"""``tags.csv``: one row per image, its id and the names of its classes; no header.
+"""``tags.csv``: one row per image, its id and the names of its classes (:mod:`common.data.tag_table` finds the columns).
 
 These rows mean the same::
 
@@ -16,17 +16,14 @@ A row with an id and nothing else is an image that shows no class.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from common.data.classes import check_class_names
+from common.data.tag_table import read_tag_table
 from common.data.textfile import read_dataset_text
-from common.errors import DataError
-
-Row = tuple[str, list[str]]
 
 
 def read_csv_names(path: Path, classes: Collection[str]) -> dict[str, list[str]]:
@@ -37,9 +34,15 @@ def read_csv_names(path: Path, classes: Collection[str]) -> dict[str, list[str]]
     """
     known = set(classes)
     longest = max((len(name.split()) for name in known), default=1)
+    rows, separator = read_tag_table(path)
     return {
-        image_id: [name for field in fields for part in parts(field) for name in match_names(part, known, longest)]
-        for image_id, fields in read_rows(path)
+        image_id: [
+            name
+            for field in fields
+            for part in ([field] if field in known else parts(field, separator))
+            for name in match_names(part, known, longest)
+        ]
+        for image_id, fields in rows
     }
 
 
@@ -49,40 +52,18 @@ def csv_class_names(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: as :func:`read_csv_names`, or there are no names, too many, or the background is among them.
     """
-    rows = read_rows(path)
-    separated = any(len(fields) > 1 for _, fields in rows) or re.search(r'[;|"]', read_dataset_text(path)) is not None
-    split = parts if separated else str.split
+    rows, separator = read_tag_table(path)
+    several = any(len(fields) > 1 or any(re.search("[;|,]", field) for field in fields) for _, fields in rows)
+    separated = several or '"' in read_dataset_text(path)
+    split = partial(parts, separator=separator) if separated else str.split
     names = tuple(sorted({name for _, fields in rows for field in fields for name in split(field)}))
     check_class_names(names, path)
     return names
 
 
-def read_rows(path: Path) -> list[Row]:
-    """(id, remaining columns) of every row that is not blank."""
-    reader = csv.reader(io.StringIO(read_dataset_text(path)), skipinitialspace=True)
-    rows: dict[str, list[str]] = {}
-    try:
-        for row in reader:
-            if not any(column.strip() for column in row):
-                continue
-            image_id = row[0].strip()
-            if not image_id or len(row) < 2:
-                raise DataError(
-                    f"{path} line {reader.line_num}: expected '<id>,<class name> ...', found {','.join(row)!r}."
-                )
-            if image_id in rows:
-                raise DataError(f"{path} line {reader.line_num} repeats id {image_id!r}; put all its names in one row.")
-            rows[image_id] = row[1:]
-    except csv.Error as error:
-        raise DataError(f"{path} line {reader.line_num} is not valid CSV: {error}.") from error
-    if not rows:
-        raise DataError(f"{path} is empty; it needs one row '<id>,<class name> <class name> ...' per image.")
-    return list(rows.items())
-
-
-def parts(field: str) -> list[str]:
-    """``field`` cut at ``;`` and ``|``."""
-    return [part.strip() for part in re.split(r"[;|]", field) if part.strip()]
+def parts(field: str, separator: str = ",") -> list[str]:
+    """``field`` cut at ``;`` and ``|``, and at commas where these do not separate the columns (``separator``)."""
+    return [part.strip() for part in re.split("[;|]" if separator == "," else "[;|,]", field) if part.strip()]
 
 
 def match_names(text: str, known: set[str], longest: int) -> list[str]:
