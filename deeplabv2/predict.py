@@ -9,12 +9,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from common.data.classes import read_class_names
 from common.data.images import IMAGE_SUFFIXES, read_image
 from common.data.palette import write_label_map
+from common.data.presets import CLASSES_FILE
 from common.engine.inference import OutputFolder
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.files import atomic_write, write_npz, write_text
+from common.metrics.selection import BACKGROUND
 from common.visual.overlay import label_overlay
 from deeplabv2.crf import ImageCrf, image_crf
 from deeplabv2.dataset import label_names
@@ -95,9 +98,23 @@ def write_jpeg(path: Path, picture: np.ndarray) -> None:
 
 def training_config(config: PredictConfig) -> Path | None:
     """The settings that a training of this toolbox wrote where its ``checkpoint`` lies, if there are any."""
-    checkpoint = Path(config.checkpoint)
-    files = [folder / "config.yaml" for folder in (checkpoint.parent, checkpoint.parent.parent)]
-    return next((file for file in files if config.checkpoint and file.is_file()), None)
+    return beside_checkpoint(config, "config.yaml") if config.checkpoint else None
+
+
+def beside_checkpoint(config: PredictConfig, name: str) -> Path | None:
+    """A file of the run whose training wrote the network."""
+    checkpoint = chosen_checkpoint(config)
+    return next((file for place in checkpoint.parents[:2] if (file := place / name).is_file()), None)
+
+
+def names_of_labels(config: PredictConfig) -> list[str]:
+    """One name per label, background first: as the settings say, else the classes that the network was trained on."""
+    recorded = beside_checkpoint(config, CLASSES_FILE)
+    if recorded and not config.data.label_names and config.data.dataset == "folder":
+        names = [BACKGROUND, *read_class_names(recorded)]
+        if len(names) == config.network.n_labels:
+            return names
+    return label_names(config.data, config.network.n_labels)
 
 
 def predict_folder(config: PredictConfig) -> int:
@@ -105,7 +122,7 @@ def predict_folder(config: PredictConfig) -> int:
     if not config.image_folder or not config.results:
         raise ConfigError("predict needs --images FOLDER and --out FOLDER")
     paths = find_images(Path(config.image_folder), Path(config.results))
-    names = label_names(config.data, config.network.n_labels)
+    names = names_of_labels(config)
     default = config.test.long_side or config.image.test_size
     seen_side = default if config.seen_side is None else config.seen_side
     checkpoint, form = chosen_checkpoint(config), form_of(config, seen_side)

@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "config.yaml"
 
     @property
+    def class_names(self) -> Path:
+        """The names of the classes without the background, one per line, which travel with the trained network."""
+        return self.path / "classes.txt"
+
+    @property
     def environment(self) -> Path:
         return self.path / "environment.json"
 

@@ -27,7 +27,7 @@ from common.engine.session import Session, start_session
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.engine.train import train
 from common.errors import CheckpointError, ConfigError
-from common.files import write_torch
+from common.files import write_text, write_torch
 from common.method.published import Published
 from common.method.settings import without_initial_weights
 from common.method.stage import Stage
@@ -123,6 +123,7 @@ class Training(Stage):
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
         with start_session(engine.device) as session:
             session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
+            session.on_main(lambda: write_text(run.class_names, "".join(f"{name}\n" for name in layout.classes)))
             seed_everything(engine.seed)
             network = self.initial_network(settings, layout, len(data)).train()
             optimizer = self.optimizer(settings, network)
