@@ -19,7 +19,8 @@ The style is decided for the file as a whole:
 * otherwise: ids. They are opaque and may contain dots, spaces and folders (``train2014/COCO_x``).
 
 Lines of different styles in one file are an error, as is a repeated id. One case is ambiguous by nature: ids that all
-end in a space and a number (``my cat 1``) read as ids + classes; list those as file names (``my cat 1.jpg``).
+end in a space and a number (``my cat 1``) read as ids + classes; list those as file names (``my cat 1.jpg``), or in double
+quotes, between which everything is an id (``"cats/my cat 1"``).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from common.errors import DataError
 
 SUFFIX_PATTERN = "(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + ")"
 PATH_LINE = re.compile(rf"(?P<image>\S.*?{SUFFIX_PATTERN})(?:\s+(?P<label>\S.*{SUFFIX_PATTERN}))?", re.IGNORECASE)
+QUOTED_ID = re.compile(r'"(?P<id>[^"]+)"')
 CLASS_LINE = re.compile(r"(?P<id>\S.*?)(?P<classes>(?:\s+(?:0|[1-9][0-9]*))+)")
 
 
@@ -72,6 +74,8 @@ def read_list(path: Path) -> list[ListEntry]:
 
 def line_style(line: str) -> str:
     """``path``, ``classes`` or ``id``: what a line looks like on its own."""
+    if QUOTED_ID.fullmatch(line):
+        return "id"
     if PATH_LINE.fullmatch(line):
         return "path"
     return "classes" if CLASS_LINE.fullmatch(line) else "id"
@@ -114,7 +118,8 @@ def parse_class_line(line: str) -> ListEntry:
 
 
 def parse_id_line(line: str) -> ListEntry:
-    return ListEntry(id=line)
+    quoted = QUOTED_ID.fullmatch(line)
+    return ListEntry(id=quoted["id"] if quoted else line)
 
 
 def check_unique(line_numbers: list[int], entries: list[ListEntry], style: str, path: Path) -> None:

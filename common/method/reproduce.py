@@ -17,6 +17,7 @@ from common.method.method import Method
 from common.method.pictures import Pictures
 from common.method.reference import ReferenceRows
 from common.method.report import REPORT, report_of, write_chain_report
+from common.method.score import any_masks
 from common.method.segmentation import Job, Segmentation, job_of_labels, job_of_masks, outputs_of_segmentation
 from common.method.settings import with_values
 from common.method.stage import Stage
@@ -79,7 +80,13 @@ def run_stage(method: Method, stage: Stage, settings: Any) -> None:
         if status:
             raise StageError(f"images of the stage {stage.name} failed; mend what it says, then run the chain again")
         if isinstance(stage, Labels) and is_scored(method, stage):
-            print(stage.score(kind).line())
+            print(stage.score(kind).line() if has_masks(stage, kind) else "no masks: nothing is scored")
+
+
+def has_masks(labels: Labels, settings: Any) -> bool:
+    """Whether there is something to score against: photographs of one's own need no masks, every other dataset has them."""
+    layout = labels.layout(settings)
+    return layout.name != "folder" or any_masks(layout, layout.ids(settings.split))
 
 
 def is_scored(method: Method, labels: Labels) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common.config_files import read_yaml
+from common.data.layout import open_layout
 from common.engine.inference import STAGE_FILE
 from common.errors import ConfigError, DataError
 from common.files import read_json
@@ -82,8 +83,13 @@ def common_flags(settings: Any) -> list[str]:
 
 def trainer_flags(settings: Any) -> list[str]:
     """The shared flags and the chain's initial weights as the trainer takes them."""
-    weights = in_repository_if_file(settings.chain.weights)
-    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
+    weights, steps = in_repository_if_file(settings.chain.weights), settings.chain.segmentation_steps
+    flags = [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
+    flags += ["--engine.max_steps", str(steps)] if steps else []
+    if settings.data.dataset == "folder":
+        # Only the folder knows how many classes it has.
+        flags += ["--network.n_labels", str(open_layout(settings.data).n_classes + 1)]
+    return flags
 
 
 def outputs_of_segmentation(settings: Any) -> Path:

@@ -1,0 +1,54 @@
+"""``python -m common.own FOLDER``: from photographs and their tags to masks, overlays, a model and a page. No mask is needed.
+
+The folder holds images and a table of tags (tags.csv, a spreadsheet's export, an annotation tool's JSON), or folders named by tag. What
+is complete is skipped, so the same command continues a stopped one. Further flags are settings of the method (--backbone.weights FILE).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.errors import run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments, rest = parse_own(sys.argv[1:] if argv is None else argv)
+    # Imported once the arguments are known to be right: torch takes seconds.
+    from common.own.run import run_own
+
+    return run_own(arguments, rest)
+
+
+def parse_own(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The arguments, and those that are settings of the method."""
+    parser = argparse.ArgumentParser(
+        prog="wsss own", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("folder", type=Path, help="your photographs and their tags")
+    parser.add_argument("--out", type=Path, help="where everything goes (default: FOLDER_masks beside it)")
+    parser.add_argument("--check", action="store_true", help="only say what was found, and write a mended tags.csv")
+    parser.add_argument("--tags", default="", metavar="FILE", help="the tags, where several files could be")
+    parser.add_argument("--method", default="plain_cam", help="plain_cam, or a method's folder (default plain_cam)")
+    parser.add_argument(
+        "--weights", default="imagenet", metavar="FILE", help="initial weights: a file, or imagenet (default)"
+    )
+    parser.add_argument("--saliency", type=Path, metavar="FOLDER", help="saliency maps of the images")
+    parser.add_argument("--network", type=Path, metavar="RUN", help="a trained saliency network, which makes the maps")
+    parser.add_argument(
+        "--hold-out", type=float, default=0.1, metavar="SHARE", help="of the images, kept from training (0.1)"
+    )
+    parser.add_argument(
+        "--pictures", type=int, default=60, metavar="N", help="images on the page, the most doubtful first (60)"
+    )
+    parser.add_argument("--no-crf", action="store_true", help="masks without the dense CRF")
+    parser.add_argument("--seed", type=int, default=0, help="seed (0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--workers", type=int, default=2, help="processes that load images (2)")
+    return parser.parse_known_args(argv)
+
+
+if __name__ == "__main__":
+    run_command(main)

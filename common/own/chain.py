@@ -1,0 +1,71 @@
+"""A method, then DeepLab-v2, on photographs without masks; then the masks of all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.errors import CheckpointError, ConfigError
+from common.method.calls import call
+from common.method.label_sets import LabelSet
+from common.method.method import Method
+from common.method.registry import PLAIN_CAM
+from common.method.reproduce import job_of, reproduce
+from common.method.segmentation import SEGMENTER, Segmentation
+from common.method.settings import TOP
+
+MASKS, OVERLAYS = "masks", "overlays"
+
+
+def config_of(method: Method) -> Path:
+    """The method's settings for photographs.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    folder = TOP / "common" / "method" if method.name == PLAIN_CAM else TOP / method.name
+    found = next(iter(sorted(folder.rglob("configs/folder.yaml"))), None)
+    if found is None:
+        raise ConfigError(f"the method {method.name} has no configs/folder.yaml with settings for photographs")
+    return found
+
+
+def with_saliency_if_there(method: Method, saliency: bool) -> Method:
+    """Plain CAM with the background from saliency maps where there are some; other methods know themselves.
+
+    Raises:
+        ConfigError: the method needs saliency maps and there are none.
+    """
+    if method.name != PLAIN_CAM:
+        if not saliency:
+            raise ConfigError(
+                f"{method.name} is guided by saliency maps: give --saliency FOLDER, or --network RUN of a trained saliency network"
+            )
+        return method
+    background = "saliency" if saliency else "constant"
+    return dataclasses.replace(method, label_sets=lambda settings: [LabelSet({"labels.background": background})])
+
+
+def run_chain(method: Method, settings: Any) -> tuple[Path, Path]:
+    """Run it; what is complete is skipped.
+
+    Returns:
+        The trained segmentation network, and the folder of the pseudo labels that it learned from.
+    """
+    reproduce(method, settings, until="segmentation")
+    kind = method.every_kind(settings)[-1]
+    own = method.of_kind(Segmentation)
+    job = own[-1].job(settings) if own else job_of(method, settings, method.main_set(settings))
+    found = [folder / "checkpoint_final.pth" for folder in job.outputs("models")]
+    if not found or not found[-1].is_file():
+        raise CheckpointError(f"there is no trained network in {job.out}; run the same command again")
+    return found[-1], Path(method.labels.folder(kind))
+
+
+def predict_all(checkpoint: Path, images: Path, out: Path, crf: bool, flags: Sequence[str]) -> None:
+    """Masks and overlays of all images at their own size."""
+    arguments = ["-m", str(checkpoint.resolve()), "--images", os.path.realpath(images), "--out", str(out.resolve())]
+    call(SEGMENTER, ["predict", *arguments, *(["--crf"] if crf else []), *flags])

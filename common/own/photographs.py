@@ -1,0 +1,163 @@
+"""Images and their tags in a folder, in the layouts that people have."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.data.classes import check_class_names, read_class_names
+from common.data.images import IMAGE_SUFFIXES
+from common.data.layout import folder_ids
+from common.data.presets import CLASSES_FILE
+from common.data.tags_csv import csv_class_names, read_csv_names
+from common.data.tags_json import read_folder_names, read_json_names
+from common.errors import DataError
+
+IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "photos", "Photos")
+TABLES, JSON = (".csv", ".tsv", ".txt"), (".json",)
+# Text files that lie beside photographs and hold no tags.
+NO_TAGS = (CLASSES_FILE, "labels.txt", "readme.txt", "train.txt", "val.txt", "test.txt", "requirements.txt")
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """What was found.
+
+    Attributes:
+        images: folder of the images.
+        tags: id -> class names, of the images that are there and have tags; an id is the path inside ``images``.
+        classes: class names in label order.
+        source: where the tags come from, in words.
+        untagged: ids of images without tags.
+        without_file: ids with tags whose image is not there.
+    """
+
+    images: Path
+    tags: Mapping[str, Sequence[str]]
+    classes: tuple[str, ...]
+    source: str
+    untagged: tuple[str, ...]
+    without_file: tuple[str, ...]
+
+    def counts(self) -> Counter[str]:
+        """Images per class."""
+        counts = Counter(dict.fromkeys(self.classes, 0))
+        counts.update(name for names in self.tags.values() for name in names)
+        return counts
+
+
+def find_photographs(folder: Path, tags: str = "") -> Photographs:
+    """Look for images and tags.
+
+    Args:
+        tags: file or folder of the tags; empty to find it.
+
+    Raises:
+        DataError: there is no image or no tag, it is not clear which file holds the tags, or a tag is no class of ``classes.txt``.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}; give the folder of your photographs")
+    images = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), folder)
+    ids = folder_ids(images)
+    source = Path(tags) if tags else find_tag_source(folder, images)
+    listed = folder / CLASSES_FILE
+    known = read_class_names(listed) if listed.is_file() else ()
+    if source is None:
+        named, told = tags_of_folders(ids, images), f"the folders in {images}"
+    else:
+        named, told = names_from(source, known), str(source)
+    found, without_file = matched(named, ids)
+    if not found:
+        raise DataError(
+            f"not one image in {images} has tags in {told}: the tags are of {', '.join(list(named)[:3])}, the images are "
+            f"{', '.join(ids[:3])}. Let the names agree."
+        )
+    classes = known or tuple(sorted({name for names in found.values() for name in names}))
+    check_class_names(classes, source or images)
+    for image_id, names in found.items():
+        for name in names:
+            if name not in classes:
+                raise DataError(
+                    f"{told}: image {image_id!r} has the tag {name!r}, which {listed} does not list; correct one."
+                )
+    untagged = tuple(one for one in ids if one not in found)
+    return Photographs(images, found, classes, told, untagged, tuple(without_file))
+
+
+def find_tag_source(folder: Path, images: Path) -> Path | None:
+    """The one file with tags, or the folder of JSON files; None where folders are the tags.
+
+    Raises:
+        DataError: there are several, or none at all.
+    """
+    exact = [
+        folder / name for name in ("tags.csv", "tags.tsv", "labels.csv", "tags.json", "labels.json", "annotations.json")
+    ]
+    for path in exact:
+        if path.is_file():
+            return path
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name.lower() not in NO_TAGS]
+    tables = [path for path in files if path.suffix.lower() in TABLES]
+    beside = [path.with_suffix(suffix) for path in files for suffix in JSON if path.suffix.lower() in IMAGE_SUFFIXES]
+    single = [path for path in files if path.suffix.lower() in JSON and path not in beside]
+    if len(tables) + len(single) == 1:
+        return (tables + single)[0]
+    if len(tables) + len(single) > 1:
+        names = ", ".join(path.name for path in tables + single)
+        raise DataError(f"{folder} holds several files that could be the tags ({names}); name one with --tags.")
+    for place in (images, folder / "annotations", folder / "labels"):
+        if place.is_dir() and next(place.rglob("*.json"), None):
+            return place
+    if any(path.is_dir() for path in images.iterdir()):
+        return None
+    raise DataError(
+        f"{folder} has no tags: write tags.csv with a row '<image>,<tag>;<tag>' per image, or put the images into folders named "
+        "by their tag."
+    )
+
+
+def names_from(source: Path, known: Sequence[str]) -> dict[str, list[str]]:
+    """id -> class names of a file or folder, as it has them."""
+    if not source.exists():
+        raise DataError(f"there are no tags {source}; correct --tags")
+    if source.is_dir():
+        return read_folder_names(source)
+    if source.suffix.lower() in JSON:
+        return read_json_names(source)
+    if source.suffix.lower() not in TABLES:
+        raise DataError(f"{source} is no known form of tags; use .csv, .tsv, .json, or folders named by tag.")
+    return read_csv_names(source, known or csv_class_names(source))
+
+
+def tags_of_folders(ids: Sequence[str], images: Path) -> dict[str, list[str]]:
+    """id -> the folder that the image lies in, as its one tag.
+
+    Raises:
+        DataError: some images lie in no folder.
+    """
+    outside = [one for one in ids if "/" not in one]
+    if outside:
+        raise DataError(
+            f"{images} has no file of tags, and {outside[0]} lies in no folder that could be its tag: write a tags.csv, or move it."
+        )
+    return {one: [one.partition("/")[0]] for one in ids}
+
+
+def matched(named: Mapping[str, Sequence[str]], ids: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """(id of an image -> class names, ids without an image); a name without its folder, or of another one, finds the one image so called."""
+    known = set(ids)
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for one in ids:
+        by_name[one.rpartition("/")[2]].append(one)
+    found: dict[str, list[str]] = {}
+    missing = []
+    for image_id, names in named.items():
+        alike = by_name.get(image_id.rpartition("/")[2], [])
+        place = image_id if image_id in known else alike[0] if len(alike) == 1 else None
+        if place is None:
+            missing.append(image_id)
+        else:
+            found[place] = list(dict.fromkeys([*found.get(place, []), *names]))
+    return {one: found[one] for one in ids if one in found}, missing
