@@ -38,20 +38,20 @@ class Program:
 
 PROGRAMS = {
     "demo": Program("common.demo", "", "tags -> CAM -> pseudo labels -> DeepLab-v2 -> report on generated images"),
-    "own": Program("common.own", "FOLDER", "your photographs and tags: masks, overlays, a model, a report"),
+    "own": Program("common.own.__main__", "FOLDER", "your photographs and tags: masks, overlays, a model, a report"),
     "check": Program("common.data.check", "FOLDER", "what of a dataset is there, what is missing, what is broken"),
     "predict": Program("deeplabv2.main", "--images ...", "masks and overlays of any images, by a trained network", ("predict",)),
     "saliency": Program("sod_wsss.make_saliency", "FOLDER", "saliency maps of any images, by a trained network"),
-    "reproduce": Program("common.method", "METHOD", "a paper's whole chain, beside the reference rows", after=("reproduce",)),
-    "stage": Program("common.method", "METHOD STAGE", "single stages of a method, its ablation, its bench"),
+    "reproduce": Program("common.method.__main__", "METHOD", "a paper's whole chain, beside the reference rows", after=("reproduce",)),
+    "stage": Program("common.method.__main__", "METHOD STAGE", "single stages of a method, its ablation, its bench"),
     "train": Program("deeplabv2.main", "-c FILE", "train DeepLab on images and label maps", ("train",)),
     "test": Program("deeplabv2.main", "-c FILE", "predict a list of a dataset, and score it", ("test",)),
     "crf": Program("deeplabv2.main", "-c FILE", "refine the predictions of test with the dense CRF", ("crf",)),
-    "refine": Program("common.crf", "--inputs ...", "the dense CRF on a folder of probabilities, CAMs or label maps"),
-    "score": Program("common.metrics", "FOLDER FOLDER", "score a folder of label maps against the true ones"),
-    "report": Program("common.report", "RUN ...", "one table, or one page, of several runs"),
-    "bench": Program("common.bench", "NAME", "time parts of the toolbox against the field's loops"),
-    "toy": Program("common.data.toy", "FOLDER", "write the generated dataset"),
+    "refine": Program("common.crf.__main__", "--inputs ...", "the dense CRF on a folder of probabilities, CAMs or label maps"),
+    "score": Program("common.metrics.__main__", "FOLDER FOLDER", "score a folder of label maps against the true ones"),
+    "report": Program("common.report.__main__", "RUN ...", "one table, or one page, of several runs"),
+    "bench": Program("common.bench.__main__", "NAME", "time parts of the toolbox against the field's loops"),
+    "toy": Program("common.data.toy.__main__", "FOLDER", "write the generated dataset"),
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ from common.errors import DataError
 
 SUFFIX_PATTERN = "(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + ")"
 PATH_LINE = re.compile(rf"(?P<image>\S.*?{SUFFIX_PATTERN})(?:\s+(?P<label>\S.*{SUFFIX_PATTERN}))?", re.IGNORECASE)
-QUOTED_ID = re.compile(r'"(?P<id>[^"]+)"')
+QUOTED_ID = re.compile(r'"(?P<id>.+)"')
 CLASS_LINE = re.compile(r"(?P<id>\S.*?)(?P<classes>(?:\s+(?:0|[1-9][0-9]*))+)")
 
 

@@ -42,7 +42,7 @@ def read_json_names(path: Path) -> dict[str, list[str]]:
     content = read_json(path)
     try:
         pairs = list(recognised(content, path))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, StopIteration, RuntimeError) as error:
         raise unknown_form(path, f"something in it is not where the form has it: {error!r}") from error
     names: dict[str, list[str]] = {}
     for image, found in pairs:

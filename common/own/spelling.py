@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 # Fewer images than this hardly teach a class.
 FEW = 10
-ALIKE = 0.84
+ALIKE = 0.8
 # A slip is rarer than what was meant, by at least this factor.
 RARER = 5
 
