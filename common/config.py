@@ -23,12 +23,27 @@ from typing import Any, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
+from common.bounds import declared, require_allowed
 from common.config_files import Aliases, apply_alias, nest, read_settings
 from common.errors import ConfigError
 from common.files import write_text
+from common.strict_yaml import is_ambiguous, load_yaml
 
 Config = TypeVar("Config")
 KEYS_LISTED = 40
+# What a wrong value leads to inside the parser.
+PARSER_ERRORS = (
+    argparse.ArgumentError,
+    yaml.YAMLError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+)
+# Hyphens and dashes that editors and web pages put in the place of "--".
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212-"
+OTHER_DASHES = re.compile(r"-?[\u2010-\u2015\u2212]-?[A-Za-z]")
 
 # Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
 SHORTCUTS: Mapping[str, str] = {
@@ -81,6 +96,7 @@ def parse_config(
     )
     arguments = expand_aliases(arguments, aliases or {})
     files, flags = split_off_files(expand_switches(arguments, config_class))
+    require_plain_flags(flags, config_class, program)
     settings: dict[str, Any] = {}
     for file in files:
         of_file = read_settings(Path(file), aliases or {})
@@ -90,12 +106,14 @@ def parse_config(
     from_files = [f"--config={yaml.safe_dump(nest(settings))}"] if settings else []
     try:
         namespace = parser.parse_args([*from_files, *flags])
-    except argparse.ArgumentError as error:
+    except PARSER_ERRORS as error:
         raise ConfigError(f"{program}: {explain(str(error), config_class, aliases or {})}") from error
     namespace.pop("config", None)
+    metadata = settings_metadata(config_class)
     for name, default in default_settings(config_class).items():
         if default is not None and namespace[name] is None:
             raise ConfigError(f"{program}: {name} has no value (null); give one or leave the key out")
+        require_allowed(name, namespace[name], metadata[name])
     values = parser.instantiate(namespace)
     return config_class(**{field.name: values[field.name] for field in dataclasses.fields(config_class)})  # type: ignore[arg-type]
 
@@ -135,9 +153,29 @@ def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
             value = f"[{', '.join(words)}]" if len(words) > 1 else next(iter(words), "true")
         alias = aliases[name]
         if alias is not None:
-            setting, converted = apply_alias(alias, value if isinstance(alias, str) else yaml.safe_load(value))
+            setting, converted = apply_alias(alias, value if isinstance(alias, str) else load_yaml(value, argument))
             expanded.append(f"--{setting}={converted}")
     return expanded
+
+
+def require_plain_flags(arguments: Sequence[str], config_class: type[Any], program: str) -> None:
+    """Raise :class:`ConfigError` for a flag behind a dash that is no hyphen, and for a number that is read as octal or base 60."""
+    numbers = {f"--{name}" for name, default in default_settings(config_class).items() if is_plain_number(default)}
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        flag, _, value = argument.partition("=")
+        if OTHER_DASHES.match(argument) and not before.startswith("-"):
+            raise ConfigError(
+                f"{program}: {argument} begins with a dash that is no hyphen; type --{argument.lstrip(DASHES)}"
+            )
+        name, text = (flag, value) if flag in numbers else (before, argument)
+        if name in numbers and is_ambiguous(text):
+            raise ConfigError(
+                f"{program}: {name[2:]} is {text}, which is read as octal or base 60; write the number without"
+            )
+
+
+def is_plain_number(default: Any) -> bool:
+    return isinstance(default, (int, float)) and not isinstance(default, bool)
 
 
 def is_value(argument: str) -> bool:
@@ -225,6 +263,18 @@ def default_settings(config_class: type[Any]) -> dict[str, Any]:
         else:
             settings[field.name] = default
     return settings
+
+
+def settings_metadata(config_class: type[Any]) -> dict[str, Mapping[str, Any]]:
+    """Dotted name -> what is declared of all settings of a nested dataclass, see :mod:`common.bounds`."""
+    metadata: dict[str, Mapping[str, Any]] = {}
+    for field in dataclasses.fields(config_class):
+        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        if dataclasses.is_dataclass(default):
+            metadata |= {f"{field.name}.{name}": one for name, one in settings_metadata(type(default)).items()}
+        else:
+            metadata[field.name] = declared(config_class, field.name)
+    return metadata
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:

@@ -125,8 +125,9 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; a broken one is a :class:`DataError` that names it."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+    # ValueError: no UTF-8, no JSON, or a number of thousands of digits.
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from torch.utils.data import default_collate
 
+from common.bounds import bounded
 from common.data.classes import read_class_names
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DataConfig, DatasetLayout, open_layout
@@ -48,7 +49,7 @@ class DatasetConfig(DataConfig):
     val_list: str = "val"
     test_list: str = "test"
     label_names: str = ""
-    ignore_label: int = IGNORE_LABEL
+    ignore_label: int = bounded(IGNORE_LABEL, least=0, most=255)
 
 
 def data_config(config: DatasetConfig) -> DataConfig:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from common.bounds import LONGEST_SIDE, bounded
 from common.data.images import IMAGE_SUFFIXES, read_image
 from common.data.palette import write_label_map
 from common.engine.inference import OutputFolder
@@ -43,7 +44,7 @@ class PredictConfig(RefinedConfig):
 
     image_folder: str = ""
     results: str = ""
-    seen_side: int | None = None
+    seen_side: int | None = bounded(None, least=0, most=LONGEST_SIDE)
     overlays: bool = True
     probabilities: bool = False
 

@@ -12,6 +12,7 @@ from typing import IO, Literal
 
 import numpy as np
 
+from common.bounds import needed_text
 from common.data.images import image_size, open_image
 from common.data.layout import DatasetLayout
 from common.data.palette import voc_palette
@@ -35,7 +36,7 @@ class SubmitConfig(RefinedConfig):
         mask_folder: pack the label maps of this folder instead.
     """
 
-    archive: str = "results.tgz"
+    archive: str = needed_text("results.tgz")
     competition: Literal[5, 6] = 6
     mask_folder: str = ""
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from common.bounds import bounded_share
 from common.config import config_to_dict
 from common.data.colours import Uint8
 from common.data.images import read_image, read_label_map, read_saliency
@@ -44,9 +45,9 @@ class BankConfig:
 
     label_maps: str = ""
     object_saliency: Literal["maps", "labels"] = "maps"
-    least_share: float = 0.1
-    largest_share: float = 0.7
-    least_salient: float = 0.0
+    least_share: float = bounded_share(0.1)
+    largest_share: float = bounded_share(0.7)
+    least_salient: float = bounded_share(0.0)
 
     def __post_init__(self) -> None:
         least, largest = self.least_share, self.largest_share

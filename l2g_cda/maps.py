@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from common.bounds import bounded_share
 from common.cam.attention_files import attention_bytes, write_attention_pngs
 from common.cam.files import Cams, write_cams, write_dictionary
 from common.cam.inference import CamConfig, CamInference, divided_by_maximum, finite_sum, resize_maps
@@ -46,7 +47,7 @@ class L2GCam(CamConfig):
 
     scales: list[float] = field(default_factory=lambda: [0.5, 1.0, 1.5, 2.0])
     batch_size: int = 8
-    png_threshold: float = 0.35
+    png_threshold: float = bounded_share(0.35)
     values: Literal["scores", "probabilities"] = "scores"
 
 

@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
+from common.bounds import bounded, bounded_share, require_bounds
 from common.data.colours import Uint8
 from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKey, SeededDataset, sample_rng
-from common.errors import DataError, require
+from common.errors import DataError
 from l2g_cda.bank import ForegroundBank
 from l2g_cda.objects import SALIENT, Foreground
 from l2g_cda.views import ViewMaker, resize
@@ -41,18 +42,15 @@ class CdaConfig:
     """
 
     bank: str = "sem_seg_fg"
-    max_overlap: float = 0.2
-    attempts: int = 10
+    max_overlap: float = bounded_share(0.2)
+    attempts: int = bounded(10, least=1, most=10000)
     mask: Literal["saliency", "labels"] = "saliency"
-    rotation: int = 0
+    rotation: int = bounded(0, least=0, most=180)
     twin_tags: Literal["published", "growing", "repaired"] = "published"
     channels: Channels = "published"
 
     def __post_init__(self) -> None:
-        overlap, degrees = self.max_overlap, self.rotation
-        require(0 <= overlap <= 1, f"cda.max_overlap is {overlap}; give a share between 0 and 1")
-        require(self.attempts >= 1, f"cda.attempts is {self.attempts}; at least one attempt is needed")
-        require(0 <= degrees <= 180, f"cda.rotation is {degrees}; give degrees between 0 and 180")
+        require_bounds(self, "cda")
 
 
 @dataclass(frozen=True)

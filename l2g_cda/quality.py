@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from common.bounds import bounded, bounded_share
 from common.cam.files import Cams, find_cams, read_cams
 from common.commands import Flag
 from common.data.images import read_label_map
@@ -44,8 +45,8 @@ class QualitySettings(L2GSettings, ScoredFiles):
     """
 
     mode: Literal["npy", "rw", "png"] = "npy"
-    max_th: float = 0.5
-    thr: list[float] = field(default_factory=list)
+    max_th: float = bounded_share(0.5)
+    thr: list[float] = bounded([], least=0, most=1, ascending=True)
 
 
 class CamQuality(NamedTuple):

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from common.bounds import bounded
 from common.commands import Command, Flag
 from common.data.layout import open_layout
 from common.data.zoom import Floats
 from common.errors import ConfigError, DataError
-from common.files import read_json, write_text
+from common.files import write_text
+from common.method.maps import record_of
 from common.method.score import label_matrix
 from common.metrics.confusion import Matrix
 from common.metrics.scores import compute_scores
@@ -38,7 +40,7 @@ class EvaluationSettings(SganSettings):
         scored_labels: labels with background, and one more where the files may hold "unlabelled"; 0: one more for seeds.
     """
 
-    scored_labels: int = 0
+    scored_labels: int = bounded(0, least=0, most=256)
 
 
 def evaluate(settings: EvaluationSettings) -> int:
@@ -60,7 +62,7 @@ def evaluate(settings: EvaluationSettings) -> int:
     # Seeds have their record beside the label maps that belong to them.
     places = (folder.with_name(folder.name + LABELS_ENDING), folder)
     made = next((place for place in places if (place / "stage.json").is_file()), None)
-    masked = set(read_json(made / "stage.json").get("masked", [])) if made else set()
+    masked = set(record_of(made).get("masked", [])) if made else set()
     found = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.png")}
     if not found - masked:
         raise DataError(f"{folder} holds no PNG files to score; make seeds first, or correct --res_path")

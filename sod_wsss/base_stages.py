@@ -185,7 +185,7 @@ def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) 
         DataError: there are none.
         ConfigError: they were made with other settings.
     """
-    made, wanted = CONFIDENT.made(settings)["rule"], CONFIDENT.decides(settings)
+    made, wanted = CONFIDENT.made(settings).get("rule"), CONFIDENT.decides(settings)
     if made != wanted:
         raise ConfigError(
             f"the confident labels in {CONFIDENT.folder(settings)} were made with other settings ({made}, not {wanted}); give the "

@@ -14,6 +14,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from common.bounds import bounded_argument
 from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import ConfigError, run_command
@@ -68,7 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--domain", choices=DOMAINS, default="val", help="list to predict (val)")
     parser.add_argument("--scales", "--scale", default="0.5,1.0,1.5,2.0", help="factors of the image (0.5,1.0,1.5,2.0)")
-    parser.add_argument("--iteration", type=int, default=0, help="mean-field steps of the dense CRF (0: none)")
+    parser.add_argument(
+        "--iteration",
+        type=bounded_argument(int, least=0, most=1000),
+        default=0,
+        help="mean-field steps of the dense CRF (0: none)",
+    )
     parser.add_argument(
         "--colour",
         action="store_true",

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import timm
 from torch import Tensor, nn
 
+from common.bounds import bounded
 from common.errors import require
 from common.models.backbones import BackboneConfig, build_backbone, describe_weights
 from common.models.base import Backbone
@@ -157,7 +158,7 @@ class EncoderConfig(BackboneConfig):
 
     name: str = "swin-base"  # type: ignore[assignment]
     output_stride: int = 32
-    drop_path: float = 0.5
+    drop_path: float = bounded(0.5, least=0, below=1)
     taps: TapKind = "inputs"
 
 

@@ -6,7 +6,6 @@ each tagged class divided by its maximum (as IRN does; untagged classes are left
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,13 +17,14 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from common.bounds import require_bounds
 from common.cam.files import Cams
 from common.cores import map_on_cores
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.engine.precision import autocast
 from common.engine.settings import PassConfig
-from common.errors import ConfigError, NonFiniteError
+from common.errors import NonFiniteError
 from common.models.fold import fold_batchnorm
 from common.models.winograd import use_winograd
 
@@ -50,10 +50,7 @@ class CamConfig(PassConfig):
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
-        if not self.scales or not all(math.isfinite(scale) and scale > 0 for scale in self.scales):
-            raise ConfigError(f"cam.scales is {self.scales}; it needs at least one factor, all positive")
-        if self.long_side < 0 or self.batch_size < 1:
-            raise ConfigError("cam.long_side cannot be negative, and cam.batch_size is at least 1")
+        require_bounds(self, "cam")
 
 
 class ReadableImages(Protocol):

@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.bounds import MOST_PROCESSES, bounded_argument
 from common.data.check_parts import check_files, check_list, check_tags
 from common.data.check_report import Report
 from common.data.classes import name_classes
@@ -42,7 +43,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     for setting in PATH_SETTINGS:
         parser.add_argument(f"--{setting}", default="", metavar="PATH", help=f"as {setting} in a config's data section")
     parser.add_argument("--quick", action="store_true", help="look only whether files are there; decode nothing")
-    parser.add_argument("--workers", type=int, help="processes that decode; 0: this one (default: as many as useful)")
+    parser.add_argument(
+        "--workers",
+        type=bounded_argument(int, least=0, most=MOST_PROCESSES),
+        help="processes that decode; 0: this one (default: as many as useful)",
+    )
     arguments = parser.parse_args(argv)
     if arguments.workers is not None and arguments.workers < 0:
         parser.error("--workers must be 0 or more")

@@ -17,9 +17,11 @@ from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session
 from common.errors import ConfigError, DataError
-from common.files import read_json, resolve_inside, write_json
+from common.files import resolve_inside, write_json
+from common.records import read_record
 
 STAGE_FILE = "stage.json"
+REDO = "delete the folder that it is in, or make what it holds again with --force"
 
 
 @dataclass
@@ -74,7 +76,7 @@ class OutputFolder:
             ConfigError: they were made with others (the message names them), or nobody knows how.
         """
         record = self.path / STAGE_FILE
-        changes = describe_differences(read_json(record), self.settings) if record.exists() else ""
+        changes = describe_differences(read_record(record, {}, REDO), self.settings) if record.exists() else ""
         if changes and not self.force:
             raise ConfigError(
                 f"the files in {self.path} were made with other settings ({changes}); use --force to redo them or another folder"

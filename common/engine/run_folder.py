@@ -14,11 +14,13 @@ from common.config_files import flatten, read_yaml
 from common.engine.checkpoint import checkpoint_step, latest_checkpoint
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError
-from common.files import read_json, write_json
+from common.files import write_json
 from common.provenance import environment
+from common.records import read_record, require_kind
 
 # Changes when settings get other names, so that a run is continued or refused and never misread.
 RUN_FORMAT = 2
+REDO_RUN = "give another run folder, or use --force to start again"
 
 
 class RunFolder:
@@ -96,7 +98,7 @@ class RunFolder:
 
     def _require_this_format(self) -> None:
         """Raise unless the run was begun by a version whose settings have today's names."""
-        known = read_json(self.environment) if self.environment.exists() else {}
+        known = read_record(self.environment, {}, REDO_RUN) if self.environment.exists() else {}
         if known.get("run_format") != RUN_FORMAT:
             raise ConfigError(
                 f"{self.path} holds a run of an older version of the toolbox, whose settings have other names; give another "
@@ -104,12 +106,29 @@ class RunFolder:
             )
 
     def _require_same(self, config: Mapping[str, Any], free: Collection[str]) -> None:
-        changes = describe_differences(read_yaml(self.config), config, free)
+        changes = describe_differences(self._begun_with(), config, free)
         if changes:
             raise ConfigError(
                 f"{self.path} holds a run with other settings ({changes}). "
                 "Give another run folder, restore the settings to continue it, or use --force to start again."
             )
+
+    def recorded(self, name: str) -> int:
+        """A whole number among the settings that the run was begun with, by its dotted name.
+
+        Raises:
+            ConfigError: the configuration cannot be read.
+            DataError: it lacks the setting.
+        """
+        values = self._begun_with()
+        require_kind(values, name, "int", str(self.config), REDO_RUN)
+        return int(flatten(values)[name])
+
+    def _begun_with(self) -> dict[str, Any]:
+        try:
+            return read_yaml(self.config)
+        except ConfigError as error:
+            raise ConfigError(f"{error}; {REDO_RUN}") from error
 
     def finished_checkpoint(self, max_steps: int) -> Path:
         """The checkpoint of a finished training.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+from common.bounds import bounded, bounded_share, require_bounds
 from common.errors import ConfigError
 
 Schedule = Callable[[int], float]
@@ -27,16 +28,15 @@ class ScheduleConfig:
     """
 
     name: Literal["poly", "step", "cosine", "constant"] = "poly"
-    power: float = 0.9
-    every: int = 1
-    milestones: list[int] = field(default_factory=list)
-    gamma: float = 0.1
-    warmup_steps: int = 0
-    length: int = 0
+    power: float = bounded(0.9, least=0, most=100)
+    every: int = bounded(1, least=1)
+    milestones: list[int] = bounded([], least=0, ascending=True)
+    gamma: float = bounded_share(0.1)
+    warmup_steps: int = bounded(0, least=0)
+    length: int = bounded(0, least=0)
 
     def __post_init__(self) -> None:
-        if self.every < 1 or min(self.warmup_steps, self.length) < 0:
-            raise ConfigError("schedule.every must be at least 1, schedule.warmup_steps and schedule.length at least 0")
+        require_bounds(self, "schedule")
         if self.name == "step" and not self.milestones:
             raise ConfigError("the step schedule needs schedule.milestones, e.g. [2000, 4000]")
 

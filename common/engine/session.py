@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from common.errors import ConfigError, ToolboxError
+from common.variables import number_of_variable
 
 Value = TypeVar("Value")
 
@@ -121,9 +121,9 @@ def start_session(device: str) -> Iterator[Session]:
     Raises:
         ConfigError: see :func:`choose_device`; also cuda:N with several processes.
     """
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
-    rank = int(os.environ.get("RANK", "0"))
-    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    world_size = number_of_variable("WORLD_SIZE", 1, least=1)
+    rank = number_of_variable("RANK", 0)
+    chosen = choose_device(device, number_of_variable("LOCAL_RANK", 0))
     if world_size > 1:
         if device.startswith("cuda:"):
             raise ConfigError(f"device {device} would put all {world_size} processes on one GPU; use --device cuda")

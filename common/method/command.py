@@ -20,6 +20,7 @@ from common.method.method import Method
 from common.method.settings import TOP, with_chain_weights
 from common.method.stage import Stage
 from common.method.training import Training
+from common.variables import number_of_variable
 
 WEIGHTS = Flag(
     ("--weights",), "--chain.weights", "WEIGHTS", "initial weights of the chain's backbones: a file, or imagenet"
@@ -109,7 +110,7 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
     title = f"{program} {' '.join(names)}"
     if wants_help(title, command, arguments):
         return 0
-    if int(os.environ.get("GPUS") or 1) > 1 and "WORLD_SIZE" not in os.environ:
+    if number_of_variable("GPUS", 1, least=1) > 1 and "WORLD_SIZE" not in os.environ:
         return launch(method, names, arguments)
     settings = settings_of(title, command, arguments)
     for stage in stages:

@@ -18,12 +18,11 @@ from common.data.palette import write_label_map
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from common.files import read_json
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
-from common.method.maps import GivenMaps, Maps, TagsAlone, Write
-from common.method.score import label_matrix, record_score
+from common.method.maps import GivenMaps, Maps, TagsAlone, Write, record_of
+from common.method.score import label_matrix, record_score, require_scorable
 from common.method.stage import Stage, inside, never
-from common.method.sweep import SWEEP_FILE, write_sweep
+from common.method.sweep import SWEEP_FILE, read_sweep, write_sweep
 from common.metrics.confusion import Matrix
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
@@ -183,7 +182,7 @@ class Labels(Stage):
         sweep = self.sweep_file(settings)
         if not sweep.is_file():
             raise DataError(f"no threshold sweep {sweep}; run the stage {self.name} first")
-        labels = dataclasses.replace(settings.labels, threshold=read_json(sweep)["best"])
+        labels = dataclasses.replace(settings.labels, threshold=read_sweep(sweep).best)
         return dataclasses.replace(settings, labels=labels)
 
     def sweep(self, settings: Any, layout: DatasetLayout) -> None:
@@ -200,15 +199,14 @@ class Labels(Stage):
         file = self.folder(settings) / STAGE_FILE
         if not file.exists():
             raise DataError(f"no label maps in {self.folder(settings)}; run the stage {self.name} first")
-        record: dict[str, Any] = read_json(file)
+        record = record_of(self.folder(settings))
         if "result" not in record:
             raise DataError(f"{file} is of another version of the toolbox; make the label maps again with --force")
         return record
 
     def tag_source(self, settings: Any) -> str:
         """Which tags are behind the label maps that are there."""
-        record = read_json(file) if (file := self.folder(settings) / STAGE_FILE).exists() else {}
-        recorded: str = record.get("maps", {}).get("tags", NOT_RECORDED)
+        recorded: str = record_of(self.folder(settings)).get("maps", {}).get("tags", NOT_RECORDED)
         return settings.report.tag_source or recorded
 
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
@@ -233,6 +231,7 @@ class Labels(Stage):
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
+        require_scorable(made, self.folder(settings) / STAGE_FILE)
         masked = set(made["masked"])
         ids = [image_id for image_id in layout.ids(settings.split) if image_id not in masked]
         if not ids:

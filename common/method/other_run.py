@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor
 
-from common.config_files import read_yaml
 from common.data.layout import DatasetLayout
 from common.engine.run_folder import RunFolder
 from common.errors import ConfigError, DataError
@@ -91,7 +90,7 @@ class InitialWeights(Stage):
             return 0
         if not run.config.is_file():
             raise DataError(f"there is no training in {run.path} to take initial weights from; run it first")
-        checkpoint = run.finished_checkpoint(int(read_yaml(run.config)["engine"]["max_steps"]))
+        checkpoint = run.finished_checkpoint(run.recorded("engine.max_steps"))
         write_torch(path, self.tensors(settings, self.layout(settings), checkpoint))
         print(f"wrote {path} from {checkpoint}")
         return 0

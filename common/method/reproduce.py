@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from common.method.settings import with_values
 from common.method.stage import Stage
 from common.report.curves import Curve
 from common.report.results import read_results
+from common.variables import number_of_variable
 
 
 def reproduce(method: Method, settings: Any, until: str = "report") -> None:
@@ -35,7 +35,7 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
             reference rows would write to one folder.
         StageError: images of a stage failed.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if number_of_variable("WORLD_SIZE", 1, least=1) > 1:
         raise ConfigError(
             "the chain runs in one process; start its stages one by one with torchrun, by the names that --help lists"
         )

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
+from common.engine.inference import REDO
 from common.errors import DataError
 from common.metrics.confusion import Matrix
 from common.metrics.folder import Prepare, evaluate_folder
+from common.records import require_kind
 from common.report.record import Evaluated, floor_result, make_result
 from common.report.results import NONE, Result, add_results
+
+# What the record of label maps has to say before their score can be written down.
+SCORED_SHAPE = {
+    "masked": "list[str]",
+    "starts_from": "dict[str, dict]?",
+    "maps.network.steps": "dict[str, int]",
+    "maps.network.seed": "int",
+    "maps.network.initial_weights": "str",
+    "result.stage": "str",
+    "result.threshold": "float | None",
+    "result.threshold_choice": "str",
+    "result.crf": "str",
+}
+
+
+def require_scorable(record: Mapping[str, Any], file: Path) -> None:
+    """Raise :class:`DataError` unless the record of label maps says what a result needs to be traced back."""
+    for name, kind in SCORED_SHAPE.items():
+        require_kind(record, name, kind, str(file), REDO)
 
 
 def label_matrix(

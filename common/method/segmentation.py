@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config_files import read_yaml
 from common.engine.inference import STAGE_FILE
+from common.engine.run_folder import RunFolder
 from common.errors import ConfigError, DataError
-from common.files import read_json
 from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels
+from common.method.maps import record_of
 from common.method.settings import find_config
 from common.method.stage import Stage, always
 from common.report.results import NONE
@@ -188,5 +188,5 @@ class Segmentation(Stage):
             how = "" if self.followed(settings) else ", with --chain.refine true"
             raise DataError(f"no predictions in {folder}; run the stage {self.name} first{how}")
         configs = [run / "config.yaml" for run in self.job(settings).outputs("models")]
-        trained = [read_yaml(config)["engine"]["max_steps"] for config in configs if config.is_file()]
-        return {"predictions": read_json(folder / STAGE_FILE), "steps": {self.name: max(trained, default=0)}}
+        trained = [RunFolder(config.parent).recorded("engine.max_steps") for config in configs if config.is_file()]
+        return {"predictions": record_of(folder), "steps": {self.name: max(trained, default=0)}}

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from common.cam.files import Cams
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
+from common.errors import DataError
 from common.files import write_json
 from common.metrics.selection import score_labels
 from common.metrics.sweep import CamSample, sweep_background_threshold
+from common.records import read_record
 
 SWEEP_FILE = "threshold_sweep.json"
+
+
+class TriedThresholds(NamedTuple):
+    """The thresholds of a sweep, the mIoU in percent of each, and the best of them."""
+
+    tried: list[float]
+    miou: list[float]
+    best: float
+
+
+def read_sweep(file: Path) -> TriedThresholds:
+    """What :func:`write_sweep` wrote.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    shape = {"thresholds": "list[float]", "miou": "list[float]", "best": "share"}
+    record = read_record(file, shape, "delete it and run the stage that looks for the threshold again")
+    if len(record["thresholds"]) != len(record["miou"]):
+        raise DataError(
+            f"{file} has other numbers of thresholds and scores; delete it and look for the threshold again"
+        )
+    return TriedThresholds(record["thresholds"], record["miou"], record["best"])
 
 
 def write_sweep(

@@ -245,9 +245,9 @@ class Training(Stage):
         if (given and not own) or self.other_file(settings, layout) or not self.run_folder(settings).config.is_file():
             known = {"seed": 0, "steps": {"given network": 0}, "initial_weights": f"released {path.name}"}
         else:
-            trained = self.require_trained_with(settings)
+            self.require_trained_with(settings)
             known = {
-                "seed": trained["engine"]["seed"],
+                "seed": self.run_folder(settings).recorded("engine.seed"),
                 "steps": self.steps(settings, layout),
                 "initial_weights": self.first_weights(settings, layout),
             }

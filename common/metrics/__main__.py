@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.bounds import MOST_PROCESSES, bounded_argument
 from common.data.lists import read_list
 from common.errors import run_command
 from common.files import resolve_inside, write_json
@@ -22,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--over", choices=("present", "all"), default="present", help="classes in the mean (see scores.py)"
     )
-    parser.add_argument("--workers", type=int, help="threads (default: two per core)")
+    parser.add_argument(
+        "--workers", type=bounded_argument(int, least=0, most=MOST_PROCESSES), help="threads (default: two per core)"
+    )
     parser.add_argument("--json", type=Path, help="also write the scores there, with deeplab-pytorch's keys")
     arguments = parser.parse_args(argv)
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from common.bounds import LONGEST_SIDE, bounded_argument
 from common.data.images import read_label_map, read_saliency
 from common.data.lists import read_list
 from common.data.palette import IGNORE_LABEL
@@ -122,7 +123,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("truth", type=Path, help="folder of true label maps <id>.png")
     add_scored(parser)
     parser.add_argument("--saliency", type=Path, help="folder of saliency maps <id>.png behind the label maps")
-    parser.add_argument("--border", type=int, default=5, help="width of borders in pixels (default: %(default)s)")
+    parser.add_argument(
+        "--border",
+        type=bounded_argument(int, least=0, most=LONGEST_SIDE),
+        default=5,
+        help="width of borders in pixels (default: %(default)s)",
+    )
     arguments = parser.parse_args(argv)
     if arguments.border < 0:
         raise ConfigError(f"--border is {arguments.border}; give a number of pixels, 0 for no border")

@@ -11,6 +11,7 @@ import torchvision
 from torch import Tensor
 from torchvision.models import WeightsEnum
 
+from common.bounds import bounded
 from common.errors import CheckpointError, ConfigError
 from common.models.base import Backbone
 from common.models.mobilenet import MobileNetV2
@@ -59,10 +60,10 @@ class BackboneConfig:
     """
 
     name: BackboneName = "resnet50"
-    output_stride: int = 16
-    width: float = 1.0
+    output_stride: int = bounded(16, least=1, most=32)
+    width: float = bounded(1.0, above=0, most=16)
     weights: str = ""
-    frozen_stages: int = 0
+    frozen_stages: int = bounded(0, least=0, most=5)
     freeze_batchnorm: bool = False
     dilate: bool = True
     last_convolution: bool = True

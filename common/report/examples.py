@@ -13,6 +13,7 @@ from pathlib import Path
 from common.data.images import read_image
 from common.errors import DataError
 from common.files import read_json, resolve_inside, write_json
+from common.records import VALUE_CHECKS
 from common.report.html import Example, Panel
 from common.visual.panels import write_png
 
@@ -44,8 +45,16 @@ def write_class_names(run_folder: Path, names: Sequence[str]) -> None:
 def read_class_names(run_folders: Sequence[Path]) -> list[str]:
     """The classes of the pictures; none where no run has any, or two runs show other ones."""
     files = [Path(run_folder) / FOLDER / CLASS_NAMES for run_folder in run_folders]
-    found = [list(map(str, read_json(file))) for file in files if file.is_file()]
+    found = [class_names(file) for file in files if file.is_file()]
     return found[0] if found and all(names == found[0] for names in found) else []
+
+
+def class_names(file: Path) -> list[str]:
+    """The names in a file of :func:`write_class_names`; a :class:`DataError` where it holds something else."""
+    names = read_json(file)
+    if not VALUE_CHECKS["list[str]"](names):
+        raise DataError(f"{file} does not hold names of classes; delete it and score again")
+    return [str(name) for name in names]
 
 
 def read_examples(run_folders: Sequence[Path]) -> list[Example]:

@@ -10,13 +10,14 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import DataError
 from common.files import read_json, write_text
+from common.records import VALUE_CHECKS
 
 FORMAT_VERSION = 1
 STAGES = ("seed", "pseudo label", "pseudo label + CRF", "DeepLab-v2", "DeepLab-v2 + CRF")
@@ -188,38 +189,7 @@ def _read_record(record: object, where: str) -> Result:
         raise DataError(f"{where}: {error}") from error
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float) or _is_integer(value)
-
-
-def _is_dict_of(is_item: Callable[[object], bool]) -> Callable[[object], bool]:
-    def check(value: object) -> bool:
-        return isinstance(value, Mapping) and bool(value) and all(_is_text(k) and is_item(v) for k, v in value.items())
-
-    return check
-
-
-FIELD_CHECKS: dict[str, Callable[[object], bool]] = {
-    "str": _is_text,
-    "bool": lambda value: isinstance(value, bool),
-    "int": _is_integer,
-    "float": _is_number,
-    "float | None": lambda value: value is None or (_is_number(value) and math.isfinite(value)),  # type: ignore[arg-type]
-    "dict[str, float]": _is_dict_of(_is_number),
-    "dict[str, int]": _is_dict_of(_is_integer),
-    "dict[str, str]": _is_dict_of(_is_text),
-}
-
-
 def _check_field(name: str, kind: str, value: object) -> None:
     """Check ``value`` against the annotation ``kind`` of its field; empty text and empty dictionaries are refused."""
-    if not FIELD_CHECKS[kind](value):
+    if not VALUE_CHECKS[kind](value):
         raise DataError(f"result field {name!r} is {value!r}; give a non-empty value of type {kind}")
