@@ -7,7 +7,6 @@ the default of an inherited setting keeps its bounds.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -59,7 +58,11 @@ class Bounds:
             return self.items[0] <= len(value) <= self.items[1] and all(map(self.allow, value)) and in_order
         if value in self.also:
             return True
-        is_safe = math.isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST or self.most > LARGEST
+        is_safe = (
+            math.isfinite(value)
+            if isinstance(value, float)
+            else abs(value) <= LARGEST or LARGEST < self.most < math.inf
+        )
         return is_safe and self.least <= value <= self.most and self.above < value < self.below
 
     def in_words(self, value: Any) -> str:
@@ -166,8 +169,11 @@ def require_allowed(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
         raise ConfigError(f"{name} is empty; give one, or leave the setting out for {metadata[NEEDED]!r}")
 
 
-def bounded_argument(kind: type[Any], **bounds: Any) -> Callable[[str], Any]:
-    """``type=`` of an argparse argument: a number of ``kind`` (int or float) within the :class:`Bounds` of the keywords."""
+def bounded_argument(flag: str, kind: type[Any], **bounds: Any) -> Callable[[str], Any]:
+    """``type=`` of an argparse argument: a number of ``kind`` (int or float) within the :class:`Bounds` of the keywords.
+
+    What is read raises :class:`ConfigError` for anything else.
+    """
     allowed = Bounds(**bounds)
 
     def read(text: str) -> Any:
@@ -176,7 +182,7 @@ def bounded_argument(kind: type[Any], **bounds: Any) -> Callable[[str], Any]:
         except ValueError:
             value = None
         if value is None or not allowed.allow(value):
-            raise argparse.ArgumentTypeError(f"it is {text!r}; give {allowed.in_words(kind())}")
+            raise ConfigError(f"{flag} is {text!r}; give {allowed.in_words(kind())}")
         return value
 
     return read

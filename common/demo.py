@@ -24,14 +24,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", default="runs/demo", help="folder of everything the demo writes")
     parser.add_argument(
         "--seeds",
-        type=bounded_argument(int, least=1, most=1000),
+        type=bounded_argument("--seeds", int, least=1, most=1000),
         default=1,
         help="repeat all trainings with this many seeds",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--workers",
-        type=bounded_argument(int, least=0, most=MOST_PROCESSES),
+        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
         default=2,
         help="processes that load images",
     )

@@ -133,20 +133,22 @@ def parse_work(argv: Sequence[str] | None) -> tuple[TimedWork, list[str], bool]:
     parser.add_argument("--device", default="cuda" if gpu else "cpu")
     parser.add_argument(
         "--crop",
-        type=bounded_argument(int, least=1, most=LONGEST_SIDE),
+        type=bounded_argument("--crop", int, least=1, most=LONGEST_SIDE),
         default=321 if gpu else 161,
         help="side in pixels",
     )
     parser.add_argument(
         "--batch",
-        type=bounded_argument(int, least=1, most=MOST_IMAGES),
+        type=bounded_argument("--batch", int, least=1, most=MOST_IMAGES),
         default=5 if gpu else 1,
         help="images of a step",
     )
-    parser.add_argument("--steps", type=bounded_argument(int, least=1), default=10 if gpu else 2, help="timed steps")
+    parser.add_argument(
+        "--steps", type=bounded_argument("--steps", int, least=1), default=10 if gpu else 2, help="timed steps"
+    )
     parser.add_argument(
         "--threads",
-        type=bounded_argument(int, least=0, most=MOST_PROCESSES),
+        type=bounded_argument("--threads", int, least=0, most=MOST_PROCESSES),
         default=0,
         help="CPU threads; 0 for torch's choice",
     )

@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--scales", "--scale", default="0.5,1.0,1.5,2.0", help="factors of the image (0.5,1.0,1.5,2.0)")
     parser.add_argument(
         "--iteration",
-        type=bounded_argument(int, least=0, most=1000),
+        type=bounded_argument("--iteration", int, least=0, most=1000),
         default=0,
         help="mean-field steps of the dense CRF (0: none)",
     )

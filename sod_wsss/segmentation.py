@@ -72,9 +72,11 @@ def segmentation_parser(program: str, text: str) -> argparse.ArgumentParser:
         "--use_gn", type=truth_value, metavar="True|False", help="GroupNorm or BatchNorm in the new layers"
     )
     parser.add_argument(
-        "--num_workers", type=bounded_argument(int, least=0, most=MOST_PROCESSES), help="processes that load images (4)"
+        "--num_workers",
+        type=bounded_argument("--num_workers", int, least=0, most=MOST_PROCESSES),
+        help="processes that load images (4)",
     )
-    parser.add_argument("--seed", type=bounded_argument(int, least=0, most=LARGEST_SEED), help="0")
+    parser.add_argument("--seed", type=bounded_argument("--seed", int, least=0, most=LARGEST_SEED), help="0")
     return parser
 
 

@@ -97,12 +97,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.bench evaluate", description=__doc__)
     parser.add_argument(
         "--images",
-        type=bounded_argument(int, least=1, most=10**6),
+        type=bounded_argument("--images", int, least=1, most=10**6),
         default=VOC_VAL_IMAGES,
         help="number of mask pairs (default: VOC val)",
     )
     parser.add_argument(
-        "--workers", type=bounded_argument(int, least=0, most=MOST_PROCESSES), help="threads (default: two per core)"
+        "--workers",
+        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
+        help="threads (default: two per core)",
     )
     arguments = parser.parse_args(argv)
     print(compare_evaluation(arguments.images, arguments.workers).text())

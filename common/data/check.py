@@ -45,7 +45,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="look only whether files are there; decode nothing")
     parser.add_argument(
         "--workers",
-        type=bounded_argument(int, least=0, most=MOST_PROCESSES),
+        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
         help="processes that decode; 0: this one (default: as many as useful)",
     )
     arguments = parser.parse_args(argv)

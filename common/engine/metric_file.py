@@ -37,7 +37,7 @@ def _read_line(line: str, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: {error}; the log was edited or damaged, remove the line to go on") from error
     if not isinstance(record, dict):
         raise DataError(f"{where}: is not a JSON object; the log was edited or damaged, remove the line to go on")
-    kinds = {**dict.fromkeys(record, "float"), **METRIC_KINDS}
+    kinds = {"step": "int", **{name: METRIC_KINDS.get(name, "float") for name in record}}
     wrong = [name for name, kind in kinds.items() if not VALUE_CHECKS[kind](record.get(name))]
     if wrong:
         raise DataError(

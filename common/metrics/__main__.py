@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--over", choices=("present", "all"), default="present", help="classes in the mean (see scores.py)"
     )
     parser.add_argument(
-        "--workers", type=bounded_argument(int, least=0, most=MOST_PROCESSES), help="threads (default: two per core)"
+        "--workers",
+        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
+        help="threads (default: two per core)",
     )
     parser.add_argument("--json", type=Path, help="also write the scores there, with deeplab-pytorch's keys")
     arguments = parser.parse_args(argv)

@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--saliency", type=Path, help="folder of saliency maps <id>.png behind the label maps")
     parser.add_argument(
         "--border",
-        type=bounded_argument(int, least=0, most=LONGEST_SIDE),
+        type=bounded_argument("--border", int, least=0, most=LONGEST_SIDE),
         default=5,
         help="width of borders in pixels (default: %(default)s)",
     )

@@ -95,8 +95,8 @@ def test_maps_of_another_size_than_the_image_are_refused(tmp_path):
 def test_settings_without_a_meaning_are_refused():
     for values, message in (
         ({"radius": 1}, "radius is 1"),
-        ({"beta": 0}, "walk.beta"),
-        ({"exponent": 20}, "walk.exponent"),
+        ({"beta": 0}, "beta is 0"),
+        ({"exponent": 20}, "exponent is 20; give a whole number from 0 to 16"),
     ):
         with pytest.raises(ConfigError, match=message):
             WalkConfig(**values)
