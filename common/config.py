@@ -43,7 +43,7 @@ PARSER_ERRORS = (
 )
 # Hyphens and dashes that editors and web pages put in the place of "--".
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212-"
-OTHER_DASHES = re.compile(r"-?[\u2010-\u2015\u2212]-?[A-Za-z]")
+OTHER_DASHES = re.compile(r"-?[\u2010-\u2015\u2212]+-?[A-Za-z]")
 
 # Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
 SHORTCUTS: Mapping[str, str] = {

@@ -46,7 +46,10 @@ def read_settings(path: Path, aliases: Aliases) -> dict[str, Any]:
 
 
 def _read(path: Path, aliases: Aliases, below: tuple[Path, ...]) -> dict[str, Any]:
-    place = path.resolve()
+    try:
+        place = path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"cannot read {str(path)!r}: {error}") from error
     if place in below:
         raise ConfigError(f"{path} is its own base; remove the line {BASE}: from one of the files")
     values = read_yaml(path)

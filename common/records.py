@@ -39,9 +39,7 @@ def require_kind(record: Mapping[str, Any], name: str, kind: str, where: str, re
     """Raise :class:`DataError` unless the value of a dotted name is of a kind; see :func:`read_record`."""
     value: Any = record
     for key in name.split("."):
-        if not isinstance(value, Mapping):
-            break
-        value = value.get(key, MISSING)
+        value = value.get(key, MISSING) if isinstance(value, Mapping) else MISSING
     if value is MISSING and kind.endswith("?"):
         return
     if value is MISSING:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from common.bounds import bounded
 from common.commands import Flag
 from common.data.sampling import IndexedSamples, Sample, SampleKey, sample_rng
 from common.errors import run_command
@@ -47,7 +48,7 @@ class DefectSettings(L2GSettings):
         effects_file: JSON file for the numbers; empty for none.
     """
 
-    epochs_drawn: int = 3
+    epochs_drawn: int = bounded(3, least=1)
     effects_file: str = ""
 
 
