@@ -17,7 +17,7 @@ from common.errors import ConfigError
 
 Default = TypeVar("Default")
 # Keys of a field's metadata.
-BOUNDS, NEEDED = "bounds", "needed"
+BOUNDS, NOT_EMPTY = "bounds", "not empty"
 # A whole number beyond it is a slip: torch, numpy and the file system end here.
 LARGEST = 2**31 - 1
 LARGEST_SEED = 2**63 - 1
@@ -125,7 +125,7 @@ def bounded_scales(default: list[float], least_items: int = 0) -> list[float]:
 
 def needed_text(default: str) -> str:
     """A dataclass field that is a text which cannot be empty."""
-    return field(default=default, metadata={NEEDED: default})
+    return field(default=default, metadata={NOT_EMPTY: default})
 
 
 def declared(config_class: type[Any], name: str) -> Mapping[str, Any]:
@@ -165,8 +165,8 @@ def require_allowed(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
         raise ConfigError(f"{name} is {shown}; give {bounds.in_words(value)}")
     if isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{name} is {value!r}; leave out the NUL character")
-    if NEEDED in metadata and not value.strip():
-        raise ConfigError(f"{name} is empty; give one, or leave the setting out for {metadata[NEEDED]!r}")
+    if NOT_EMPTY in metadata and not value.strip():
+        raise ConfigError(f"{name} is empty; give one, or leave the setting out for {metadata[NOT_EMPTY]!r}")
 
 
 def bounded_argument(flag: str, kind: type[Any], **bounds: Any) -> Callable[[str], Any]:
