@@ -159,7 +159,8 @@ def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
 
 
 def require_plain_flags(arguments: Sequence[str], config_class: type[Any], program: str) -> None:
-    """Raise :class:`ConfigError` for a flag behind a dash that is no hyphen, and for a number that is read as octal or base 60."""
+    """Raise :class:`ConfigError` for a flag behind a dash that is no hyphen, a number that is read as octal or base 60, and an alias
+    without an end."""
     numbers = {f"--{name}" for name, default in default_settings(config_class).items() if is_plain_number(default)}
     for before, argument in zip(["", *arguments], arguments, strict=False):
         flag, _, value = argument.partition("=")
@@ -167,6 +168,9 @@ def require_plain_flags(arguments: Sequence[str], config_class: type[Any], progr
             raise ConfigError(
                 f"{program}: {argument} begins with a dash that is no hyphen; type --{argument.lstrip(DASHES)}"
             )
+        if "&" in argument and "*" in argument:
+            # An alias, which may stand for itself or for more values than there is memory.
+            load_yaml(value or argument, f"{program}: {before if not value else flag}")
         name, text = (flag, value) if flag in numbers else (before, argument)
         if name in numbers and is_ambiguous(text):
             raise ConfigError(

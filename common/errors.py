@@ -14,9 +14,12 @@ from collections.abc import Callable
 
 
 class ToolboxError(Exception):
-    """Base of all errors the user can act on."""
+    """Base of all errors the user can act on; a message is one line, whatever names and values it quotes."""
 
     exit_status = 2
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())
 
 
 class ConfigError(ToolboxError):
