@@ -91,13 +91,19 @@ def fit_of(before: str, after: str, state: Tensors, own: Tensors, translate: Cal
     names: dict[str, str] = {}
     sources: dict[str, str] = {}
     for name, tensor in state.items():
-        new = translate(name)
+        new = spelling(name, "", tensor, own, translate)
         if not fits(new, tensor, own) and (before or after) and name.startswith(before):
-            new = after + translate(name[len(before) :])
+            new = spelling(name[len(before) :], after, tensor, own, translate)
         names[name] = new
         if fits(new, tensor, own):
             sources.setdefault(new, name)
     return NameFit(before, after, names, sources)
+
+
+def spelling(name: str, after: str, tensor: Tensor, own: Tensors, translate: Callable[[str], str]) -> str:
+    """The name behind ``after``: translated, or as it is where only that is the network's."""
+    translated, kept = after + translate(name), after + name
+    return kept if fits(kept, tensor, own) and not fits(translated, tensor, own) else translated
 
 
 def likely_pairs(
@@ -113,8 +119,8 @@ def likely_pairs(
         if plain.names[name] in plain.sources:
             continue
         for before, rest in splits(name):
-            ending = translate(rest)
-            votes.update((before, after) for after in endings.get(ending, ()) if fits(after + ending, tensor, own))
+            for ending in {translate(rest), rest}:
+                votes.update((before, after) for after in endings.get(ending, ()) if fits(after + ending, tensor, own))
     del votes["", ""]
     return [pair for pair, _ in votes.most_common(N_TRIED)]
 
