@@ -119,7 +119,7 @@ def likely_pairs(
         if plain.names[name] in plain.sources:
             continue
         for before, rest in splits(name):
-            for ending in {translate(rest), rest}:
+            for ending in dict.fromkeys((translate(rest), rest)):
                 votes.update((before, after) for after in endings.get(ending, ()) if fits(after + ending, tensor, own))
     del votes["", ""]
     return [pair for pair, _ in votes.most_common(N_TRIED)]
