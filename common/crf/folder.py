@@ -16,7 +16,7 @@ from common.crf.recipes import CrfRecipe, crf_recipe
 from common.data.images import IMAGE_SUFFIXES, read_image, read_label_map
 from common.data.palette import IGNORE_LABEL, write_label_map
 from common.data.restricted_pickle import load_npy
-from common.data.value_ranges import require_logits, require_sums_of_one, require_unit_range
+from common.data.value_ranges import require_labels, require_logits, require_sums_of_one, require_unit_range
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
@@ -108,8 +108,10 @@ class ReadInput:
     def energies(self, path: Path, size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """float32 [C, H, W] and the label numbers of the C rows, of a file for an image of ``size`` = (H, W)."""
         if self.suffix == ".png":
-            label_map = self.read_labels(path)
+            label_map = read_label_map(path)
             require_size(path, label_map.shape, size)
+            if self.task.n_labels:
+                require_labels(label_map, path, self.task.n_labels)
             return self.energies_of_labels(label_map, np.empty(0, np.int64))
         scores = read_scores(path, self.task.form)
         if scores is not None:
@@ -127,17 +129,6 @@ class ReadInput:
             return self.energies_of_labels(numbers[scores.argmax(axis=0)].astype(np.uint8), numbers)
         scores = np.concatenate([background.power(cams.maps, self.task.alpha)[None], cams.maps])
         return self.recipe.energies(scores), numbers
-
-    def read_labels(self, path: Path) -> npt.NDArray[np.uint8]:
-        """The label map, uint8 H x W; its labels are those of the data set where their number is known."""
-        label_map = read_label_map(path)
-        largest = int(label_map.max(initial=0, where=label_map != IGNORE_LABEL))
-        if 0 < self.task.n_labels <= largest:
-            raise DataError(
-                f"{path} has label {largest}; --n-labels {self.task.n_labels} allows 0 to {self.task.n_labels - 1} and "
-                f"{IGNORE_LABEL}"
-            )
-        return label_map
 
     def energies_of_labels(
         self, label_map: npt.NDArray[np.uint8], numbers: npt.NDArray[np.int64]

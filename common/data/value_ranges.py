@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.data.palette import IGNORE_LABEL
 from common.errors import DataError
 
 # One step of float16 above 1 is 0.00098.
@@ -72,6 +73,15 @@ def require_sums_of_one(values: npt.NDArray[Any], name: object, cure: str) -> No
     if abs(worst - 1) > SUM_ROUNDING:
         raise DataError(
             f"{name} has values that sum to {worst:.4g} in a pixel; probabilities of all labels sum to 1. {cure}"
+        )
+
+
+def require_labels(label_map: npt.NDArray[np.uint8], name: object, n_labels: int) -> None:
+    """Raise :class:`DataError` unless labels H x W are 0..n_labels - 1 or 255, which is ignored."""
+    largest = int(label_map.max(initial=0, where=label_map != IGNORE_LABEL))
+    if largest >= n_labels:
+        raise DataError(
+            f"{name} has label {largest}; there are {n_labels}: 0 to {n_labels - 1}, and {IGNORE_LABEL} is ignored"
         )
 
 

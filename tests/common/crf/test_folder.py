@@ -220,7 +220,7 @@ def test_logits_are_no_hard_labels(folders, inputs, recipe):
 
 def test_a_label_that_the_data_set_does_not_have_is_named(folders, capsys):
     assert run(folders, "labels", "--recipe", "irn_label", "--n-labels", "9") == 1
-    assert "one.png has label 9; --n-labels 9 allows 0 to 8 and 255" in capsys.readouterr().err
+    assert "one.png has label 9; there are 9: 0 to 8, and 255 is ignored" in capsys.readouterr().err
 
 
 def test_the_form_is_part_of_the_record(folders):

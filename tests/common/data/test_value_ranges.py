@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.data.value_ranges import require_logits, require_sums_of_one, require_unit_range
+from common.data.value_ranges import require_labels, require_logits, require_sums_of_one, require_unit_range
 from common.errors import DataError
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (4, 5, 6)).astype(np.float32)
@@ -63,3 +63,12 @@ def test_logits_are_any_numbers_that_are_not_plainly_probabilities():
         require_logits(PROBABILITIES, "a.npy", "Take the others.")
     with pytest.raises(DataError, match="NaN or infinite"):
         require_logits(np.full((2, 2, 2), np.nan), "a.npy", "")
+
+
+def test_labels_are_those_of_the_data_set_or_ignored():
+    labels = np.array([[0, 4, 255]], np.uint8)
+    require_labels(labels, "a.png", 5)
+    require_labels(np.zeros((0, 3), np.uint8), "a.png", 5)
+    require_labels(np.full((1, 2), 255, np.uint8), "a.png", 5)
+    with pytest.raises(DataError, match="a.png has label 4; there are 4: 0 to 3, and 255 is ignored"):
+        require_labels(labels, "a.png", 4)
