@@ -7,9 +7,12 @@ renamed. A killed process therefore leaves either the old file or the new one, n
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import json
 import os
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -22,6 +25,9 @@ import numpy as np
 import torch
 
 from common.errors import DataError, DiskFullError
+
+# Begins the checksum behind the arrays of .npy files.
+NPY_CHECKSUM = b"\nsha256:"
 
 # Ending of the temporary files; those of killed processes may lie around.
 PARTIAL = ".partial"
@@ -130,6 +136,49 @@ def read_json(path: Path) -> Any:
         raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
+def write_npy(path: Path, array: np.ndarray) -> None:
+    """Write an array, or a pickled object array, as ``.npy``, atomically.
+
+    The format has no checksum, and its readers look at nothing behind the array: there stands one, see :func:`require_npy_intact`.
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    content = buffer.getvalue()
+    atomic_write(path, lambda file: file.write(content + npy_checksum(content)))
+
+
+def npy_checksum(content: bytes) -> bytes:
+    """What :func:`write_npy` puts behind the bytes of an array."""
+    return NPY_CHECKSUM + hashlib.sha256(content).hexdigest().encode()
+
+
+def require_npy_intact(file: IO[bytes]) -> None:
+    """Raise ValueError where a file ends with a checksum of :func:`write_npy` that is not its own, and go to its start.
+
+    Files of other programs have none.
+    """
+    length = len(npy_checksum(b""))
+    file.seek(max(0, file.seek(0, os.SEEK_END) - length))
+    checksum = file.read()
+    file.seek(0)
+    if checksum.startswith(NPY_CHECKSUM):
+        intact = npy_checksum(file.read()[:-length]) == checksum
+        file.seek(0)
+        if not intact:
+            raise ValueError("its checksum is wrong: it was damaged after it was written")
+
+
+def require_intact(path: Path) -> None:
+    """Raise unless every checksum in a zip archive is right.
+
+    ``torch.load`` does not look at them, ``np.load`` only where an array is read to the end of its part of the archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+
+
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
     """Write arrays of any shape and dtype by name, uncompressed, atomically."""
     contents: dict[str, Any] = arrays
@@ -139,6 +188,7 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Name -> array (any shape and dtype), never unpickled; a broken file is a :class:`DataError` that names it."""
     try:
+        require_intact(path)
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     # A damaged archive raises whatever its damaged part leads to.
@@ -149,6 +199,12 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         EOFError,
         TypeError,
         AttributeError,
+        RuntimeError,
+        MemoryError,
+        OverflowError,
+        IndexError,
+        SyntaxError,
+        struct.error,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from common.data.images import image_size
+from common.data.restricted_pickle import load_npy
+from common.data.value_ranges import require_logits
 from common.engine.inference import OutputFolder
 from common.errors import DataError
-from common.files import atomic_write, write_json
+from common.files import write_json, write_npy
 from deeplabv2.inference import Prediction
 
 ORIGIN_FILE = "origin.json"
+REDO_LOGITS = "Delete it and run test --save-logits again."
 
 
 @dataclass(frozen=True)
@@ -45,20 +48,23 @@ class OutputFolders(OutputFolder):
 def write_logits(path: Path, logits: np.ndarray) -> None:
     """``logit/<id>.npy``: float32, C x h x w at the network's resolution, no softmax."""
     values = np.ascontiguousarray(logits, np.float32)
-    atomic_write(path, lambda file: np.save(file, values))
+    write_npy(path, values)
 
 
 def read_logits(path: Path, n_labels: int) -> np.ndarray:
-    """Read one file of :func:`write_logits`: float32, n_labels x h x w."""
+    """Read one file of :func:`write_logits`: float32, n_labels x h x w.
+
+    Raises:
+        DataError: it is missing, damaged, of another shape, or holds NaN, infinite values or probabilities.
+    """
     try:
-        logits = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"cannot read the logits {path}: {error}. Delete it and run test --save-logits again."
-        ) from error
+        logits = load_npy(path)
+    except DataError as error:
+        raise DataError(f"cannot read the logits {path}: {error} {REDO_LOGITS}") from error
     if not isinstance(logits, np.ndarray) or logits.ndim != 3 or logits.shape[0] != n_labels:
         shape = getattr(logits, "shape", "several arrays")
         raise DataError(f"{path} holds {shape}; logits of this configuration are {n_labels} x height x width")
+    require_logits(logits, path, REDO_LOGITS)
     return logits.astype(np.float32, copy=False)
 
 

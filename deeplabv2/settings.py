@@ -46,7 +46,7 @@ class ImageConfig(CropConfig, LongSidesConfig):
 
     Args:
         mean: mean colour.
-        base_size: longer side to which training images are scaled first; 0 keeps their size.
+        base_size: longer side of the size that scales multiply in training, resized to once; 0 for the image's own size.
         warp_size: side of a square to which training images are brought, aspect ratio not kept, in place of scales (DSRG);
             0 for none.
         distort_colours: brightness, contrast, saturation and hue at random, with warp_size.

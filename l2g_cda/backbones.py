@@ -134,7 +134,7 @@ def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
     if config.name == "resnet38":
         built = L2GResNet38(config.width, *added)
         if config.weights:
-            load_weights(built, read_resnet38_weights(config.weights), source=config.weights, optional=ADDED)
+            load_weights(built, read_resnet38_weights(config.weights, built), source=config.weights, optional=ADDED)
     else:
         unfrozen = dataclasses.replace(config, frozen_stages=0, freeze_batchnorm=False)
         built = StagedBackbone(build_backbone(unfrozen), *added)

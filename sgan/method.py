@@ -84,7 +84,7 @@ def training_folder(settings: SganSettings) -> Path:
 def load_trained(settings: SganSettings, network: nn.Module, path: Path) -> None:
     """Our own tensors, those of the published ``model_iter_8000.pth``, or of its older form without ``backbone.``."""
     old = {block: f"backbone.{block}" for block in VGG_BLOCKS}
-    load_weights(network, read_state_dict(path), source=str(path), rename=old)
+    load_weights(network, read_state_dict(path, network), source=str(path), rename=old)
 
 
 def map_decisions(settings: SganSettings) -> dict[str, Any]:

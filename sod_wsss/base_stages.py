@@ -42,7 +42,8 @@ from sod_wsss.random_walk import WalkInference, WalkLoader
 from sod_wsss.settings import BaseSettings
 
 # The published networks hold their backbone several times, by these names besides "model".
-COPIES = re.compile(r"^(module\.)?(stage\d|backbone\.\d+|edge_layers)\.")
+COPIES = re.compile(r"^(.*\.)?(stage\d|backbone\.\d+|edge_layers)\.")
+OF_MODEL = re.compile(r"(^|\.)model\.")
 EDGE_BRANCH = re.compile(r"^fc_edge([1-5])\.")
 # Published beginning of a name -> ours.
 BEGINNINGS = {"model.": "backbone.", "classifier.": "head.", "fc_edge6.": "edge_last."}
@@ -73,7 +74,7 @@ def published_tensors(network: nn.Module) -> dict[str, Tensor]:
 
 def without_copies(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors by published names without the further names of the backbone's."""
-    is_published = any(name.removeprefix("module.").startswith("model.") for name in state)
+    is_published = any(OF_MODEL.search(name) for name in state)
     return {name: tensor for name, tensor in state.items() if not (is_published and COPIES.match(name))}
 
 
@@ -83,7 +84,7 @@ def load_base_network(network: nn.Module, path: Path) -> None:
     Raises:
         CheckpointError: the file is of another network.
     """
-    load_weights(network, without_copies(read_state_dict(path)), source=str(path), rename=name_of_ours)
+    load_weights(network, without_copies(read_state_dict(path, network)), source=str(path), rename=name_of_ours)
 
 
 IMAGE: tuple[Need, ...] = ("image",)

@@ -8,17 +8,18 @@ walks with a background read (``keys``: 0, then class + 1; ``hr_cam``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from common.data.restricted_pickle import load_npy
+from common.data.value_ranges import require_unit_range
 from common.errors import DataError
-from common.files import atomic_write, read_npz, resolve_inside, write_npz
+from common.files import read_npz, resolve_inside, write_npy, write_npz
 
 REDO = "delete it and run the CAM stage again"
+NORMALISE = "Divide every map by its maximum (negative parts set to 0), or delete the file and run the CAM stage again."
 
 
 class Cams(NamedTuple):
@@ -40,14 +41,14 @@ def write_cams(path: Path, cams: Cams, precision: type[np.floating] = np.float16
 
 def write_dictionary(path: Path, content: Mapping[Any, Any]) -> None:
     """A dictionary of arrays as ``.npy``, the form in which the field's programs exchange maps."""
-    atomic_write(path, partial(np.save, arr=np.array(dict(content), dtype=object)))
+    write_npy(path, np.array(dict(content), dtype=object))
 
 
 def read_cams(path: Path) -> Cams:
     """Read any of the forms above.
 
     Raises:
-        DataError: missing, unreadable, refused by the restricted reader, or of another form.
+        DataError: missing, unreadable, refused by the restricted reader, of another form, or with values outside 0..1.
     """
     if not path.exists():
         raise DataError(f"no CAM file {path}; run the CAM stage first")
@@ -95,7 +96,9 @@ def read_shared_form(path: Path) -> Cams:
 def checked(keys: Any, maps: Any, path: Path) -> Cams:
     """The values as :class:`Cams`, ordered by class, or a :class:`DataError` when they do not fit each other."""
     try:
-        numbers, values = np.asarray(keys), np.asarray(maps, np.float32)
+        numbers, stored = np.asarray(keys), np.asarray(maps)
+        require_unit_range(stored, path, "class activation maps", NORMALISE)
+        values = np.asarray(stored, np.float32)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path} holds maps of different sizes or no numbers ({error}); {REDO}") from error
     if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0):
@@ -105,7 +108,5 @@ def checked(keys: Any, maps: Any, path: Path) -> Cams:
             f"{path} does not hold K maps (height x width) of K different classes: keys {numbers.shape}, maps "
             f"{values.shape}; {REDO}"
         )
-    if not np.isfinite(values).all():
-        raise DataError(f"{path} holds NaN or infinite values; {REDO}")
     order = np.argsort(numbers)
     return Cams(numbers.astype(np.int64)[order], values[order])

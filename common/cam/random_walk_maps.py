@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from common.cam.files import write_dictionary
+from common.cam.files import NORMALISE, write_dictionary
 from common.cam.inference import CamInference, divided_by_maximum, finite_sum, resize_maps
 from common.data.restricted_pickle import load_npy
 from common.data.sampling import Sample
+from common.data.value_ranges import require_unit_range
 from common.errors import DataError
 from common.pseudo_labels.background import Floats
 
@@ -72,7 +73,7 @@ def read_affinity(path: Path) -> RandomWalkMaps:
     """Read what :func:`write_affinity` or the field's programs have written.
 
     Raises:
-        DataError: missing, unreadable, or of another form.
+        DataError: missing, unreadable, of another form, or with values outside 0..1.
     """
     content = load_npy(path)
     try:
@@ -84,4 +85,6 @@ def read_affinity(path: Path) -> RandomWalkMaps:
         raise DataError(
             f"{path}: keys {keys.tolist()}, cam {quarter.shape}, hr_cam {full.shape} do not fit each other; make the maps again"
         )
+    for maps in (quarter, full):
+        require_unit_range(maps, path, "class activation maps", NORMALISE)
     return RandomWalkMaps(keys[1:].astype(np.int64) - 1, quarter.astype(np.float32), full.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Refine a folder of probabilities, CAMs or label maps: ``python -m common.crf --images DIR --inputs DIR --out DIR``."""
+"""Refine a folder of probabilities, logits, CAMs or label maps: ``python -m common.crf --images DIR --inputs DIR --out DIR``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from common.bounds import MOST_PROCESSES, bounded_argument
-from common.crf.folder import CrfFolder, refine_folder
+from common.crf.folder import CrfFolder, Form, refine_folder
 from common.crf.inference import Engine
 from common.crf.recipes import RECIPES
 from common.errors import run_command
@@ -17,13 +17,19 @@ from common.errors import run_command
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m common.crf",
-        description="Dense CRF on probabilities (.npy, .npz), CAMs (.npz, .npy) or label maps (.png); writes palette PNGs.",
+        description="Dense CRF on probabilities or logits (.npy, .npz), CAMs (.npz, .npy) or label maps (.png); writes palette PNGs.",
         epilog=f"recipes: {', '.join(RECIPES)}",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--inputs", type=Path, required=True, help="folder of the files to refine, named as the images")
     parser.add_argument("--out", type=Path, required=True, help="folder of the label maps")
+    parser.add_argument(
+        "--form",
+        choices=get_args(Form),
+        default="probabilities",
+        help="what arrays hold; of logits the softmax is taken",
+    )
     parser.add_argument("--recipe", default="deeplab", metavar="NAME", help="whose constants, energies, channel order")
     parser.add_argument(
         "--n-labels",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from common.data.png import require_png_intact
 from common.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -88,15 +89,22 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: the file is missing or not an image.
     """
-    with open_image(path) as image:
+    with open_image(path, whole=False) as image:
         return image.height, image.width
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
-    """Open an image file; anything Pillow finds wrong, now or while decoding, becomes a :class:`DataError`."""
+def open_image(path: Path, whole: bool = True) -> Iterator[Image.Image]:
+    """Open an image file; anything Pillow finds wrong, now or while decoding, becomes a :class:`DataError`.
+
+    Args:
+        path: the file.
+        whole: whether its pixels are wanted: the checksums of a PNG are then compared.
+    """
     try:
         with Image.open(path) as image:
+            if whole and image.format == "PNG":
+                require_png_intact(path)
             yield image
     except FileNotFoundError as error:
         raise DataError(f"image {path} does not exist.") from error

@@ -16,6 +16,7 @@ import numpy as np
 
 from common.data.pickle_builders import BUILDERS, ArrayBuilder, PickleRefused
 from common.errors import DataError
+from common.files import require_npy_intact
 
 # What a broken or hostile stream makes the unpickler and the builders raise.
 PICKLE_ERRORS = (
@@ -86,6 +87,7 @@ def read_npy(file: IO[bytes], name: str) -> Any:
     """The content of an open ``.npy`` file; see :func:`load_npy`."""
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
+        require_npy_intact(file)
         version = np.lib.format.read_magic(file)
         shape, _, dtype = read_header[version](file)
         if not dtype.hasobject:

@@ -11,6 +11,7 @@ import numpy as np
 from common.cam.files import Cams, read_cams
 from common.data.images import read_image, read_label_map, read_saliency
 from common.data.layout import DatasetLayout
+from common.data.value_ranges import require_labels
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence, LabelRule
 
@@ -53,8 +54,14 @@ class LabelMaker:
         layout = self.layout
         image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
         saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
-        labels = tuple(read_label_map(folder / f"{image_id}.png") for folder in self.label_folders)
+        labels = tuple(self.labels(folder / f"{image_id}.png") for folder in self.label_folders)
         return Evidence(image_id, cams, image, saliency, labels)
+
+    def labels(self, path: Path) -> LabelMap:
+        """A label map of an earlier stage, uint8 H x W, of the dataset's labels."""
+        label_map = read_label_map(path)
+        require_labels(label_map, path, self.layout.n_classes + 1)
+        return label_map
 
 
 class ReadMaps:

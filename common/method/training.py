@@ -181,7 +181,7 @@ class Training(Stage):
         if self.published is not None and self.published.load is not None:
             self.published.load(settings, network, path)
         else:
-            load_weights(network, read_state_dict(path), source=str(path))
+            load_weights(network, read_state_dict(path, network), source=str(path))
 
     def checkpoint(self, settings: Any, n_samples: int) -> Path:
         """The checkpoint of the finished training.

@@ -160,7 +160,7 @@ def i2crc(config: NetworkConfig) -> nn.Module:
     network = deeplab.I2CRCNetwork(config.n_labels, config.all_rates)
     backbone = replace(config.backbone, name="resnet101", width=1.0)
     if backbone.weights:
-        state, source = backbone_weights(backbone)
+        state, source = backbone_weights(backbone, network.features)
         load_weights(network.features, state, source=source)
     return network
 
@@ -270,12 +270,11 @@ def load_network(config: NetworkConfig, checkpoint: Path) -> nn.Module:
 
 
 def load_strictly(network: nn.Module, checkpoint: Path) -> None:
-    """Load a checkpoint whose tensors are exactly those of ``network``, or of what is inside its pyramid (``module.`` prefixes
-    are taken off).
+    """Load a checkpoint whose tensors are exactly those of ``network``, or of what is inside its pyramid, whatever stands before
+    their names.
     """
-    state = without_stage_names(read_state_dict(checkpoint), str(checkpoint))
-    holder = network if any("base." in name for name in state) else for_one_scale(network)
-    report = load_weights(holder, state, source=str(checkpoint))
+    state = without_stage_names(read_state_dict(checkpoint, network), str(checkpoint))
+    report = load_weights(network, state, source=str(checkpoint))
     if report.unexpected:
         raise CheckpointError(
             f"{report.summary()}. The checkpoint is of a larger network than {type(network).__name__}: choose the one it "

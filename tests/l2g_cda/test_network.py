@@ -89,6 +89,19 @@ def test_a_published_checkpoint_gives_the_global_network_back(tmp_path):
     assert all(torch.equal(other.state_dict()[name], value) for name, value in pair.global_network.state_dict().items())
 
 
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
+@pytest.mark.parametrize("own", [True, False], ids=["our names", "published names"])
+def test_a_bare_network_behind_any_prefix_is_read(tmp_path, prefix, own):
+    network, other = build_l2g(NARROW, 3), build_l2g(NARROW, 3)
+    state = {
+        prefix + (name if own else name.removeprefix("backbone.")): tensor
+        for name, tensor in network.state_dict().items()
+    }
+    write_torch(tmp_path / "one.pth", {"model_state_dict": state, "epoch": 3})
+    load_global_network(other, tmp_path / "one.pth")
+    assert all(torch.equal(other.state_dict()[name], value) for name, value in network.state_dict().items())
+
+
 def test_a_checkpoint_of_another_class_count_is_refused(tmp_path):
     write_published(tmp_path / "five.pth", build_pair(NARROW, 5), epoch=0, steps=0)
     with pytest.raises(CheckpointError, match=r"fc8\.weight"):

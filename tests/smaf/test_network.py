@@ -126,7 +126,7 @@ def test_the_file_of_smaf_is_read_from_its_own_layout(tmp_path):
     assert equal(network.state_dict(), other.state_dict())
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "module.net.", "scale."])
 @pytest.mark.parametrize("head", ["cls", "plain"])
 def test_the_file_of_eps_is_bare(tmp_path, head, prefix):
     network = network_with(head)

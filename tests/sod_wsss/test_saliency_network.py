@@ -189,7 +189,7 @@ def published_state(network, prefix=""):
     return state
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.module."])
 def test_a_published_file_is_read(tmp_path, prefix):
     first, second = (network_of(SWIN, 224, seed) for seed in (0, 1))
     write_torch(tmp_path / "Best_mae_test.pth", published_state(first, prefix))
@@ -229,7 +229,7 @@ def test_imagenet_weights_of_a_swin_are_read_in_both_spellings(tmp_path, taps, p
             for stage in (1, 2, 3)
             for end in (".norm.weight", ".norm.bias", ".reduction.weight")
         }
-    save_file({names[name]: one.clone() for name, one in state.items()}, tmp_path / "swin.safetensors")
+    save_file({f"model.{names[name]}": one.clone() for name, one in state.items()}, tmp_path / "swin.safetensors")
     encoder = SwinTaps(SWIN, taps=taps)
     load_swin(encoder, SWIN, str(tmp_path / "swin.safetensors"))
     require_equal(encoder, state)

@@ -17,7 +17,7 @@ from common.data.toy.config import SPLITS, ToyConfig
 from common.data.toy.objects import CLASS_NAMES
 from common.data.toy.scene import Scene, draw_scene
 from common.errors import DataError
-from common.files import atomic_write, read_json, write_json, write_text
+from common.files import atomic_write, read_json, write_json, write_npy, write_text
 
 COMPLETE_MARK = "toy.json"
 UNFINISHED_MARK = "toy.unfinished.json"
@@ -147,4 +147,4 @@ def write_cls_labels(path: Path, tags: Tags) -> None:
     for image_id, numbers in tags.items():
         vectors[image_id] = np.zeros(len(CLASS_NAMES), np.float32)
         vectors[image_id][list(numbers)] = 1
-    atomic_write(path, lambda file: np.save(file, np.array(vectors, dtype=object)))
+    write_npy(path, np.array(vectors, dtype=object))

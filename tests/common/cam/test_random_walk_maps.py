@@ -37,6 +37,9 @@ def test_other_readers_see_the_maps_of_the_image_s_size(tmp_path):
         ({"keys": np.array([4, 5, 6])}, "do not fit each other"),
         ({"cam": maps().full}, "do not fit each other"),
         ({"hr_cam": maps().quarter}, "do not fit each other"),
+        ({"hr_cam": 2 * maps().full}, "class activation maps are 0 to 1"),
+        ({"cam": -maps().quarter}, "class activation maps are 0 to 1"),
+        ({"cam": np.full_like(maps().quarter, np.nan)}, "NaN or infinite"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(tmp_path, change, message):

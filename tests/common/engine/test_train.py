@@ -131,6 +131,18 @@ def test_a_checkpoint_of_another_network_is_an_error_that_names_a_tensor(tmp_pat
         run_tiny(tmp_path, noisy=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64, torch.complex64])
+def test_a_checkpoint_with_tensors_of_another_type_is_an_error_that_names_one(tmp_path, dtype):
+    run_tiny(tmp_path, stop_at=2)
+    newest = checkpoint_path(RunFolder(tmp_path).checkpoints, 2)
+    content = torch.load(newest, weights_only=True)
+    name = next(iter(content["model"]))
+    content["model"][name] = content["model"][name].to(dtype)
+    torch.save(content, newest)
+    with pytest.raises(CheckpointError, match=rf"checkpoint_2\.pth: {name} is {dtype}, the network's is torch.float32"):
+        run_tiny(tmp_path)
+
+
 def test_a_damaged_checkpoint_is_an_error_and_without_it_the_one_before_counts(tmp_path):
     run_tiny(tmp_path / "clean")
     run_tiny(tmp_path / "damaged", stop_at=4)
