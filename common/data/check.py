@@ -11,7 +11,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.data.check_parts import check_files, check_list, check_tags
+from common.data.check_maps import check_maps
+from common.data.check_parts import check_files, check_list, check_tags, read_all_tags
 from common.data.check_report import Report
 from common.data.classes import name_classes
 from common.data.inspection import inspect_samples
@@ -63,7 +64,8 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
     train, val = (check_list(layout, name, report) for name in ("train", "val"))
     for split in (train, val):
         check_files(layout, split, report)
-    no_tags = check_tags(layout, train, val, report)
+    tags = read_all_tags(layout, report)
+    no_tags = check_tags(layout, tags, train, val, report)
     report.abilities = {
         "classifier training": no_tags,
         "saliency methods": no_tags or train.lacking("saliency"),
@@ -76,8 +78,10 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
     if not report.n_images:
         report.problem("no images", f"not one listed image is there; expected in {layout.images}")
     elif not arguments.quick:
-        for finding in inspect_samples(list(samples.values()), arguments.workers):
+        inspected = inspect_samples(list(samples.values()), arguments.workers)
+        for finding in (finding for one in inspected for finding in one.findings):
             report.problem(finding.kind, finding.text)
+        check_maps(layout, inspected, tags, report)
 
 
 def guess_dataset(root: Path, report: Report) -> DatasetName:

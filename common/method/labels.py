@@ -15,6 +15,7 @@ from common.crf.presets import PRESETS
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
+from common.data.saliency_levels import stated_source, stated_storage
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
@@ -129,7 +130,7 @@ class Labels(Stage):
             record |= {"starts_from": before} if before else {}
             record["result"] = self.stated(chosen, layout)
             if "saliency" in self.needs(chosen):
-                record["saliency"] = str(layout.saliency)
+                record |= {"saliency": str(layout.saliency), **stated_storage(layout.saliency_top)}
             report = images_to_files(
                 layout.ids(settings.split),
                 self.maker(chosen, layout),
@@ -211,6 +212,11 @@ class Labels(Stage):
         recorded: str = record.get("maps", {}).get("tags", NOT_RECORDED)
         return settings.report.tag_source or recorded
 
+    def saliency_source(self, settings: Any) -> str:
+        """What made the saliency maps behind the label maps, and how they are stored; ``none`` without."""
+        own = settings.report.saliency_source
+        return stated_source(own, self.layout(settings).saliency_top) if self.uses_saliency(settings) else NONE
+
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
         """What a result says about how the label maps were made."""
         threshold = self.threshold(settings)
@@ -252,7 +258,7 @@ class Labels(Stage):
             method=self.row(settings),
             steps=steps,
             initial_weights=origin["initial_weights"],
-            saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
+            saliency_source=self.saliency_source(settings),
             tag_source=self.tag_source(settings),
             tags_given=True,
             **made["result"],
