@@ -68,10 +68,13 @@ class Agreement:
         return np.where(alone == 0, 1.0, 2 * self.both / np.maximum(2 * self.both + alone, 1))
 
     def under(self, label_of_class: Mapping[int, int]) -> float:
-        """Agreement of all classes, 0..1, if 0-based class c had the label ``label_of_class[c]`` in the masks."""
+        """Agreement of all classes, 0..1, if 0-based class c had the label ``label_of_class[c]`` in the masks.
+
+        Classes that are not named do not count; labels that no class has count as shown without a tag.
+        """
         classes, labels = list(label_of_class), list(label_of_class.values())
         tagged, shown = self.tagged[:, classes], self.shown[:, labels]
-        total = int(tagged.sum() + shown.sum())
+        total = int(tagged.sum() + self.shown[:, 1:255].sum())
         return 2 * int((tagged & shown).sum()) / total if total else 1.0
 
     @property
@@ -137,8 +140,9 @@ def orders_of_labels(classes: Sequence[str]) -> list[tuple[str, dict[int, int]]]
         ("the labels of the masks may be one too high (class 1 is label 2)", {one: one + 2 for one in numbers}),
         ("the labels of the masks may be one too low (class 1 is label 0)", {one: one for one in numbers if one}),
         ("the masks may number the classes in alphabetical order, the list of classes has another", by_name),
-        ("the masks may number the classes backwards", {one: len(classes) - one for one in numbers}),
     ]
+    if len(classes) > 2:
+        orders.append(("the masks may number the classes backwards", {one: len(classes) - one for one in numbers}))
     if tuple(classes) == COCO_CLASSES:
         gaps = "the masks may have COCO's category ids (1..90 with gaps); labels are 1..80 here"
         orders.append((gaps, dict(enumerate(COCO_IDS))))

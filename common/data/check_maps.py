@@ -51,7 +51,7 @@ def check_mask_values(
         named = [name for name, n in zip(layout.classes, agreement.tag_alone, strict=True) if n]
         if named:
             report.problem("tags name classes that no mask shows", ", ".join(named))
-        useless = {ability: "masks without objects" for ability in ("supervised training", "scoring on val")}
+        useless = dict.fromkeys(("supervised training", "scoring on val"), "masks without objects")
         report.abilities |= {ability: report.abilities.get(ability) or why for ability, why in useless.items()}
         return True
     foreign = [value for value in values if layout.n_classes < value < IGNORE_LABEL]

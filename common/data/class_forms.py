@@ -158,8 +158,8 @@ def plain_name(number: int, text: str, path: Path) -> Named:
 
 
 def by_place(names: Sequence[Named]) -> list[Named]:
-    """The names numbered from 0 where the first is the background: forms whose lines are the labels."""
-    counts = bool(names) and reserved_name(names[0].name) == "background"
+    """The names numbered from 0 where the first is no class: forms whose lines are the labels."""
+    counts = bool(names) and reserved_name(names[0].name) != ""
     return [one._replace(number=place if counts else None) for place, one in enumerate(names)]
 
 

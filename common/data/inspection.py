@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -123,7 +124,7 @@ def saliency_values(
         return None
 
     def mean(where: npt.NDArray[np.bool_]) -> float | None:
-        return float(levels[where].mean()) if where.any() else None
+        return cv2.mean(levels, where.astype(np.uint8))[0] if where.any() else None
 
     means: tuple[float | None, float | None] = (None, None)
     if mask is not None and mask.shape == levels.shape:

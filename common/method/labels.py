@@ -126,7 +126,7 @@ class Labels(Stage):
                 session.on_main(lambda: self.sweep(settings, layout))
             chosen = self.chosen(settings)
             masked = self.masked(chosen, layout)
-            record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
+            record: dict[str, Any] = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
             record |= {"starts_from": before} if before else {}
             record["result"] = self.stated(chosen, layout)
             if "saliency" in self.needs(chosen):
