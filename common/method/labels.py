@@ -15,7 +15,7 @@ from common.crf.presets import PRESETS
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
-from common.data.saliency_levels import stated_source, stated_storage
+from common.data.saliency_levels import GREY, stated_source, stated_storage
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
@@ -130,7 +130,9 @@ class Labels(Stage):
             record |= {"starts_from": before} if before else {}
             record["result"] = self.stated(chosen, layout)
             if "saliency" in self.needs(chosen):
-                record |= {"saliency": str(layout.saliency), **stated_storage(layout.saliency_top)}
+                record["saliency"] = str(layout.saliency)
+            if "saliency" in self.needs(chosen) or self.uses_saliency(chosen):
+                record |= stated_storage(layout.saliency_top)
             report = images_to_files(
                 layout.ids(settings.split),
                 self.maker(chosen, layout),
@@ -214,8 +216,9 @@ class Labels(Stage):
 
     def saliency_source(self, settings: Any) -> str:
         """What made the saliency maps behind the label maps, and how they are stored; ``none`` without."""
-        own = settings.report.saliency_source
-        return stated_source(own, self.layout(settings).saliency_top) if self.uses_saliency(settings) else NONE
+        record = read_json(file) if (file := self.folder(settings) / STAGE_FILE).exists() else {}
+        source = stated_source(settings.report.saliency_source, record.get("saliency_largest", GREY))
+        return source if self.uses_saliency(settings) else NONE
 
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
         """What a result says about how the label maps were made."""
