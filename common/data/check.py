@@ -42,6 +42,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dataset", choices=DATASET_NAMES, help="the kind of dataset (default: guessed from ROOT)")
     for setting in PATH_SETTINGS:
         parser.add_argument(f"--{setting}", default="", metavar="PATH", help=f"as {setting} in a config's data section")
+    parser.add_argument(
+        "--saliency_largest", type=int, choices=(0, 1, 255), default=0, help="as in a config's data section"
+    )
     parser.add_argument("--quick", action="store_true", help="look only whether files are there; decode nothing")
     parser.add_argument("--workers", type=int, help="processes that decode; 0: this one (default: as many as useful)")
     arguments = parser.parse_args(argv)
@@ -59,7 +62,8 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
     root = Path(arguments.root)
     dataset = arguments.dataset or guess_dataset(root, report)
     overrides = {setting: getattr(arguments, setting) for setting in PATH_SETTINGS}
-    layout = open_layout(DataConfig(dataset=dataset, root=str(root), **overrides))
+    largest = arguments.saliency_largest
+    layout = open_layout(DataConfig(dataset=dataset, root=str(root), saliency_largest=largest, **overrides))
     describe(layout, report)
     train, val = (check_list(layout, name, report) for name in ("train", "val"))
     for split in (train, val):

@@ -64,6 +64,10 @@ def check_mask_values(
 def check_agreement(layout: DatasetLayout, found: Agreement, report: Report) -> None:
     """Say how tags and masks agree: small differences are a note, others a problem."""
     n_images, n_different = len(found.ids), found.n_different
+    empty = found.tagged.any(axis=1) & found.shown[:, IGNORE_LABEL] & ~found.shown[:, 1:IGNORE_LABEL].any(axis=1)
+    for place in np.flatnonzero(empty):
+        text = f"{found.ids[place]}: tags say {names(layout, found.tagged[place])}; {IGNORE_LABEL} is ignored"
+        report.note(f"masks of 0 and {IGNORE_LABEL} only among others with classes", text)
     report.say(f"tags, masks: {n_images - n_different} of {n_images} images agree")
     if not n_different:
         return

@@ -50,6 +50,7 @@ LIST_HEADS = frozenset(
 )
 PLAIN = "write one class name per line, in the order of the labels 1, 2, ..., without the background"
 
+LONGEST_LINE = 1000
 LABELMAP_HEAD = re.compile(r"#\s*label\s*:\s*colou?r", re.IGNORECASE)
 LABELMAP_LINE = re.compile(r"(?P<name>.+?)\s*:\s*(?:\d+\s*,\s*\d+\s*,\s*\d+)?\s*:[^:]*:[^:]*")
 WITH_COLOURS = (
@@ -93,6 +94,9 @@ def names_of_lines(lines: Sequence[tuple[int, str]], path: Path) -> list[Named]:
     Raises:
         DataError: a line is of no known form, or what it names is no class; file and line are named.
     """
+    for number, text in lines:
+        if len(text) > LONGEST_LINE:
+            raise refused(path, number, f"holds {len(text)} characters, more than a class name; {PLAIN}")
     labelmap = any(LABELMAP_HEAD.match(text) for _, text in lines)
     kept = [(number, unwrapped(text)) for number, text in lines if not (text.startswith("#") and text != "#")]
     if labelmap or (kept and all(LABELMAP_LINE.fullmatch(text) for _, text in kept)):

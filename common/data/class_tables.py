@@ -135,7 +135,7 @@ def names_of_yaml(text: str, path: Path) -> list[Named]:
     """``names`` of YOLO's ``data.yaml``, a list or numbers with names; or a bare list."""
     try:
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise refused(path, mark.line + 1 if mark else 1, f"is no YAML that can be read; {PLAIN}") from error
     names = content.get("names") if isinstance(content, dict) else content

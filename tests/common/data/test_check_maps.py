@@ -63,6 +63,12 @@ def test_one_mask_without_a_class_is_none(root: Path, capsys: pytest.CaptureFixt
     assert "keep their objects" not in said(root, capsys)[1]
 
 
+def test_some_masks_of_zero_and_255_among_others_are_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(root / "masks", {"d": OBJECT * 255})
+    text = said(root, capsys)[1]
+    assert "note: masks of 0 and 255 only among others with classes\n    d: tags say dog; 255 is ignored\n" in text
+
+
 def test_background_alone_is_allowed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(root / "masks", dict.fromkeys(IDS, OBJECT * 0))
     (root / "tags.csv").write_text("".join(f"{name},\n" for name in IDS))
@@ -96,6 +102,17 @@ def test_saliency_of_zero_and_one_is_said(root: Path, capsys: pytest.CaptureFixt
     write(root / "saliency", dict.fromkeys(IDS, OBJECT))
     status, text = said(root, capsys)
     assert status == 0 and "note: saliency maps of 0..1\n" in text and "4 maps, largest value 1" in text
+
+
+def test_saliency_of_zero_and_one_that_is_to_be_taken_as_it_is_is_a_problem(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root / "saliency", dict.fromkeys(IDS, OBJECT))
+    status, text = said(root, capsys, "--saliency_largest", "255")
+    assert status == 1 and "problem: saliency maps that are nearly black" in text and "leave" in text
+    write(root / "saliency", {"b": OBJECT * 200})
+    status, text = said(root, capsys, "--saliency_largest", "1")
+    assert status == 1 and "problem: saliency maps outside 0..1\n    b (0 to 200)\n" in text
 
 
 def test_saliency_of_several_ranges_is_a_problem(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

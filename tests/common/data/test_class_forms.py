@@ -99,6 +99,7 @@ REFUSED = {
     "heading": ("classes.txt", "name\ncat\n", 1, "heading"),
     "comment sign alone": ("classes.txt", "cat\n#\n", 2, "no class name"),
     "UTF-16 without its mark": ("classes.txt", "c\0a\0t\0\n\0", 1, "no class name"),
+    "no text of names": ("classes.txt", "cat\n" + 999 * "a" + " b", 2, "1001 characters"),
     "broken json": ("classes.json", '["cat",\n"dog"', 2, "no JSON"),
     "broken yaml": ("data.yaml", "names: [cat\nnc: 2\n", 2, "no YAML"),
     "yaml without names": ("data.yaml", "nc: 2\n", 1, "'names'"),
