@@ -16,6 +16,7 @@ from common.bounds import bounded
 from common.data.classes import read_class_names
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DataConfig, DatasetLayout, open_layout
+from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import IGNORE_LABEL
 from common.data.presets import CLASSES_FILE, PRESETS
 from common.data.sampling import Sample
@@ -81,6 +82,8 @@ def label_file(folder: Path, image_id: str) -> Path:
 class TrainingImages(ListedImages):
     """Listed images with masks of labels 0..n_labels - 1 and ``ignore_label``; another value is a :class:`DataError` on reading.
 
+    Masks that all hold background and ``ignore_label`` alone are a :class:`DataError` at construction.
+
     Args:
         label_dir: folder of the masks; empty for the dataset's own.
         unlabelled: other values that stand for no label, as the number of labels in SGAN's seeds; ``ignore_label`` takes
@@ -102,13 +105,17 @@ class TrainingImages(ListedImages):
         masks = partial(label_file, Path(label_dir)) if label_dir else None
         super().__init__(layout, layout.ids("train"), parts, masks)
         self.n_labels, self.ignore_label, self.unlabelled = n_labels, ignore_label, list(unlabelled)
+        labels = map(self.without_unlabelled, readable_masks(self.ids, self.mask_path))
+        require_a_class(labels, n_labels, label_dir or str(layout.masks), ignore_label)
+
+    def without_unlabelled(self, mask: np.ndarray) -> np.ndarray:
+        """A mask uint8 H x W with ``ignore_label`` in place of what else stands for no label."""
+        return np.where(np.isin(mask, self.unlabelled), np.uint8(self.ignore_label), mask) if self.unlabelled else mask
 
     def read(self, image_id: str) -> Sample:
         """``image`` uint8 H x W x 3, ``mask`` uint8 H x W, ``tags`` where they were asked for."""
         sample = super().read(image_id)
-        mask = sample["mask"]
-        if self.unlabelled:
-            mask = np.where(np.isin(mask, self.unlabelled), np.uint8(self.ignore_label), mask)
+        mask = self.without_unlabelled(sample["mask"])
         wrong = mask[(mask >= self.n_labels) & (mask != self.ignore_label)]
         if wrong.size:
             none = " or ".join(map(str, [*self.unlabelled, self.ignore_label]))

@@ -15,10 +15,11 @@ import numpy.typing as npt
 from common.bounds import bounded_share
 from common.config import config_to_dict
 from common.data.colours import Uint8
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
+from common.data.saliency_levels import UNIT, stated_storage
 from common.errors import DataError, require
 from common.files import read_json, resolve_inside, write_json
 from common.method.maps import record_of
@@ -59,6 +60,9 @@ class ObjectReader:
 
     def __init__(self, layout: DatasetLayout, config: BankConfig) -> None:
         self.layout, self.config = layout, config
+        if config.object_saliency == "maps":
+            # Found out once, and not by every thread and worker.
+            _ = layout.saliency_top
 
     def __call__(self, name: str) -> Foreground:
         image_id = name.partition("/")[2]
@@ -91,7 +95,7 @@ class ObjectReader:
     def saliency(self, image_id: str, label_map: LabelMap) -> Uint8:
         """uint8 H x W, for a label map uint8 H x W that shows one class."""
         if self.config.object_saliency == "maps":
-            return read_saliency(self.layout.saliency_path(image_id))
+            return self.layout.read_saliency(image_id)
         return np.where((label_map != 0) & (label_map != IGNORE_LABEL), np.uint8(255), np.uint8(0))
 
 
@@ -121,7 +125,8 @@ def names_of_objects(layout: DatasetLayout, config: BankConfig, ids: Sequence[st
 
 def bank_record(layout: DatasetLayout, config: BankConfig) -> dict[str, Any]:
     """Everything the objects depend on, with the record of the stage that made the label maps."""
-    return {"bank": config_to_dict(config), "labels": record_of(Path(config.label_maps)), "dataset": layout.name}
+    record = {"bank": config_to_dict(config), "labels": record_of(Path(config.label_maps)), "dataset": layout.name}
+    return record | (stated_storage(layout.saliency_top) if config.object_saliency == "maps" else {})
 
 
 def write_index(folder: Path, names: Sequence[str], classes: Sequence[str]) -> None:
@@ -183,7 +188,11 @@ def read_bank(folder: Path, n_classes: int, with_saliency: bool = True) -> Foreg
         return foreground
 
     with ThreadPoolExecutor() as pool:
-        return ForegroundBank({number: list(pool.map(partial(read, number), names)) for number, names in index.items()})
+        objects = {number: list(pool.map(partial(read, number), names)) for number, names in index.items()}
+    tops = [one.saliency.max() for found in objects.values() for one in found if one.saliency is not None]
+    if with_saliency and max(tops, default=0) == UNIT:
+        raise DataError(f"no object of {folder} has saliency above {UNIT}: made from maps of 0..1; make the bank again")
+    return ForegroundBank(objects)
 
 
 def read_index(folder: Path) -> dict[int, list[str]]:

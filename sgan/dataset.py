@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from common.data.dataset import ListedImages, require_same_size
-from common.data.images import read_saliency
 from common.data.layout import DatasetLayout
 from common.data.lists import read_list
 from common.data.sampling import Sample
@@ -54,10 +55,18 @@ def masked_ids(semi: SemiConfig, layout: DatasetLayout) -> frozenset[str]:
     return frozenset(ids[:: round(1 / semi.share)] if semi.share else ids)
 
 
+def map_loader(images: ListedImages, convert: SganInput) -> Callable[[str], Sample]:
+    """``id -> the network's input for the maps`` in worker processes, see :func:`map_input`."""
+    if convert.use_saliency:
+        # Found out once, and not by every worker.
+        _ = images.layout.saliency_top
+    return partial(map_input, images, convert)
+
+
 def map_input(images: ListedImages, convert: SganInput, image_id: str) -> Sample:
     """The network's input for the maps of an image, and ``keys`` (int64, numbers of its tagged classes)."""
     raw = images.read(image_id)
     if convert.use_saliency:
-        raw["saliency"] = read_saliency(images.layout.saliency_path(image_id))
+        raw["saliency"] = images.layout.read_saliency(image_id)
         require_same_size(raw)
     return {**convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

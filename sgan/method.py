@@ -16,7 +16,9 @@ from common.config_files import read_settings
 from common.data.dataset import ListedImages, Part
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout, open_layout
+from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import colour_label_map
+from common.data.saliency_levels import stated_storage
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
 from common.method.calls import in_repository, in_repository_if_file
@@ -28,12 +30,13 @@ from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured
 from common.method.published import Published
 from common.method.segmentation import common_flags
+from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training
 from common.models.weights import load_weights, read_state_dict
 from common.report.html import Panel
 from sgan.backbone import VGG_BLOCKS, sgan_backbone
-from sgan.dataset import initial_seed_folder, map_input, masked_ids, seed_file
+from sgan.dataset import initial_seed_folder, map_loader, masked_ids, seed_file
 from sgan.labels import LABELS_ENDING, SeedRule, write_seed
 from sgan.network import SGAN, tagged_maps
 from sgan.panels import network_panels
@@ -67,7 +70,9 @@ def sgan_data(settings: SganSettings, layout: DatasetLayout) -> SeededDataset:
     parts: set[Part] = {"tags", "mask", "saliency"} if settings.use_sal else {"tags", "mask"}
     folder = initial_seed_folder(settings.data.root, settings.seed_subdir)
     ids = repeated(sorted(layout.ids(settings.split)), settings.engine.max_steps * settings.engine.batch_size)
-    masks = partial(seed_file, folder, layout, masked_ids(settings.semi, layout))
+    masked = masked_ids(settings.semi, layout)
+    require_a_class(readable_masks(sorted(masked), layout.mask_path), layout.n_classes + 1, str(layout.masks))
+    masks = partial(seed_file, folder, layout, masked)
     return SeededDataset(ListedImages(layout, ids, parts, masks), sgan_input(settings), settings.engine.seed)
 
 
@@ -90,7 +95,8 @@ def load_trained(settings: SganSettings, network: nn.Module, path: Path) -> None
 def map_decisions(settings: SganSettings) -> dict[str, Any]:
     """What the maps depend on besides network and images."""
     values = config_to_dict(settings)
-    return {"saliency": settings.data.saliency, **{name: values[name] for name in OF_NETWORK}}
+    stored = stated_storage(dataset_of(settings).saliency_top) if settings.use_sal else {}
+    return {"saliency": settings.data.saliency, **stored, **{name: values[name] for name in OF_NETWORK}}
 
 
 def of_background(settings: SganSettings) -> DatasetLayout:
@@ -178,7 +184,7 @@ SGAN_MAPS = Maps(
     training=SGAN_TRAINING,
     text="the maps of the tagged classes of every image of the list",
     batch_size=lambda settings: 8,
-    load=lambda settings, images: partial(map_input, images, sgan_input(settings)),
+    load=lambda settings, images: map_loader(images, sgan_input(settings)),
     compute=lambda settings, network, device: partial(tagged_maps, network.to(device), settings.cam.combine, device),
     write=write_single_precision,
     decides=map_decisions,

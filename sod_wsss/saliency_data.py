@@ -16,8 +16,8 @@ from torch import Tensor
 from common.cam.inference import ReadableImages
 from common.data.dataset import ListedImages
 from common.data.images import read_saliency
-from common.data.layout import DatasetLayout, folder_ids
-from common.data.lists import read_list
+from common.data.layout import DatasetLayout
+from common.data.lists import folder_ids, read_list
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import DataError, require
@@ -155,6 +155,8 @@ class SaliencyImages(ListedImages):
         edges = self.pairs.edge_path(image_id)
         if edges is not None:
             sample["edge"] = read_saliency(edges)
+            if sample["edge"].max() == 1:
+                raise DataError(f"{edges} holds 0 and 1 alone, almost black; edge maps are 0 to 255")
         if self.kept is not None:
             self.kept[image_id] = sample
         return sample

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from torch.utils.data import Dataset
 
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
 from common.errors import DataError
@@ -46,6 +46,9 @@ class ListedImages(Dataset[Sample]):
         self.layout = layout
         self.ids = list(ids)
         self.parts = frozenset(parts)
+        if "saliency" in self.parts:
+            # Found out here, once, and not by every process that loads images.
+            _ = layout.saliency_top
         self.mask_path = mask_path or layout.mask_path
         # A list may name an image several times.
         self.tags: Mapping[str, np.ndarray] = (
@@ -64,7 +67,7 @@ class ListedImages(Dataset[Sample]):
         if "mask" in self.parts:
             sample["mask"] = read_label_map(self.mask_path(image_id))
         if "saliency" in self.parts:
-            sample["saliency"] = read_saliency(self.layout.saliency_path(image_id))
+            sample["saliency"] = self.layout.read_saliency(image_id)
         if "tags" in self.parts:
             sample["tags"] = self.tags[image_id]
         require_same_size(sample)

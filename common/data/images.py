@@ -66,13 +66,37 @@ def narrow_label_map(label_map: npt.NDArray[Any], path: Path) -> npt.NDArray[np.
     return label_map.astype(np.uint8)
 
 
-def read_saliency(path: Path) -> npt.NDArray[np.uint8]:
+def read_saliency(path: Path, largest: int = 255) -> npt.NDArray[np.uint8]:
     """Read a saliency map, uint8 [H, W], 0 (background) .. 255 (salient).
+
+    Args:
+        largest: the value that stands for salient in the file, 255 or 1 (:mod:`common.data.saliency_levels`).
+
+    Raises:
+        DataError: the file is missing, broken, 16-bit, a colour image whose channels differ, or of another range.
+    """
+    levels = read_saliency_levels(path)
+    if levels.dtype == np.uint8 and largest == 255:
+        return levels
+    low, high = float(levels.min()), float(levels.max())
+    # Also false for values that are no number.
+    if not (low >= 0 and high <= largest):
+        raise DataError(
+            f"{path} holds values from {low:g} to {high:g}, the other saliency maps from 0 to {largest}: store it as those, "
+            "or set data.saliency_largest to what all maps have."
+        )
+    return np.rint(levels.astype(np.float64) * (255 / largest)).astype(np.uint8)
+
+
+def read_saliency_levels(path: Path) -> npt.NDArray[Any]:
+    """The values of a saliency map as stored: uint8 [H, W], or float32 [H, W] of a floating-point TIFF.
 
     Raises:
         DataError: the file is missing, broken, 16-bit, or a colour image whose channels differ.
     """
     with open_image(path) as image:
+        if image.mode == "F":
+            return np.array(image, np.float32)
         if image.mode not in EIGHT_BIT_MODES:
             raise DataError(f"{path} has pixel format {image.mode}; a saliency map is an 8-bit grey image.")
         if image.mode in ("1", "L"):

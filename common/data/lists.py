@@ -128,3 +128,19 @@ def check_unique(line_numbers: list[int], entries: list[ListEntry], style: str, 
                 f"every image may occur once.{hint if style == 'classes' else ''}"
             )
         first_line[entry.id] = number
+
+
+def folder_ids(folder: Path) -> list[str]:
+    """The ids of all images under ``folder``, sorted: file paths without the folder and the extension."""
+    if not folder.is_dir():
+        raise DataError(f"image folder {folder} does not exist; put the images there or set images.")
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    by_id: dict[str, Path] = {}
+    for name in sorted(name for name in names if not name.name.startswith(".")):
+        image_id = name.with_suffix("").as_posix()
+        if image_id in by_id:
+            raise DataError(f"{folder} holds {by_id[image_id]} and {name}, two images of one id; rename one of them.")
+        by_id[image_id] = name
+    if not by_id:
+        raise DataError(f"image folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
+    return sorted(by_id)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from common.data.classes import check_class_names
@@ -27,6 +27,10 @@ from common.data.textfile import read_dataset_text
 from common.errors import DataError
 
 Row = tuple[str, list[str]]
+HEADS_OF_IDS = ("id", "image", "image_id", "image_name", "file", "filename", "file_name", "name")
+HEADS_OF_TAGS = frozenset(
+    ("tag", "tags", "label", "labels", "class", "classes", "category", "categories", "class_name")
+)
 
 
 def read_csv_names(path: Path, classes: Collection[str]) -> dict[str, list[str]]:
@@ -53,8 +57,22 @@ def csv_class_names(path: Path) -> tuple[str, ...]:
     separated = any(len(fields) > 1 for _, fields in rows) or re.search(r'[;|"]', read_dataset_text(path)) is not None
     split = parts if separated else str.split
     names = tuple(sorted({name for _, fields in rows for field in fields for name in split(field)}))
+    require_no_heading(rows, path)
     check_class_names(names, path)
     return names
+
+
+def require_no_heading(rows: Sequence[Row], path: Path) -> None:
+    """Raise :class:`DataError` where the first row heads columns: its words would become an image and a class."""
+    image_id, fields = rows[0]
+    if image_id.lower() in HEADS_OF_IDS and {field.lower() for field in fields} <= HEADS_OF_TAGS:
+        raise DataError(f"{path} line 1 {','.join([image_id, *fields])!r} is a heading; remove it.")
+    words = [name for _, others in rows[1:] for field in others for name in parts(field)]
+    if words and fields and set(words) <= {"0", "1"} and not set(fields) <= {"0", "1"}:
+        raise DataError(
+            f"{path} has a column of 0 and 1 per class; write a row '<id>,<class name> <class name> ...' per image, "
+            "without a heading."
+        )
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from common.cam.files import Cams, read_cams
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.value_ranges import require_labels
 from common.pseudo_labels.labels import LabelMap
@@ -53,7 +53,7 @@ class LabelMaker:
     def evidence(self, image_id: str, cams: Cams) -> Evidence:
         layout = self.layout
         image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
-        saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
+        saliency = layout.read_saliency(image_id) if "saliency" in self.needs else None
         labels = tuple(self.labels(folder / f"{image_id}.png") for folder in self.label_folders)
         return Evidence(image_id, cams, image, saliency, labels)
 

@@ -15,6 +15,7 @@ from common.crf.presets import PRESETS
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
+from common.data.saliency_levels import GREY, stated_source, stated_storage
 from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
@@ -124,11 +125,13 @@ class Labels(Stage):
                 session.on_main(lambda: self.sweep(settings, layout))
             chosen = self.chosen(settings)
             masked = self.masked(chosen, layout)
-            record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
+            record: dict[str, Any] = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
             record |= {"starts_from": before} if before else {}
             record["result"] = self.stated(chosen, layout)
             if "saliency" in self.needs(chosen):
                 record["saliency"] = str(layout.saliency)
+            if "saliency" in self.needs(chosen) or self.uses_saliency(chosen):
+                record |= stated_storage(layout.saliency_top)
             report = images_to_files(
                 layout.ids(settings.split),
                 self.maker(chosen, layout),
@@ -209,6 +212,12 @@ class Labels(Stage):
         recorded: str = record_of(self.folder(settings)).get("maps", {}).get("tags", NOT_RECORDED)
         return settings.report.tag_source or recorded
 
+    def saliency_source(self, settings: Any) -> str:
+        """What made the saliency maps behind the label maps, and how they are stored; ``none`` without."""
+        record = read_json(file) if (file := self.folder(settings) / STAGE_FILE).exists() else {}
+        source = stated_source(settings.report.saliency_source, record.get("saliency_largest", GREY))
+        return source if self.uses_saliency(settings) else NONE
+
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
         """What a result says about how the label maps were made."""
         threshold = self.threshold(settings)
@@ -251,7 +260,7 @@ class Labels(Stage):
             method=self.row(settings),
             steps=steps,
             initial_weights=origin["initial_weights"],
-            saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
+            saliency_source=self.saliency_source(settings),
             tag_source=self.tag_source(settings),
             tags_given=True,
             **made["result"],

@@ -99,8 +99,7 @@ def job_of_labels(settings: Any, labels: Labels, label_set: LabelSet) -> Job:
         label_set: which they are: its configuration of DeepLab-v2, what it adds to the row, its round.
     """
     folder, chosen = labels.folder(settings), labels.chosen(settings)
-    source = settings.report.saliency_source if labels.uses_saliency(settings) else NONE
-    sources = (source, labels.tag_source(settings))
+    sources = (labels.saliency_source(settings), labels.tag_source(settings))
     row = labels.row(chosen) + label_set.suffix
     config = label_set.segmentation or settings.chain.segmentation
     name = settings.chain.segmentation_name or folder.name

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.data.images import read_label_map
+from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import IGNORE_LABEL
 from common.errors import ConfigError, DataError
 from common.metrics.confusion import LabelMap, Matrix, confusion_matrix
@@ -55,7 +56,7 @@ def evaluate_folder(
 
     Raises:
         DataError: the list is empty, a file is missing or unreadable, sizes differ, or a truth holds another label;
-            the message names the file.
+            the message names the file. Or the truths show no class at all, but ignored pixels.
     """
 
     def count(identifier: str) -> Matrix:
@@ -69,7 +70,10 @@ def evaluate_folder(
         except DataError as error:
             raise DataError(f"{prediction_file} against {truth_file}: {error}") from error
 
-    return EvaluationResult(sum_over_images(count, ids, workers), len(ids))
+    matrix = sum_over_images(count, ids, workers)
+    if not matrix[1:].any():
+        require_a_class(readable_masks(ids, truth_path), n_labels, str(truth_path(ids[0]).parent), ignore_label)
+    return EvaluationResult(matrix, len(ids))
 
 
 def sum_over_images(

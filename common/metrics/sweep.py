@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.data.mask_sets import require_a_class
 from common.data.palette import IGNORE_LABEL
 from common.errors import ConfigError, DataError
 from common.metrics.confusion import (
@@ -97,7 +98,8 @@ def threshold_matrices(
     """One confusion matrix int64 [n, n + 1] per threshold; arguments as :func:`sweep_background_threshold`.
 
     Raises:
-        DataError: there is no image, or a file is missing or does not fit (the message names the image).
+        DataError: there is no image, a file is missing or does not fit (the message names the image), or the truths show no
+            class at all, but ignored pixels.
     """
     edges = checked_thresholds(thresholds)
     check_label_count(n_labels)
@@ -108,7 +110,10 @@ def threshold_matrices(
         except DataError as error:
             raise DataError(f"image {image_id}: {error}") from error
 
-    return matrices_of_thresholds(sum_over_images(count, ids, workers))
+    matrices = matrices_of_thresholds(sum_over_images(count, ids, workers))
+    if not matrices[0][1:].any():
+        require_a_class((load(image_id).truth for image_id in ids), n_labels, "the true masks", ignore_label)
+    return matrices
 
 
 def winner_counts(sample: CamSample, thresholds: Thresholds, n_labels: int, ignore_label: int) -> npt.NDArray[np.int64]:

@@ -75,3 +75,24 @@ def test_the_command_prints_a_table_of_the_chosen_names(tmp_path, capsys):
         line[:40].rsplit("  ", 3)[0].strip(): line.split()[-3:] for line in capsys.readouterr().out.splitlines()[1:]
     }
     assert table["missed, not salient"] == ["45.11", "90.00", "67.56"]
+
+
+@pytest.mark.parametrize("salient", [1, 255])
+def test_saliency_of_zero_and_one_counts_as_salient(tmp_path, capsys, monkeypatch, salient):
+    write_label_map(tmp_path / "truth" / "x.png", TRUTH)
+    write_label_map(tmp_path / "labels" / "x.png", np.zeros_like(TRUTH))
+    write_png(tmp_path / "saliency" / "x.png", np.full_like(TRUTH, salient))
+    (tmp_path / "list.txt").write_text("x\n")
+    monkeypatch.chdir(tmp_path)
+    main(["labels", "truth", "--list", "list.txt", "--classes", "1", "--saliency", "saliency", "--border", "0"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["missed,", "salient", "50.13", "100.00", "75.06"] in rows
+
+
+def test_truths_that_keep_their_objects_as_255_are_refused(tmp_path, monkeypatch):
+    write_label_map(tmp_path / "truth" / "x.png", np.where(TRUTH > 0, 255, 0))
+    write_label_map(tmp_path / "labels" / "x.png", TRUTH)
+    (tmp_path / "list.txt").write_text("x\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="not one of 1 masks shows a class"):
+        main(["labels", "truth", "--list", "list.txt", "--classes", "1"])

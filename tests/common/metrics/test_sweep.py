@@ -105,3 +105,14 @@ def test_what_does_not_fit_is_an_error_that_names_the_image(truth, keys, maps, m
     sample = CamSample(truth, np.array(keys), maps)
     with pytest.raises(DataError, match=message):
         sweep_background_threshold(lambda _: sample, ["x"], [0.2], 3)
+
+
+def test_truths_that_keep_their_objects_as_255_are_refused():
+    samples = make_samples(np.float32)
+    hidden = {
+        name: CamSample(np.where(one.truth > 0, 255, 0).astype(np.uint8), one.keys, one.maps)
+        for name, one in samples.items()
+    }
+    with pytest.raises(DataError, match="not one of 4 masks shows a class"):
+        sweep_background_threshold(hidden.__getitem__, list(hidden), THRESHOLDS, N_LABELS)
+    threshold_matrices({**hidden, "a": samples["a"]}.__getitem__, list(hidden), THRESHOLDS, N_LABELS)
