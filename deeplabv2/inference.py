@@ -196,6 +196,7 @@ class LoadInputs:
         form: how the network is applied.
         pyramid: scales that the network adds by itself.
         tags: id -> 0/1 of the classes, where only these are allowed.
+        upright: turn images as their EXIF orientation says.
     """
 
     path_of: Callable[[str], Path]
@@ -203,10 +204,11 @@ class LoadInputs:
     form: ImageForm
     pyramid: Sequence[float] = ()
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
+    upright: bool = False
 
     def __call__(self, image_id: str) -> Sample:
         path = self.path_of(image_id)
-        image = read_image(path)
+        image = read_image(path, self.upright)
         shown = self.form.shown(image)
         self.require_pixels(path, shown)
         inputs, size = self.form.inputs(shown, self.convention), image.shape[:2]

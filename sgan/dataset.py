@@ -12,7 +12,7 @@ from common.data.layout import DatasetLayout
 from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.errors import DataError
-from common.files import resolve_inside
+from common.files import path_of_id
 from sgan.sample import SganInput
 from sgan.settings import SemiConfig
 
@@ -26,7 +26,7 @@ def seed_file(folder: Path, layout: DatasetLayout, masked: frozenset[str], image
     """The file that supervises the seed branch: the initial seed, or the true mask of an image of ``masked``."""
     if image_id in masked:
         return layout.mask_path(image_id)
-    path = resolve_inside(folder, f"{image_id}.png")
+    path = path_of_id(folder, image_id, ".png")
     if not path.is_file():
         raise DataError(
             f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir"
@@ -58,6 +58,7 @@ def map_input(images: ListedImages, convert: SganInput, image_id: str) -> Sample
     """The network's input for the maps of an image, and ``keys`` (int64, numbers of its tagged classes)."""
     raw = images.read(image_id)
     if convert.use_saliency:
-        raw["saliency"] = read_saliency(images.layout.saliency_path(image_id))
-        require_same_size(raw)
+        layout = images.layout
+        raw["saliency"] = read_saliency(layout.saliency_path(image_id), layout.upright)
+        require_same_size(raw, layout.image_path(image_id), layout.upright)
     return {**convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

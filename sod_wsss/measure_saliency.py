@@ -17,8 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.cores import map_on_cores
+from common.data.image_names import folder_ids
 from common.data.images import IMAGE_SUFFIXES, image_size, read_saliency
-from common.data.layout import folder_ids
 from common.data.lists import read_list
 from common.errors import DataError, run_command
 from common.files import write_json

@@ -16,6 +16,7 @@ from common.data.images import read_label_map, read_saliency
 from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.data.presets import DATASET_NAMES
 from common.errors import ConfigError, run_command
+from common.files import path_of_id
 from common.metrics.confusion import Matrix, confusion_matrix
 from common.metrics.scores import Scores, compute_scores, restrict_truth
 from sod_wsss.label_rules import SelectorConfig, select_salient, threshold_of
@@ -45,10 +46,10 @@ def compare_labels(layout: DatasetLayout, split: str, folder: Path, config: Sele
     tags, n_labels = layout.read_tags(ids), layout.n_classes + 1
     compared = []
     for image_id in tqdm(ids, folder.name, leave=False):
-        truth = read_label_map(layout.mask_path(image_id))
-        label_map = read_label_map(folder / f"{image_id}.png")
+        truth = read_label_map(layout.mask_path(image_id), layout.upright)
+        label_map = read_label_map(path_of_id(folder, image_id, ".png"))
         classes = [int(key) + 1 for key in np.flatnonzero(tags[image_id])]
-        salient = config.is_salient(read_saliency(layout.saliency_path(image_id)))
+        salient = config.is_salient(read_saliency(layout.saliency_path(image_id), layout.upright))
         # Below every agreement there is: what a replacement would give.
         selection = select_salient(label_map, salient, classes, -1.0)
         before = confusion_matrix(truth, label_map, n_labels)

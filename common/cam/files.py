@@ -16,7 +16,7 @@ import numpy as np
 
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
-from common.files import atomic_write, read_npz, resolve_inside, write_npz
+from common.files import atomic_write, path_of_id, read_npz, write_npz
 
 REDO = "delete it and run the CAM stage again"
 
@@ -74,7 +74,7 @@ def find_cams(folder: Path, image_id: str) -> Path:
     Raises:
         DataError: there is none.
     """
-    paths = [resolve_inside(folder, f"{image_id}{suffix}") for suffix in (".npy", ".npz")]
+    paths = [path_of_id(folder, image_id, suffix) for suffix in (".npy", ".npz")]
     for path in paths:
         if path.is_file():
             return path

@@ -19,7 +19,7 @@ from common.data.restricted_pickle import load_npy
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from common.files import read_npz, resolve_inside
+from common.files import path_of_id, read_npz
 from common.pseudo_labels import background
 
 INPUT_SUFFIXES = (".npz", ".npy", ".png")
@@ -31,7 +31,7 @@ class CrfFolder:
     """What ``python -m common.crf`` does.
 
     Attributes:
-        images: folder of the images, ``<id>.jpg`` or another image suffix.
+        images: folder of the images, ``<id>.jpg`` or another image suffix; turned as their EXIF orientation says.
         inputs: folder of the same ids: ``.npz`` with ``probabilities`` [C, H, W] or with CAMs, ``.npy`` with probabilities
             [C, H, W], or ``.png`` label maps (255: unknown).
         out: folder of the palette PNGs.
@@ -86,8 +86,8 @@ class ReadInput:
         self.recipe = crf_recipe(task.recipe)
 
     def __call__(self, image_id: str) -> Any:
-        image = self.recipe.image(read_image(image_of(self.task.images, image_id)))
-        path = resolve_inside(self.task.inputs, f"{image_id}{self.suffix}")
+        image = self.recipe.image(read_image(image_of(self.task.images, image_id), upright=True))
+        path = path_of_id(self.task.inputs, image_id, self.suffix)
         unary, labels = self.energies(path)
         if unary.shape[1:] != image.shape[:2]:
             raise DataError(
@@ -103,7 +103,7 @@ class ReadInput:
     def energies(self, path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """float32 [C, H, W] and the label numbers of the C rows."""
         if self.suffix == ".png":
-            return self.energies_of_labels(read_label_map(path), np.empty(0, np.int64))
+            return self.energies_of_labels(read_label_map(path, upright=True), np.empty(0, np.int64))
         probabilities = read_probabilities(path)
         if probabilities is not None:
             return self.recipe.energies(probabilities), np.arange(len(probabilities))
@@ -202,7 +202,7 @@ def image_of(folder: Path, image_id: str) -> Path:
         DataError: there is none.
     """
     for suffix in IMAGE_SUFFIXES:
-        path = resolve_inside(folder, f"{image_id}{suffix}")
+        path = path_of_id(folder, image_id, suffix)
         if path.exists():
             return path
     raise DataError(f"no image {folder / image_id} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")

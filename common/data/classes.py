@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def check_class_names(names: Sequence[str], path: Path) -> None:
     """Raise :class:`DataError` (naming ``path``) unless ``names`` can be the classes of a dataset."""
     if not names:
         raise DataError(f"{path} holds no class names; write one name per line, without the background.")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise DataError(f"{path} names {repeated[0]!r} more than once; each class needs one line.")
     if names[0].lower() == "background":

@@ -12,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from common.data.classes import read_class_names
-from common.data.images import IMAGE_SUFFIXES
+from common.data.image_names import (
+    MAP_SUFFIXES,
+    SALIENCY_SUFFIXES,
+    SUFFIX_VARIANTS,
+    existing_file,
+    find_file,
+    folder_ids,
+)
 from common.data.lists import ListEntry, read_list
 from common.data.presets import (
     CLASSES_FILE,
@@ -27,11 +34,6 @@ from common.data.tags import read_tags, select_tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
 from common.files import resolve_inside
-
-# Cameras and Windows write .JPG; file names are case-sensitive on most systems that train.
-SUFFIX_VARIANTS = tuple(variant for suffix in IMAGE_SUFFIXES for variant in (suffix, suffix.upper()))
-MAP_SUFFIXES = (".png", ".PNG")
-SALIENCY_SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG", ".bmp")
 
 
 @dataclass
@@ -94,6 +96,11 @@ class DatasetLayout:
     def n_classes(self) -> int:
         """Number of classes without the background."""
         return len(self.classes)
+
+    @property
+    def upright(self) -> bool:
+        """Whether images and maps are turned as their EXIF orientation says: a user's own are, VOC, COCO and the toy set not."""
+        return self.name == "folder"
 
     def image_path(self, image_id: str) -> Path:
         """The image file of ``image_id``; a :class:`DataError` says where it was expected."""
@@ -268,33 +275,3 @@ def find_classes(root: Path, preset: Preset, value: str, tags: Path | None) -> t
     raise DataError(
         f"{root} has no class names; write {root / CLASSES_FILE} with one name per line, no background{alternative}."
     )
-
-
-def find_file(folder: Path, image_id: str, suffixes: Sequence[str], what: str) -> Path:
-    """``folder/<id><suffix>`` with the first suffix that exists."""
-    base = resolve_inside(folder, image_id)
-    paths = [base.with_name(base.name + suffix) for suffix in suffixes]
-    return next((path for path in paths if path.is_file()), None) or existing_file(paths[0], what, image_id)
-
-
-def existing_file(path: Path, what: str, image_id: str) -> Path:
-    """``path``, or a :class:`DataError` that says which file of ``image_id`` was expected there."""
-    if not path.is_file():
-        raise DataError(f"{what} of {image_id!r} not found: expected {path}. Add it, or take the id out of the list.")
-    return path
-
-
-def folder_ids(folder: Path) -> list[str]:
-    """The ids of all images under ``folder``, sorted: file paths without the folder and the extension."""
-    if not folder.is_dir():
-        raise DataError(f"image folder {folder} does not exist; put the images there or set images.")
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    by_id: dict[str, Path] = {}
-    for name in sorted(name for name in names if not name.name.startswith(".")):
-        image_id = name.with_suffix("").as_posix()
-        if image_id in by_id:
-            raise DataError(f"{folder} holds {by_id[image_id]} and {name}, two images of one id; rename one of them.")
-        by_id[image_id] = name
-    if not by_id:
-        raise DataError(f"image folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
-    return sorted(by_id)

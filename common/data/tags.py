@@ -28,6 +28,7 @@ from common.data.restricted_pickle import load_npy, load_restricted_pickle
 from common.data.tags_csv import read_csv_names
 from common.data.tags_xml import read_xml_names
 from common.errors import DataError
+from common.files import require_id
 
 Tags = dict[str, npt.NDArray[np.float32]]
 
@@ -62,6 +63,8 @@ def read_tags(path: Path, classes: Sequence[str], ids: Sequence[str] | None = No
         tags = tags_from_numbers(read_class_list(path), path, classes, first=0)
     else:
         raise DataError(f"{path} is no known form of tags; use .npy, .pkl, .txt, .csv or a folder of VOC XML files.")
+    for image_id in tags:
+        require_id(image_id, path)
     return tags if ids is None else select_tags(tags, ids, path)
 
 

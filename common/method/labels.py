@@ -161,7 +161,9 @@ class Labels(Stage):
             if beside:
                 beside(path, label_map)
             image_id = path.relative_to(folder).with_suffix("").as_posix()
-            write_label_map(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
+            write_label_map(
+                path, read_label_map(layout.mask_path(image_id), layout.upright) if image_id in masked else label_map
+            )
 
         return write
 

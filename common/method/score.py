@@ -10,6 +10,7 @@ from typing import Any
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.errors import DataError
+from common.files import path_of_id
 from common.metrics.confusion import Matrix
 from common.metrics.folder import Prepare, evaluate_folder
 from common.report.record import Evaluated, floor_result, make_result
@@ -33,11 +34,12 @@ def label_matrix(
     """
     return evaluate_folder(
         layout.mask_path,
-        lambda image_id: folder / f"{image_id}.png",
+        lambda image_id: path_of_id(folder, image_id, ".png"),
         ids,
         layout.n_classes + 1,
         ignore_label=ignore_label,
         prepare=prepare,
+        upright=layout.upright,
     ).matrix
 
 

@@ -18,7 +18,7 @@ from common.data.images import read_label_map, read_saliency
 from common.data.lists import read_list
 from common.data.palette import IGNORE_LABEL
 from common.errors import ConfigError, DataError, run_command
-from common.files import resolve_inside
+from common.files import path_of_id
 from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import sum_over_images
 
@@ -132,10 +132,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def count(image_id: str) -> Counts:
         def file(folder: Path) -> Path:
-            return resolve_inside(folder, f"{image_id}.png")
+            return path_of_id(folder, image_id, ".png")
 
-        saliency = read_saliency(file(arguments.saliency)) if arguments.saliency else None
-        truth, labels = read_label_map(file(arguments.truth)), read_label_map(file(arguments.labels))
+        saliency = read_saliency(file(arguments.saliency), True) if arguments.saliency else None
+        truth, labels = (read_label_map(file(folder), True) for folder in (arguments.truth, arguments.labels))
         try:
             return count_losses(kept[truth], labels, saliency, len(names), arguments.border)
         except DataError as error:
