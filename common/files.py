@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import errno
 import json
-import lzma
 import os
 import re
 import shutil
-import struct
 import tempfile
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
@@ -26,10 +21,13 @@ import numpy as np
 import torch
 
 from common.errors import DataError, DiskFullError
-from common.npy_header import require_fitting_members
+from common.npy_header import BROKEN_ARRAYS, require_fitting_members
 
 # Bytes that the usual file systems allow for one name, and for a path below a folder (of 4096 in all).
 LONGEST_NAME, LONGEST_PATH = 255, 2048
+
+# Characters of what a library says of a broken file.
+LONGEST_REASON = 300
 
 # Most ids, which need no closer look.
 PLAIN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_. -]{0,150}(?:/[A-Za-z0-9_-][A-Za-z0-9_. -]{0,150}){0,3}")
@@ -152,26 +150,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         require_fitting_members(path)
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    # A damaged archive raises whatever its damaged part leads to.
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        SyntaxError,
-        IndexError,
-        OverflowError,
-        MemoryError,
-        RuntimeError,
-        struct.error,
-        tokenize.TokenError,
-        lzma.LZMAError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    except BROKEN_ARRAYS as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+        raise DataError(f"cannot read {path}: {reason}") from error
 
 
 def write_torch(path: Path, value: Mapping[str, Any]) -> None:
@@ -188,17 +169,27 @@ def resolve_inside(root: Path, relative: str) -> Path:
     Raises:
         DataError: the result lies outside ``root`` or is ``root`` itself, or no file system takes the name.
     """
-    normal = Path(os.path.normpath(relative.lstrip("/\\")))
-    # What another system would take for folders counts too, so that a list means the same everywhere.
+    fault = fault_of_path(relative)
+    if fault:
+        raise DataError(
+            f"path {shortened(relative)} {fault} ({root}); refused. Correct the list or data file it came from."
+        )
+    return Path(root, normal_path(relative))
+
+
+def normal_path(relative: str) -> Path:
+    """A path of a data file without its leading slash and with every ``..`` resolved that can be."""
+    return Path(os.path.normpath(relative.lstrip("/\\")))
+
+
+def fault_of_path(relative: str) -> str:
+    """Why a path of a data file cannot lie below a root, empty where it can; the same on every system."""
+    normal = normal_path(relative)
+    # What another system would take for folders counts too.
     windows = PureWindowsPath(os.path.normpath(relative.replace("\\", "/").lstrip("/")))
     if windows.drive or os.pardir in windows.parts or os.pardir in normal.parts:
-        raise DataError(
-            f"path {relative!r} leaves its root {root}; refused. Correct the list or data file it came from."
-        )
-    fault = "is empty" if normal == Path() else fault_of_names(normal.parts)
-    if fault:
-        raise DataError(f"path {shortened(relative)} {fault}; correct the list or data file it came from.")
-    return Path(root) / normal
+        return "leaves its root"
+    return "names no file below its root" if normal == Path() else fault_of_names(normal.parts)
 
 
 def fault_of_id(image_id: str) -> str:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import lzma
 import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+
+# A damaged array or archive raises whatever its damaged part leads to.
+BROKEN_ARRAYS = (
+    OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, SyntaxError, IndexError, OverflowError, MemoryError,
+    RuntimeError, struct.error, tokenize.TokenError, lzma.LZMAError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 # Arrays of one archive, unpacked. Probabilities of 81 labels of a photograph of 24 megapixels in half precision are 4 GB.
 MOST_UNPACKED = 8 << 30

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from common.data.images import image_size
+from common.data.restricted_pickle import load_npy
 from common.engine.inference import OutputFolder
 from common.errors import DataError
 from common.files import atomic_write, path_of_id, write_json
@@ -51,12 +52,15 @@ def write_logits(path: Path, logits: np.ndarray) -> None:
 def read_logits(path: Path, n_labels: int) -> np.ndarray:
     """Read one file of :func:`write_logits`: float32, n_labels x h x w."""
     try:
-        logits = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"cannot read the logits {path}: {error}. Delete it and run test --save-logits again."
-        ) from error
-    if not isinstance(logits, np.ndarray) or logits.ndim != 3 or logits.shape[0] != n_labels:
+        logits = load_npy(path)
+    except DataError as error:
+        raise DataError(f"cannot read the logits: {error} Delete them and run test --save-logits again.") from error
+    if (
+        not isinstance(logits, np.ndarray)
+        or logits.dtype.kind != "f"
+        or logits.ndim != 3
+        or logits.shape[0] != n_labels
+    ):
         shape = getattr(logits, "shape", "several arrays")
         raise DataError(f"{path} holds {shape}; logits of this configuration are {n_labels} x height x width")
     return logits.astype(np.float32, copy=False)

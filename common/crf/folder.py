@@ -15,6 +15,7 @@ from common.crf.inference import Engine, dense_crf, resolve_engine
 from common.crf.recipes import CrfRecipe, crf_recipe
 from common.data.images import IMAGE_SUFFIXES, read_image, read_label_map
 from common.data.palette import IGNORE_LABEL, write_label_map
+from common.data.plain_values import as_array
 from common.data.restricted_pickle import load_npy
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
 from common.engine.session import start_session
@@ -220,6 +221,9 @@ def read_probabilities(path: Path) -> npt.NDArray[np.float32] | None:
         content = load_npy(path)
     if content is None or isinstance(content, dict):
         return None
-    if content.ndim != 3:
-        raise DataError(f"{path} has shape {content.shape}; expected probabilities [labels, height, width]")
-    return np.asarray(content, np.float32)
+    values = as_array(content, "probabilities", path)
+    if values.ndim != 3 or values.dtype.kind not in "fiub":
+        raise DataError(
+            f"{path} has shape {values.shape} and type {values.dtype}; expected probabilities [labels, height, width]"
+        )
+    return values.astype(np.float32, copy=False)

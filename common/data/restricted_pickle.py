@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import struct
-import tokenize
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -21,15 +18,14 @@ import numpy as np
 from common.data.pickle_builders import BUILDERS, ArrayBuilder, PickleRefused
 from common.data.pickle_limits import BUDGET, MOST_ENTRIES, check_table, entries_of, with_deep_stack
 from common.errors import DataError
-from common.npy_header import read_npy_header, require_content
+from common.files import LONGEST_REASON
+from common.npy_header import BROKEN_ARRAYS, read_npy_header, require_content
 
-LONGEST_REASON = 300
 SHORT_TEXT = 8
 
 # What a broken or hostile stream makes the unpickler and the builders raise.
 PICKLE_ERRORS = (
-    pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError, MemoryError, OverflowError,
-    RecursionError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile,
+    *BROKEN_ARRAYS, pickle.UnpicklingError, AssertionError, ImportError, SystemError,
 )  # fmt: skip
 
 
@@ -116,7 +112,7 @@ def unpickle(file: IO[bytes], name: str) -> Any:
         return Finishing().finish(with_deep_stack(lambda: load_budgeted(data), data))
     except PickleRefused as error:
         raise DataError(
-            f"{name} asks for {error}, which a file of arrays and plain values does not need; refused, nothing was "
+            f"{name} asks for {one_line(error)}, which a file of arrays and plain values does not need; refused, nothing was "
             "executed. Get the file from a trusted source or convert it to .csv, .txt or a plain .npz."
         ) from error
     except PICKLE_ERRORS as error:
