@@ -29,7 +29,7 @@ LONGEST_NAME, LONGEST_PATH = 255, 2048
 # Characters of what a library says of a broken file.
 LONGEST_REASON = 300
 
-# Most ids, which need no closer look.
+# Most ids and paths, which need no closer look.
 PLAIN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_. -]{0,150}(?:/[A-Za-z0-9_-][A-Za-z0-9_. -]{0,150}){0,3}")
 
 # Ending of the temporary files; those of killed processes may lie around.
@@ -184,6 +184,8 @@ def normal_path(relative: str) -> Path:
 
 def fault_of_path(relative: str) -> str:
     """Why a path of a data file cannot lie below a root, empty where it can; the same on every system."""
+    if PLAIN_ID.fullmatch(relative.lstrip("/")):
+        return ""
     normal = normal_path(relative)
     # What another system would take for folders counts too.
     windows = PureWindowsPath(os.path.normpath(relative.replace("\\", "/").lstrip("/")))
