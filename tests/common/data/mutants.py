@@ -239,6 +239,6 @@ def odd_file(rng: random.Random) -> Seed:
         }
         return Seed(name, saved(np.savez, **arrays), read)
     if name.endswith(".pkl"):
-        return Seed(name, pickle.dumps(content, rng.randrange(6)), read)
+        return Seed(name, pickle.dumps(content, rng.randrange(1, 6)), read)
     plain = odd_value(rng) if rng.random() < 0.3 else content
     return Seed(name, saved(np.save, plain) if isinstance(plain, np.ndarray) else dictionary(plain), read)

@@ -79,7 +79,7 @@ def test_a_pickle_that_expands_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_tuples_nested_without_end_do_not_take_the_process_with_them(tmp_path: Path) -> None:
     path = tmp_path / "bomb.pkl"
-    path.write_bytes(nested_tuples(300_000))
+    path.write_bytes(nested_tuples(500_000))
     program = "import sys; from common.data.restricted_pickle import load_restricted_pickle as load\n"
     program += "from common.errors import DataError\ntry: load(sys.argv[1])\nexcept DataError as error: print(error)"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
