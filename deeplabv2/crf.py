@@ -140,7 +140,9 @@ def refine_predictions(config: DeepLabConfig) -> int:
     record = {"test": source.record, "crf": crf.record()}
     output = OutputFolder(config.label_maps(crf=True), ".png", record, config.force)
     tags = tags_of(config, layout, ids)
-    load: Callable[[str], Any] = load_inputs(config, layout.image_path, form, tags=tags, upright=layout.upright)
+    load: Callable[[str], Any] = load_inputs(
+        config, layout.image_path, form, tags=tags, upright=layout.upright, n_labels=config.network.n_labels
+    )
     if source.folder:
         load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags, layout.upright)
     with start_session("cpu" if source.folder else config.engine.device) as session:

@@ -111,7 +111,7 @@ def predict_folder(config: PredictConfig) -> int:
     checkpoint, form = chosen_checkpoint(config), form_of(config, seen_side)
     crf = image_crf(config) if config.with_crf else None
     output = results_of(config, checkpoint, form, crf)
-    load = load_inputs(config, paths.__getitem__, form, upright=True)
+    load = load_inputs(config, paths.__getitem__, form, upright=True, n_labels=config.network.n_labels)
     finish = WritePrediction(form, crf, output.path, *wanted_folders(config))
     with start_session(config.engine.device) as session:
         if session.is_main:

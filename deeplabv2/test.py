@@ -15,6 +15,7 @@ from common.engine.finishing import FinishingProcesses, number_of_processes
 from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.session import Session, start_session
 from common.errors import CheckpointError, ConfigError
+from common.memory import memory_limit
 from common.models.weights import file_fingerprint
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.image_forms import OnCanvas, SummedScales
@@ -70,7 +71,9 @@ def tags_of(config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str]) ->
 
 
 def load_inputs(config: DeepLabConfig, path_of: Callable[[str], Path], form: ImageForm, **more: Any) -> LoadInputs:
-    return LoadInputs(path_of, convention_of(config), form, config.network.pyramid, **more)
+    return LoadInputs(
+        path_of, convention_of(config), form, config.network.pyramid, limit=memory_limit(config.engine.device), **more
+    )
 
 
 def images_to_outputs(

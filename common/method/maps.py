@@ -25,6 +25,7 @@ from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
 from common.errors import ConfigError, DataError
 from common.files import path_of_id, read_json
+from common.memory import memory_limit
 from common.method.stage import Stage, inside
 from common.method.training import Training
 
@@ -59,7 +60,9 @@ class Maps(Stage):
     training: Training
     name: str = "cam"
     checkpoint: Callable[[Any], str] = lambda settings: settings.checkpoint
-    load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(images, settings.cam)
+    load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(
+        images, settings.cam, limit=memory_limit(settings.engine.device)
+    )
     compute: Callable[[Any, nn.Module, Device], Compute] = lambda settings, network, device: CamInference(
         network, settings.cam, device
     )

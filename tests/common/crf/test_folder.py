@@ -135,3 +135,13 @@ def test_batches_of_a_device_give_the_label_maps_of_single_images(folders):
     batch = RefineBatch(crf_recipe("deeplab"), "torch", torch.device("cpu"))(samples)
     for one, other in zip(single, batch, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_an_image_is_turned_as_its_exif_orientation_says(folders):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    stored = Image.fromarray(image_of("one")).transpose(Image.Transpose.ROTATE_270)
+    assert run(folders, "npy", "--out", str(folders / "upright")) == 0
+    stored.save(folders / "images" / "one.png", exif=exif)
+    assert run(folders, "npy", "--out", str(folders / "turned")) == 0
+    assert (read_label_map(folders / "turned" / "one.png") == read_label_map(folders / "upright" / "one.png")).all()
