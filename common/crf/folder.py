@@ -206,7 +206,7 @@ def image_of(folder: Path, image_id: str) -> Path:
         path = path_of_id(folder, image_id, suffix)
         if path.exists():
             return path
-    raise DataError(f"no image {folder / image_id} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")
+    raise DataError(f"no image of {image_id!r} in {folder} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")
 
 
 def read_probabilities(path: Path) -> npt.NDArray[np.float32] | None:
