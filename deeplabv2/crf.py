@@ -22,6 +22,7 @@ from common.engine.inference import OutputFolder
 from common.engine.run_folder import describe_differences
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.files import path_of_id
 from common.method.maps import record_of
 from common.report.record import describe_crf
 from deeplabv2.dataset import open_segmentation_data
@@ -108,13 +109,18 @@ class LogitSource(NamedTuple):
 
 @dataclass(frozen=True)
 class RefineAndWrite:
-    """``(path, prediction)``: CRF on the probabilities at image size, label map to ``path``; runs in any process."""
+    """``(path, prediction)``: CRF on the probabilities at image size, label map to ``path``; runs in any process.
+
+    Attributes:
+        upright: turn images as their EXIF orientation says.
+    """
 
     crf: ImageCrf
     form: ImageForm
+    upright: bool = False
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
-        image = read_image(prediction.image)
+        image = read_image(prediction.image, self.upright)
         q = self.crf(image, self.form.probabilities(prediction.logits, prediction.size))
         write_label_map(path, largest_label(q, prediction.tags))
 
@@ -134,9 +140,11 @@ def refine_predictions(config: DeepLabConfig) -> int:
     record = {"test": source.record, "crf": crf.record()}
     output = OutputFolder(config.label_maps(crf=True), ".png", record, config.force)
     tags = tags_of(config, layout, ids)
-    load: Callable[[str], Any] = load_inputs(config, layout.image_path, form, tags=tags)
+    load: Callable[[str], Any] = load_inputs(
+        config, layout.image_path, form, tags=tags, upright=layout.upright, n_labels=config.network.n_labels
+    )
     if source.folder:
-        load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags)
+        load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags, layout.upright)
     with start_session("cpu" if source.folder else config.engine.device) as session:
         predictor = None
         if source.checkpoint and not source.folder:
@@ -146,7 +154,7 @@ def refine_predictions(config: DeepLabConfig) -> int:
                 f"Mode: crf, logits from {source.folder or f'{source.checkpoint} on {session.device}'}\n"
                 f"CRF: {crf.describe()}\nLabel map dst: {output.path}"
             )
-        finish = RefineAndWrite(crf, form)
+        finish = RefineAndWrite(crf, form, layout.upright)
         report = images_to_outputs(config, ids, load, finish, output, session, predictor, "CRF")
         failed = session.any(bool(report.failed))
         if session.is_main and not failed:
@@ -160,7 +168,7 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
     without a record.
     """
     folder = config.logits
-    complete = not config.test.squares and all((folder / f"{image_id}.npy").is_file() for image_id in ids)
+    complete = not config.test.squares and all(path_of_id(folder, image_id, ".npy").is_file() for image_id in ids)
     recorded = record_of(folder) if complete else {}
     given = existing_checkpoint(Path(config.checkpoint)) if config.checkpoint else None
     if recorded:

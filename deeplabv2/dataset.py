@@ -22,6 +22,7 @@ from common.data.presets import CLASSES_FILE, PRESETS
 from common.data.sampling import Sample
 from common.data.textfile import read_lines
 from common.errors import ConfigError, DataError
+from common.files import path_of_id
 from common.metrics.selection import BACKGROUND
 
 # Known by name only: their label 0 is a class.
@@ -76,7 +77,7 @@ def open_segmentation_data(config: DatasetConfig, n_labels: int) -> DatasetLayou
 
 
 def label_file(folder: Path, image_id: str) -> Path:
-    return folder / f"{image_id}.png"
+    return path_of_id(folder, image_id, ".png")
 
 
 class TrainingImages(ListedImages):

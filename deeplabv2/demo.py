@@ -91,7 +91,7 @@ def run_single(config: DemoConfig) -> int:
     if config.show:
         require_display()
     names = label_names(config.data, config.network.n_labels)
-    image = read_image(Path(config.image_path))
+    image = read_image(Path(config.image_path), upright=True)
     with start_session(config.engine.device) as session:
         segmented = SegmentImage(config, session.device)(image, config.image_path)
     picture = panels(segmented, names)

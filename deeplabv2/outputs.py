@@ -14,7 +14,7 @@ from common.data.restricted_pickle import load_npy
 from common.data.value_ranges import require_logits
 from common.engine.inference import OutputFolder
 from common.errors import DataError
-from common.files import write_json, write_npy
+from common.files import path_of_id, write_json, write_npy
 from deeplabv2.inference import Prediction
 
 ORIGIN_FILE = "origin.json"
@@ -70,14 +70,15 @@ def read_logits(path: Path, n_labels: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ReadPredictions:
-    """``id -> Prediction`` from the files of ``test --save-logits``; tags as for LoadInputs."""
+    """``id -> Prediction`` from the files of ``test --save-logits``; tags and upright as for LoadInputs."""
 
     path_of: Callable[[str], Path]
     folder: Path
     n_labels: int
     tags: Mapping[str, np.ndarray]
+    upright: bool = False
 
     def __call__(self, image_id: str) -> Prediction:
         path = self.path_of(image_id)
-        logits = read_logits(self.folder / f"{image_id}.npy", self.n_labels)
-        return Prediction(path, image_size(path), [logits], tags=self.tags.get(image_id))
+        logits = read_logits(path_of_id(self.folder, image_id, ".npy"), self.n_labels)
+        return Prediction(path, image_size(path, self.upright), [logits], tags=self.tags.get(image_id))

@@ -68,7 +68,7 @@ class WritePrediction:
     probabilities: Path | None
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
-        shown = self.form.shown(read_image(prediction.image))
+        shown = self.form.shown(read_image(prediction.image, upright=True))
         scores = self.form.probabilities(prediction.logits, (shown.shape[0], shown.shape[1]))
         if self.crf:
             scores = self.crf(shown, scores)
@@ -112,7 +112,7 @@ def predict_folder(config: PredictConfig) -> int:
     checkpoint, form = chosen_checkpoint(config), form_of(config, seen_side)
     crf = image_crf(config) if config.with_crf else None
     output = results_of(config, checkpoint, form, crf)
-    load = load_inputs(config, paths.__getitem__, form)
+    load = load_inputs(config, paths.__getitem__, form, upright=True, n_labels=config.network.n_labels)
     finish = WritePrediction(form, crf, output.path, *wanted_folders(config))
     with start_session(config.engine.device) as session:
         if session.is_main:

@@ -16,7 +16,7 @@ from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import DataError
-from common.files import atomic_write, write_text
+from common.files import atomic_write, path_of_id, write_text
 from common.method.score import any_masks, label_matrix, record_score
 from common.metrics.scores import Scores, compute_scores, published_json
 from common.report.record import Evaluated
@@ -40,7 +40,7 @@ def score_folder(config: DeepLabConfig, layout: DatasetLayout, checkpoint: Path 
     """
     ids, folder = layout.ids("val"), config.label_maps(crf != NONE)
     # Of several parts the last to end finds all files there.
-    if not all((folder / f"{image_id}.png").is_file() for image_id in ids):
+    if not all(path_of_id(folder, image_id, ".png").is_file() for image_id in ids):
         print(f"{folder} does not hold the label maps of all {len(ids)} images yet: nothing scored")
         return
     if not any_masks(layout, ids):
@@ -104,12 +104,12 @@ def draw_sheets(
         (prediction,) = predictor([load(image_id)])
         probabilities = predictor.form.probabilities(prediction.logits, prediction.size)
         sheet = png_bytes(panels_of(config, layout, image_id, probabilities))
-        atomic_write(folder / f"{image_id}.png", methodcaller("write", sheet))
+        atomic_write(path_of_id(folder, image_id, ".png"), methodcaller("write", sheet))
 
 
 def panels_of(config: DeepLabConfig, layout: DatasetLayout, image_id: str, probabilities: np.ndarray) -> np.ndarray:
     """All panels of one image side by side, uint8 RGB; probabilities are C x H x W at image size."""
-    image, predicted = read_image(layout.image_path(image_id)), probabilities.argmax(0).astype(np.uint8)
+    image, predicted = read_image(layout.image_path(image_id), layout.upright), probabilities.argmax(0).astype(np.uint8)
     unsure = entropy_bits(np.maximum(probabilities, 1e-12)) / np.log2(len(probabilities))
     panels = [("image", image), *known_maps(config, layout, image_id)]
     panels += [("prediction", colour_label_map(predicted)), ("on image", label_overlay(image, predicted))]
@@ -120,10 +120,10 @@ def panels_of(config: DeepLabConfig, layout: DatasetLayout, image_id: str, proba
 def known_maps(config: DeepLabConfig, layout: DatasetLayout, image_id: str) -> list[tuple[str, np.ndarray]]:
     """Title and colours (uint8 RGB, H x W x 3) of the label maps there are: its mask, and what it was trained on."""
     title = "seeds" if config.takes_seeds else "labels"
-    places = {title: Path(config.label_dir) / f"{image_id}.png"} if config.label_dir else {}
+    places = {title: path_of_id(Path(config.label_dir), image_id, ".png")} if config.label_dir else {}
     with suppress(DataError):
         places["mask"] = layout.mask_path(image_id)
-    maps = [(title, read_label_map(path)) for title, path in places.items() if path.is_file()]
+    maps = [(title, read_label_map(path, layout.upright)) for title, path in places.items() if path.is_file()]
     unlabelled = config.network.n_labels
     return [
         (title, colour_label_map(np.where(labels == unlabelled, IGNORE_LABEL, labels).astype(np.uint8)))

@@ -15,6 +15,7 @@ from common.engine.finishing import FinishingProcesses, number_of_processes
 from common.engine.inference import OutputFolder, StageReport, images_to_files
 from common.engine.session import Session, start_session
 from common.errors import CheckpointError, ConfigError
+from common.memory import memory_limit
 from common.models.weights import file_fingerprint
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.image_forms import OnCanvas, SummedScales
@@ -69,8 +70,10 @@ def tags_of(config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str]) ->
     return layout.read_tags(ids) if config.test.true_tags else {}
 
 
-def load_inputs(config: DeepLabConfig, path_of: Callable[[str], Path], form: ImageForm, **tags: Any) -> LoadInputs:
-    return LoadInputs(path_of, convention_of(config), form, config.network.pyramid, **tags)
+def load_inputs(config: DeepLabConfig, path_of: Callable[[str], Path], form: ImageForm, **more: Any) -> LoadInputs:
+    return LoadInputs(
+        path_of, convention_of(config), form, config.network.pyramid, limit=memory_limit(config.engine.device), **more
+    )
 
 
 def images_to_outputs(
@@ -106,7 +109,8 @@ def test_network(config: DeepLabConfig) -> int:
     ids = part_of(layout.ids("val"), config.test.parts, config.test.part)
     output = test_output(config, checkpoint, form)
     logits = config.logits if config.test.save_logits else None
-    load = load_inputs(config, layout.image_path, form, tags=tags_of(config, layout, ids))
+    tags = tags_of(config, layout, ids)
+    load = load_inputs(config, layout.image_path, form, tags=tags, upright=layout.upright)
     with start_session(config.engine.device) as session:
         predictor = Predictor(form, load_network(config.network, checkpoint), session.device, label_maps=True)
         if session.is_main:

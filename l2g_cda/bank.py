@@ -21,7 +21,7 @@ from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
 from common.data.saliency_levels import UNIT, stated_storage
 from common.errors import DataError, require
-from common.files import read_json, resolve_inside, write_json
+from common.files import path_of_id, read_json, resolve_inside, write_json
 from common.method.maps import record_of
 from common.pseudo_labels.labels import LabelMap
 from l2g_cda.objects import SALIENT, Foreground, Selection, cut_object, read_foreground, select_object
@@ -70,7 +70,7 @@ class ObjectReader:
         selection = select_object(label_map, self.config.least_share, self.config.largest_share)
         if selection is None:
             raise DataError(f"{image_id}: its labels changed while the bank was made; run the command again")
-        image = read_image(self.layout.image_path(image_id))
+        image = read_image(self.layout.image_path(image_id), self.layout.upright)
         return cut_object(selection, image, label_map, self.saliency(image_id, label_map))
 
     def select(self, image_id: str) -> Selection | None:
@@ -84,7 +84,7 @@ class ObjectReader:
 
     def label_map(self, image_id: str) -> LabelMap:
         """uint8 H x W: 0 background, class number + 1, 255 ignored."""
-        label_map = read_label_map(resolve_inside(Path(self.config.label_maps), f"{image_id}.png"))
+        label_map = read_label_map(path_of_id(Path(self.config.label_maps), image_id, ".png"))
         wrong = label_map[(label_map > self.layout.n_classes) & (label_map != IGNORE_LABEL)]
         if wrong.size:
             raise DataError(
@@ -133,7 +133,7 @@ def write_index(folder: Path, names: Sequence[str], classes: Sequence[str]) -> N
     """Name the objects that are there, by class; without this file a bank counts as unfinished."""
     index: dict[str, list[str]] = {str(number): [] for number in range(len(classes))}
     for number, _, image_id in (name.partition("/") for name in names):
-        if (folder / number / f"{image_id}{SUFFIX}").exists():
+        if path_of_id(folder / number, image_id, SUFFIX).exists():
             index[number].append(f"{image_id}{SUFFIX}")
     write_json(folder / INDEX, index)
     counts = ", ".join(f"{name} {len(found)}" for name, found in zip(classes, index.values(), strict=True))

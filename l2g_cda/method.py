@@ -22,6 +22,7 @@ from common.data.transforms import ToTensors
 from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import EngineConfig
+from common.memory import memory_limit
 from common.method.files import Files
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
@@ -157,7 +158,10 @@ def l2g_maps(inference: type[maps.ScoreInference], **slots: Any) -> Maps:
     return Maps(
         training=SECOND,
         load=lambda settings, images: PyramidLoader(
-            images, settings.cam, ToTensors(*NORMALISATIONS[settings.views.normalisation])
+            images,
+            settings.cam,
+            ToTensors(*NORMALISATIONS[settings.views.normalisation]),
+            memory_limit(settings.engine.device),
         ),
         compute=lambda settings, trained, device: inference(trained, settings.cam, device),
         decides=lambda settings: {"normalisation": settings.views.normalisation},

@@ -124,7 +124,7 @@ def swept(
 ) -> list[Matrix]:
     """A confusion matrix, int64 [n, n + 1], per threshold, of all labels."""
     return threshold_matrices(
-        lambda image_id: CamSample(read_label_map(layout.mask_path(image_id)), *read(image_id)),
+        lambda image_id: CamSample(read_label_map(layout.mask_path(image_id), layout.upright), *read(image_id)),
         *(ids, thresholds, layout.n_classes + 1),
     )
 

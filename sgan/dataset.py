@@ -13,7 +13,7 @@ from common.data.layout import DatasetLayout
 from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.errors import DataError
-from common.files import resolve_inside
+from common.files import path_of_id
 from sgan.sample import SganInput
 from sgan.settings import SemiConfig
 
@@ -27,7 +27,7 @@ def seed_file(folder: Path, layout: DatasetLayout, masked: frozenset[str], image
     """The file that supervises the seed branch: the initial seed, or the true mask of an image of ``masked``."""
     if image_id in masked:
         return layout.mask_path(image_id)
-    path = resolve_inside(folder, f"{image_id}.png")
+    path = path_of_id(folder, image_id, ".png")
     if not path.is_file():
         raise DataError(
             f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir"
@@ -68,5 +68,5 @@ def map_input(images: ListedImages, convert: SganInput, image_id: str) -> Sample
     raw = images.read(image_id)
     if convert.use_saliency:
         raw["saliency"] = images.layout.read_saliency(image_id)
-        require_same_size(raw)
+        require_same_size(raw, images.layout.image_path(image_id), images.layout.upright)
     return {**convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

@@ -19,7 +19,7 @@ from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.data.palette import IGNORE_LABEL
 from common.data.presets import CLASSES_FILE
 from common.errors import DataError, require
-from common.files import write_text
+from common.files import path_of_id, write_text
 from common.method.score import label_matrix
 from common.method.settings import ScoredFiles
 from common.metrics.confusion import LabelMap, Matrix
@@ -98,7 +98,7 @@ def require_pngs(folder: Path, ids: Sequence[str]) -> None:
     """Raise :class:`DataError` unless every image has its PNG in the folder."""
     if not folder.is_dir():
         raise DataError(f"--pred_dir {folder} is no folder; give the one with the PNGs to score")
-    missing = [image_id for image_id in ids if not (folder / f"{image_id}.png").is_file()]
+    missing = [image_id for image_id in ids if not path_of_id(folder, image_id, ".png").is_file()]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(ids)} images have no PNG in {folder}, e.g. {missing[0]}; make them, or correct --datalist"

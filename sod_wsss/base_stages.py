@@ -23,7 +23,7 @@ from common.engine.optimizer import OptimizerConfig, optimizer_by_rules, weights
 from common.engine.schedules import Schedule, ScheduleConfig, build_schedule, decay_steps
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.errors import ConfigError
-from common.files import resolve_inside
+from common.files import path_of_id
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
 from common.method.maps import Maps
@@ -176,7 +176,7 @@ CONFIDENT = Labels(
 
 
 def label_map_file(folder: Path, image_id: str) -> Path:
-    return resolve_inside(folder, f"{image_id}.png")
+    return path_of_id(folder, image_id, ".png")
 
 
 def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) -> SeededDataset:

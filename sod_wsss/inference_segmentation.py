@@ -15,6 +15,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.bounds import bounded_argument
+from common.data.image_file import open_image
 from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import ConfigError, run_command
@@ -55,7 +56,7 @@ def published_colours(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]
 def colour_folder(folder: Path) -> None:
     """Put colour pictures in the place of all label maps of a folder."""
     for path in sorted(folder.glob("*.png")):
-        with Image.open(path) as picture:
+        with open_image(path) as picture:
             if picture.mode == "RGB":
                 continue
         coloured = Image.fromarray(published_colours(read_label_map(path)))

@@ -17,8 +17,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.cores import map_on_cores
+from common.data.image_names import folder_ids
 from common.data.images import IMAGE_SUFFIXES, image_size, read_saliency
-from common.data.lists import folder_ids, read_list
+from common.data.lists import read_list
 from common.data.saliency_levels import largest_saliency
 from common.errors import DataError, run_command
 from common.files import write_json
@@ -132,7 +133,7 @@ def measure_pair(
     Args:
         largest: the value that stands for salient in maps.
     """
-    levels = read_saliency(map_file, largest)
+    levels = read_saliency(map_file, largest=largest)
     mask, zero_and_one = object_mask(read_saliency(mask_file))
     known = {
         WITHOUT_OBJECT: not mask.any(),

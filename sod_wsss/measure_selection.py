@@ -17,6 +17,7 @@ from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.data.mask_sets import readable_masks, require_a_class
 from common.data.presets import DATASET_NAMES
 from common.errors import ConfigError, run_command
+from common.files import path_of_id
 from common.metrics.confusion import Matrix, confusion_matrix
 from common.metrics.scores import Scores, compute_scores, restrict_truth
 from sod_wsss.label_rules import SelectorConfig, select_salient, threshold_of
@@ -47,8 +48,8 @@ def compare_labels(layout: DatasetLayout, split: str, folder: Path, config: Sele
     require_a_class(readable_masks(ids, layout.mask_path), n_labels, str(layout.masks))
     compared = []
     for image_id in tqdm(ids, folder.name, leave=False):
-        truth = read_label_map(layout.mask_path(image_id))
-        label_map = read_label_map(folder / f"{image_id}.png")
+        truth = read_label_map(layout.mask_path(image_id), layout.upright)
+        label_map = read_label_map(path_of_id(folder, image_id, ".png"))
         classes = [int(key) + 1 for key in np.flatnonzero(tags[image_id])]
         salient = config.is_salient(layout.read_saliency(image_id))
         # Below every agreement there is: what a replacement would give.

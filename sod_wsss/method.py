@@ -9,6 +9,7 @@ from pathlib import Path
 from common.config import config_to_dict
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
+from common.files import path_of_id
 from common.method.given_labels import LabelsOrGiven, MapsBehind
 from common.method.label_maker import Need
 from common.method.label_sets import LabelSet
@@ -105,7 +106,7 @@ def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, picture
         keys, maps = WALK.read(settings, sample["id"])
         for key, heat in zip(keys, maps, strict=True):
             yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
-    label_map = read_label_map(BASE_LABELS.label_folder(settings) / f"{sample['id']}.png")
+    label_map = read_label_map(path_of_id(BASE_LABELS.label_folder(settings), sample["id"], ".png"))
     classes = [int(key) + 1 for key in pictured.cams.keys]
     yield from selection_panels(
         sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select

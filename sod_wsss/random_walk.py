@@ -19,6 +19,7 @@ from common.cam.random_walk_maps import RandomWalkMaps, read_affinity
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import DataError, NonFiniteError
+from common.files import path_of_id
 from common.models.fold import fold_batchnorm
 from sod_wsss.affinity import neighbour_pairs
 
@@ -133,7 +134,7 @@ class WalkLoader:
     def __call__(self, image_id: str) -> Sample:
         image = self.images.read(image_id)["image"]
         height, width = image.shape[:2]
-        found = read_affinity(self.maps / f"{image_id}.npy")
+        found = read_affinity(path_of_id(self.maps, image_id, ".npy"))
         if found.full.shape[1:] != (height, width):
             raise DataError(
                 f"{image_id}: the image is {(height, width)}, its maps are {found.full.shape[1:]} (height, width)"

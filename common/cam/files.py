@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.data.plain_values import NO_ARRAY, as_array, brief
 from common.data.restricted_pickle import load_npy
 from common.data.value_ranges import require_unit_range
 from common.errors import DataError
-from common.files import read_npz, resolve_inside, write_npy, write_npz
+from common.files import path_of_id, read_npz, write_npy, write_npz
 
 REDO = "delete it and run the CAM stage again"
 NORMALISE = "Divide every map by its maximum (negative parts set to 0), or delete the file and run the CAM stage again."
@@ -62,9 +63,9 @@ def read_cams(path: Path) -> Cams:
     if "keys" in content and "high_res" in content:
         return checked(content["keys"], content["high_res"], path)
     if "keys" in content and "hr_cam" in content:
-        labels = np.asarray(content["keys"])
+        labels = as_array(content["keys"], "the keys", path)
         if labels.ndim != 1 or labels.size == 0 or labels[0] != 0:
-            raise DataError(f"{path}: keys {labels.tolist()} do not begin with the background, 0; {REDO}")
+            raise DataError(f"{path}: keys {brief(labels)} do not begin with the background, 0; {REDO}")
         return checked(labels[1:] - 1, content["hr_cam"], path)
     return checked(list(content), list(content.values()), path)
 
@@ -75,7 +76,7 @@ def find_cams(folder: Path, image_id: str) -> Path:
     Raises:
         DataError: there is none.
     """
-    paths = [resolve_inside(folder, f"{image_id}{suffix}") for suffix in (".npy", ".npz")]
+    paths = [path_of_id(folder, image_id, suffix) for suffix in (".npy", ".npz")]
     for path in paths:
         if path.is_file():
             return path
@@ -99,10 +100,10 @@ def checked(keys: Any, maps: Any, path: Path) -> Cams:
         numbers, stored = np.asarray(keys), np.asarray(maps)
         require_unit_range(stored, path, "class activation maps", NORMALISE)
         values = np.asarray(stored, np.float32)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path} holds maps of different sizes or no numbers ({error}); {REDO}") from error
+    except NO_ARRAY as error:
+        raise DataError(f"{path} holds maps of different sizes or no numbers ({brief(str(error))}); {REDO}") from error
     if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0):
-        raise DataError(f"{path} has keys {numbers.tolist()}; expected 0-based class numbers; {REDO}")
+        raise DataError(f"{path} has keys {brief(numbers)}; expected 0-based class numbers; {REDO}")
     if values.ndim != 3 or numbers.shape != values.shape[:1] or len(np.unique(numbers)) != len(numbers):
         raise DataError(
             f"{path} does not hold K maps (height x width) of K different classes: keys {numbers.shape}, maps "

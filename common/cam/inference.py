@@ -25,6 +25,7 @@ from common.data.transforms import ToTensors
 from common.engine.precision import autocast
 from common.engine.settings import PassConfig
 from common.errors import NonFiniteError
+from common.memory import MemoryLimit, cam_bytes
 from common.models.fold import fold_batchnorm
 from common.models.winograd import use_winograd
 
@@ -66,18 +67,40 @@ class PyramidLoader:
 
     Args:
         to_tensors: normalises; by default with ImageNet's colours.
+        limit: an image that needs more memory than this is a :class:`common.errors.DataError` that says what to set.
     """
 
-    def __init__(self, images: ReadableImages, config: CamConfig, to_tensors: ToTensors | None = None) -> None:
-        self.images, self.config = images, config
+    def __init__(
+        self,
+        images: ReadableImages,
+        config: CamConfig,
+        to_tensors: ToTensors | None = None,
+        limit: MemoryLimit | None = None,
+    ) -> None:
+        self.images, self.config, self.limit = images, config, limit or MemoryLimit()
         self.to_tensors = to_tensors or ToTensors()
 
     def __call__(self, image_id: str) -> Sample:
         sample = self.images.read(image_id)
         height, width = sample["image"].shape[:2]
         base = self.config.long_side / max(height, width) if self.config.long_side else 1.0
+        self.require_memory(image_id, (height, width), base, int(sample["tags"].sum()))
         pyramid = [self.scaled(sample["image"], base * scale) for scale in self.config.scales]
         return {"keys": np.flatnonzero(sample["tags"]), "size": (height, width), "pyramid": pyramid}
+
+    def require_memory(self, image_id: str, size: tuple[int, int], base: float, n_maps: int) -> None:
+        """Raise :class:`DataError` where the maps of an image (height, width), seen at ``base`` times its size, do not fit."""
+        scales = [base * scale for scale in self.config.scales]
+        network, maps = cam_bytes(size, scales, self.config.flip, n_maps, self.limit.passes_at_a_time)
+        what = (
+            f"{image_id}: class maps of {size[1]}x{size[0]} pixels at scales up to {max(scales):.3g} times their size"
+        )
+        self.limit.require(
+            network,
+            maps,
+            what,
+            lambda share: f"set cam.long_side (now {self.config.long_side}) to {share * base * max(size):.0f} or less",
+        )
 
     def scaled(self, image: np.ndarray, factor: float) -> torch.Tensor:
         """uint8 H x W x 3 to float32 3 x h x w: resized with Pillow's antialiased bicubic filter, normalised."""

@@ -15,12 +15,13 @@ from common.crf.inference import Engine, dense_crf, resolve_engine
 from common.crf.recipes import CrfRecipe, crf_recipe
 from common.data.images import IMAGE_SUFFIXES, read_image, read_label_map
 from common.data.palette import IGNORE_LABEL, write_label_map
+from common.data.plain_values import as_array
 from common.data.restricted_pickle import load_npy
 from common.data.value_ranges import require_labels, require_logits, require_sums_of_one, require_unit_range
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from common.files import read_npz, resolve_inside
+from common.files import path_of_id, read_npz
 from common.pseudo_labels import background
 
 Form = Literal["probabilities", "logits"]
@@ -35,7 +36,7 @@ class CrfFolder:
     """What ``python -m common.crf`` does.
 
     Attributes:
-        images: folder of the images, ``<id>.jpg`` or another image suffix.
+        images: folder of the images, ``<id>.jpg`` or another image suffix; turned as their EXIF orientation says.
         inputs: folder of the same ids: ``.npz`` with ``probabilities`` or ``logits`` [C, H, W] or with CAMs, ``.npy`` with such
             an array or with CAMs, or ``.png`` label maps (255: unknown).
         out: folder of the palette PNGs.
@@ -95,8 +96,8 @@ class ReadInput:
         self.recipe = crf_recipe(task.recipe)
 
     def __call__(self, image_id: str) -> Any:
-        image = self.recipe.image(read_image(image_of(self.task.images, image_id)))
-        path = resolve_inside(self.task.inputs, f"{image_id}{self.suffix}")
+        image = self.recipe.image(read_image(image_of(self.task.images, image_id), upright=True))
+        path = path_of_id(self.task.inputs, image_id, self.suffix)
         unary, labels = self.energies(path, (image.shape[0], image.shape[1]))
         sample = CrfInput(image, unary, labels)
         if not self.refine:
@@ -108,7 +109,7 @@ class ReadInput:
     def energies(self, path: Path, size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """float32 [C, H, W] and the label numbers of the C rows, of a file for an image of ``size`` = (H, W)."""
         if self.suffix == ".png":
-            label_map = read_label_map(path)
+            label_map = read_label_map(path, upright=True)
             require_size(path, label_map.shape, size)
             if self.task.n_labels:
                 require_labels(label_map, path, self.task.n_labels)
@@ -219,10 +220,10 @@ def image_of(folder: Path, image_id: str) -> Path:
         DataError: there is none.
     """
     for suffix in IMAGE_SUFFIXES:
-        path = resolve_inside(folder, f"{image_id}{suffix}")
+        path = path_of_id(folder, image_id, suffix)
         if path.exists():
             return path
-    raise DataError(f"no image {folder / image_id} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")
+    raise DataError(f"no image of {image_id!r} in {folder} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")
 
 
 def require_size(path: Path, found: tuple[int, ...], size: tuple[int, int]) -> None:
@@ -247,10 +248,10 @@ def read_scores(path: Path, form: Form) -> npt.NDArray[Any] | None:
         content = load_npy(path)
     if content is None or isinstance(content, dict):
         return None
-    if not isinstance(content, np.ndarray) or content.ndim != 3:
-        found = getattr(content, "shape", type(content).__name__)
-        raise DataError(f"{path} has shape {found}; expected {form} [labels, height, width]")
-    return content
+    scores = as_array(content, form, path)
+    if scores.ndim != 3:
+        raise DataError(f"{path} has shape {scores.shape}; expected {form} [labels, height, width]")
+    return scores
 
 
 def require_form(scores: npt.NDArray[Any], path: Path, form: Form, of_softmax: bool) -> None:

@@ -82,14 +82,14 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
         "scoring on val": val.lacking("mask"),
     }
     # An image in both lists is decoded once.
-    samples = {files.id: files for split in (train, val) for files in split.samples(layout.n_classes)}
+    samples = {files.id: files for split in (train, val) for files in split.samples(layout.n_classes, layout.upright)}
     report.n_images = sum(files.image is not None for files in samples.values())
     if not report.n_images:
         report.problem("no images", f"not one listed image is there; expected in {layout.images}")
     elif not arguments.quick:
         inspected = inspect_samples(list(samples.values()), arguments.workers)
         for finding in (finding for one in inspected for finding in one.findings):
-            report.problem(finding.kind, finding.text)
+            (report.note if finding.is_note else report.problem)(finding.kind, finding.text)
         check_maps(layout, inspected, tags, report)
 
 

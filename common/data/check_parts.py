@@ -39,10 +39,10 @@ class Split:
             return f"no {self.name} list"
         return "" if n_found == len(self.ids) else f"{kind} for {n_found} of {len(self.ids)} {self.name} images"
 
-    def samples(self, n_classes: int) -> list[SampleFiles]:
-        """The files found for each image of the list; ``n_classes`` without the background."""
+    def samples(self, n_classes: int, upright: bool) -> list[SampleFiles]:
+        """The files found for each image of the list; ``n_classes`` without the background; ``upright``: the dataset's rule."""
         image, mask, saliency = (self.paths[kind] for kind in KINDS)
-        return [SampleFiles(i, image.get(i), mask.get(i), saliency.get(i), n_classes) for i in self.ids]
+        return [SampleFiles(i, image.get(i), mask.get(i), saliency.get(i), n_classes, upright) for i in self.ids]
 
 
 def check_list(layout: DatasetLayout, name: str, report: Report) -> Split:

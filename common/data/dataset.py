@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from torch.utils.data import Dataset
 
+from common.data.image_file import exif_orientation
 from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
@@ -63,26 +64,37 @@ class ListedImages(Dataset[Sample]):
 
     def read(self, image_id: str) -> Sample:
         """The sample of ``image_id``, as the class describes it."""
-        sample: Sample = {"id": image_id, "image": read_image(self.layout.image_path(image_id))}
+        upright = self.layout.upright
+        sample: Sample = {"id": image_id, "image": read_image(path := self.layout.image_path(image_id), upright)}
         if "mask" in self.parts:
-            sample["mask"] = read_label_map(self.mask_path(image_id))
+            sample["mask"] = read_label_map(self.mask_path(image_id), upright)
         if "saliency" in self.parts:
             sample["saliency"] = self.layout.read_saliency(image_id)
         if "tags" in self.parts:
             sample["tags"] = self.tags[image_id]
-        require_same_size(sample)
+        require_same_size(sample, path, upright)
         return sample
 
 
-def require_same_size(sample: Sample) -> None:
-    """Raise :class:`DataError` when a map of ``sample`` has another size than its image."""
+def require_same_size(sample: Sample, path: Path, upright: bool) -> None:
+    """Raise :class:`DataError` when a map of ``sample`` has another size than its image, which was read from ``path``."""
     size = sample["image"].shape[:2]
     for part in ("mask", "saliency"):
         if part in sample and sample[part].shape[:2] != size:
             other = "x".join(map(str, sample[part].shape[:2]))
             raise DataError(
-                f"{sample['id']}: the {part} is {other} but the image is {size[0]}x{size[1]} (height x width); make them the same size"
+                f"{sample['id']}: the {part} is {other} but the image is {size[0]}x{size[1]} (height x width); make them the "
+                f"same size{orientation_remark(path, upright)}"
             )
+
+
+def orientation_remark(path: Path, upright: bool) -> str:
+    """What a message about sizes should say of an image whose pixels are not stored upright; empty of others."""
+    number = exif_orientation(path)
+    if number == 1:
+        return ""
+    rule = "is applied, so maps are drawn on the upright image" if upright else "is not applied in this kind of dataset"
+    return f". The EXIF orientation of {path.name} is {number}; it {rule}"
 
 
 def with_saliency(layout: DatasetLayout, ids: Sequence[str]) -> ListedImages:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from common.data.images import read_image, read_label_map, read_saliency_levels
+from common.data.orientation_check import lies_sideways, orientation_notes, orientation_rule
 from common.data.palette import IGNORE_LABEL
 from common.errors import DataError
 
@@ -33,6 +35,7 @@ class SampleFiles:
         id: the image's id.
         image, mask, saliency: paths; None is not looked at.
         n_classes: number of classes without the background.
+        upright: whether the dataset's rule is to turn files as their EXIF orientation says.
     """
 
     id: str
@@ -40,19 +43,22 @@ class SampleFiles:
     mask: Path | None
     saliency: Path | None
     n_classes: int
+    upright: bool = False
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
+    """One thing that is wrong, or that should be known.
 
     Args:
         kind: what it is, the same words for all files with this fault.
         text: the file and the particulars.
+        is_note: nothing is wrong.
     """
 
     kind: str
     text: str
+    is_note: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,14 +95,21 @@ class Inspected:
 
 def inspect_sample(files: SampleFiles) -> Inspected:
     """Decode the files of one image and look at them."""
-    findings: list[Finding] = []
-    image = decode(read_image, files.image, "unreadable images", findings)
-    mask = decode(read_label_map, files.mask, "unusable masks", findings)
-    saliency = decode(read_saliency_levels, files.saliency, "unusable saliency maps", findings)
+    notes = orientation_notes((files.image, files.mask, files.saliency), files.upright)
+    findings = [Finding(kind, text, is_note=True) for kind, text in notes]
+    read = {"upright": files.upright}
+    image = decode(partial(read_image, **read), files.image, "unreadable images", findings)
+    mask = decode(partial(read_label_map, **read), files.mask, "unusable masks", findings)
+    saliency = decode(partial(read_saliency_levels, **read), files.saliency, "unusable saliency maps", findings)
     for kind, other, path in (("masks", mask, files.mask), ("saliency maps", saliency, files.saliency)):
         if image is not None and other is not None and other.shape != image.shape[:2]:
             sizes = f"{other.shape[1]}x{other.shape[0]}, its image {image.shape[1]}x{image.shape[0]}"
-            findings.append(Finding(f"{kind} of another size than their image", f"{path} ({sizes})"))
+            fault = "of another size than their image"
+            if lies_sideways(other.shape, image.shape, (files.image, path)):
+                fault = (
+                    f"that lie sideways on their image (EXIF orientation; all are {orientation_rule(files.upright)})"
+                )
+            findings.append(Finding(f"{kind} {fault}", f"{path} ({sizes})"))
     if mask is not None:
         outside = labels_outside(mask, files.n_classes)
         if outside:

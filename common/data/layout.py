@@ -12,8 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from common.data.classes import read_class_names
-from common.data.images import IMAGE_SUFFIXES, read_saliency
-from common.data.lists import ListEntry, folder_ids, read_list
+from common.data.image_names import (
+    MAP_SUFFIXES,
+    SALIENCY_SUFFIXES,
+    SUFFIX_VARIANTS,
+    existing_file,
+    find_file,
+    folder_ids,
+)
+from common.data.images import read_saliency
+from common.data.lists import ListEntry, read_list
 from common.data.presets import (
     CLASSES_FILE,
     IMAGE_SETS,
@@ -28,11 +36,6 @@ from common.data.tags import read_tags, select_tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
 from common.files import resolve_inside
-
-# Cameras and Windows write .JPG; file names are case-sensitive on most systems that train.
-SUFFIX_VARIANTS = tuple(variant for suffix in IMAGE_SUFFIXES for variant in (suffix, suffix.upper()))
-MAP_SUFFIXES = (".png", ".PNG")
-SALIENCY_SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG", ".bmp", ".tif", ".tiff")
 
 
 @dataclass
@@ -100,6 +103,11 @@ class DatasetLayout:
         """Number of classes without the background."""
         return len(self.classes)
 
+    @property
+    def upright(self) -> bool:
+        """Whether images and maps are turned as their EXIF orientation says: a user's own are, VOC, COCO and the toy set not."""
+        return self.name == "folder"
+
     def image_path(self, image_id: str) -> Path:
         """The image file of ``image_id``; a :class:`DataError` says where it was expected."""
         listed = self.listed_entries.get(image_id)
@@ -120,7 +128,7 @@ class DatasetLayout:
 
     def read_saliency(self, image_id: str) -> npt.NDArray[np.uint8]:
         """The saliency map of ``image_id``, uint8 [H, W], 0 .. 255 (salient), whatever it is stored as."""
-        return read_saliency(self.saliency_path(image_id), self.saliency_top)
+        return read_saliency(self.saliency_path(image_id), self.upright, self.saliency_top)
 
     @cached_property
     def saliency_top(self) -> int:
@@ -283,17 +291,3 @@ def find_classes(root: Path, preset: Preset, value: str, tags: Path | None) -> t
     raise DataError(
         f"{root} has no class names; write {root / CLASSES_FILE} with one name per line, no background{alternative}."
     )
-
-
-def find_file(folder: Path, image_id: str, suffixes: Sequence[str], what: str) -> Path:
-    """``folder/<id><suffix>`` with the first suffix that exists."""
-    base = resolve_inside(folder, image_id)
-    paths = [base.with_name(base.name + suffix) for suffix in suffixes]
-    return next((path for path in paths if path.is_file()), None) or existing_file(paths[0], what, image_id)
-
-
-def existing_file(path: Path, what: str, image_id: str) -> Path:
-    """``path``, or a :class:`DataError` that says which file of ``image_id`` was expected there."""
-    if not path.is_file():
-        raise DataError(f"{what} of {image_id!r} not found: expected {path}. Add it, or take the id out of the list.")
-    return path

@@ -31,10 +31,11 @@ from pathlib import Path, PurePosixPath
 from common.data.images import IMAGE_SUFFIXES
 from common.data.textfile import read_lines
 from common.errors import DataError
+from common.files import fault_of_path, require_id, shortened
 
-SUFFIX_PATTERN = "(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + ")"
-PATH_LINE = re.compile(rf"(?P<image>\S.*?{SUFFIX_PATTERN})(?:\s+(?P<label>\S.*{SUFFIX_PATTERN}))?", re.IGNORECASE)
-CLASS_LINE = re.compile(r"(?P<id>\S.*?)(?P<classes>(?:\s+(?:0|[1-9][0-9]*))+)")
+# The end of the first of two paths in a line.
+END_OF_IMAGE = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + r")(?=\s)", re.IGNORECASE)
+CLASS_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def read_list(path: Path) -> list[ListEntry]:
     """Read an image list of any of the three styles, in file order.
 
     Raises:
-        DataError: the file is missing or empty, an id occurs twice, or lines have different styles.
+        DataError: the file is missing or empty, an id occurs twice or cannot name a file (see
+            :func:`common.files.fault_of_id`), or lines have different styles.
     """
     lines = read_lines(path)
     if not lines:
@@ -66,15 +68,50 @@ def read_list(path: Path) -> list[ListEntry]:
     style = list_style(lines, path)
     parse = {"path": parse_path_line, "classes": parse_class_line, "id": parse_id_line}[style]
     entries = [parse(line) for _, line in lines]
+    for (number, _), entry in zip(lines, entries, strict=True):
+        require_entry(entry, f"list {path} line {number}")
     check_unique([number for number, _ in lines], entries, style, path)
     return entries
 
 
+def require_entry(entry: ListEntry, source: str) -> None:
+    """Raise :class:`DataError` where the id or a path of an entry leaves the dataset or cannot name a file."""
+    require_id(entry.id, source)
+    for written in filter(None, (entry.image, entry.label)):
+        fault = fault_of_path(written)
+        if fault:
+            raise DataError(f"{source}: the path {shortened(written)} {fault}; refused. Correct it there.")
+
+
 def line_style(line: str) -> str:
-    """``path``, ``classes`` or ``id``: what a line looks like on its own."""
-    if PATH_LINE.fullmatch(line):
+    """``path``, ``classes`` or ``id``: what a line looks like on its own; in time that grows as its length."""
+    if split_paths(line):
         return "path"
-    return "classes" if CLASS_LINE.fullmatch(line) else "id"
+    return "classes" if split_classes(line)[1] else "id"
+
+
+def split_paths(line: str) -> tuple[str, str | None] | None:
+    """Image path and label path (or None) of a line of paths; None for another line."""
+    if not ends_in_file(line):
+        return None
+    # A file name has at least one character before its suffix.
+    end = END_OF_IMAGE.search(line, 1)
+    label = line[end.end() :].lstrip() if end else ""
+    return (line[: end.end()], label) if end and ends_in_file(label) else (line, None)
+
+
+def ends_in_file(text: str) -> bool:
+    """Whether ``text`` ends in the name of an image file."""
+    return text[1:].lower().endswith(IMAGE_SUFFIXES)
+
+
+def split_classes(line: str) -> tuple[str, list[str]]:
+    """The id and the class numbers at the end of a line; no numbers where it has none."""
+    words = line.split()
+    count = 0
+    while count < len(words) - 1 and CLASS_NUMBER.fullmatch(words[-1 - count]):
+        count += 1
+    return (line.rsplit(None, count)[0], words[len(words) - count :]) if count else (line, [])
 
 
 def list_style(lines: list[tuple[int, str]], path: Path) -> str:
@@ -91,16 +128,16 @@ def list_style(lines: list[tuple[int, str]], path: Path) -> str:
     position = next(index for index, style in enumerate(styles) if style != styles[0])
     meaning = {"path": "file paths", "classes": "an id with class numbers", "id": "an id alone"}
     raise DataError(
-        f"list {path} mixes styles: line {lines[0][0]} ({lines[0][1]!r}) reads as {meaning[styles[0]]}, line "
-        f"{lines[position][0]} ({lines[position][1]!r}) as {meaning[styles[position]]}. Use one style for the whole file."
+        f"list {path} mixes styles: line {lines[0][0]} ({shortened(lines[0][1])}) reads as {meaning[styles[0]]}, line "
+        f"{lines[position][0]} ({shortened(lines[position][1])}) as {meaning[styles[position]]}. Use one style for the whole file."
     )
 
 
 def parse_path_line(line: str) -> ListEntry:
     """The entry of a line of paths; a lone file name without a folder gives only an id."""
-    match = PATH_LINE.fullmatch(line)
-    assert match is not None
-    image, label = match["image"], match["label"]
+    paths = split_paths(line)
+    assert paths is not None
+    image, label = paths
     name = PurePosixPath(image.replace("\\", "/")).stem
     if label is None and not re.search(r"[/\\]", image):
         return ListEntry(id=name)
@@ -108,9 +145,8 @@ def parse_path_line(line: str) -> ListEntry:
 
 
 def parse_class_line(line: str) -> ListEntry:
-    match = CLASS_LINE.fullmatch(line)
-    assert match is not None
-    return ListEntry(id=match["id"], classes=tuple(int(number) for number in match["classes"].split()))
+    image_id, numbers = split_classes(line)
+    return ListEntry(id=image_id, classes=tuple(map(int, numbers)))
 
 
 def parse_id_line(line: str) -> ListEntry:
@@ -128,19 +164,3 @@ def check_unique(line_numbers: list[int], entries: list[ListEntry], style: str, 
                 f"every image may occur once.{hint if style == 'classes' else ''}"
             )
         first_line[entry.id] = number
-
-
-def folder_ids(folder: Path) -> list[str]:
-    """The ids of all images under ``folder``, sorted: file paths without the folder and the extension."""
-    if not folder.is_dir():
-        raise DataError(f"image folder {folder} does not exist; put the images there or set images.")
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    by_id: dict[str, Path] = {}
-    for name in sorted(name for name in names if not name.name.startswith(".")):
-        image_id = name.with_suffix("").as_posix()
-        if image_id in by_id:
-            raise DataError(f"{folder} holds {by_id[image_id]} and {name}, two images of one id; rename one of them.")
-        by_id[image_id] = name
-    if not by_id:
-        raise DataError(f"image folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
-    return sorted(by_id)

@@ -17,7 +17,7 @@ from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session
 from common.errors import ConfigError, DataError
-from common.files import resolve_inside, write_json
+from common.files import path_of_id, write_json
 from common.records import read_record
 
 STAGE_FILE = "stage.json"
@@ -64,7 +64,7 @@ class OutputFolder:
 
     def file(self, image_id: str) -> Path:
         """The file of an image; an id that leaves the folder is a :class:`DataError`."""
-        return resolve_inside(self.path, f"{image_id}{self.suffix}")
+        return path_of_id(self.path, image_id, self.suffix)
 
     def begin(self, ids: Sequence[str]) -> None:
         """Record the settings, or check that the files already there were made with the same.

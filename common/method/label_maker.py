@@ -12,6 +12,7 @@ from common.cam.files import Cams, read_cams
 from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.value_ranges import require_labels
+from common.files import path_of_id
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence, LabelRule
 
@@ -52,9 +53,9 @@ class LabelMaker:
 
     def evidence(self, image_id: str, cams: Cams) -> Evidence:
         layout = self.layout
-        image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
+        image = read_image(layout.image_path(image_id), layout.upright) if "image" in self.needs else None
         saliency = layout.read_saliency(image_id) if "saliency" in self.needs else None
-        labels = tuple(self.labels(folder / f"{image_id}.png") for folder in self.label_folders)
+        labels = tuple(self.labels(path_of_id(folder, image_id, ".png")) for folder in self.label_folders)
         return Evidence(image_id, cams, image, saliency, labels)
 
     def labels(self, path: Path) -> LabelMap:
@@ -71,7 +72,7 @@ class ReadMaps:
         self.folder, self.suffix, self.values = folder, suffix, values
 
     def __call__(self, image_id: str) -> Cams:
-        cams = read_cams(self.folder / f"{image_id}{self.suffix}")
+        cams = read_cams(path_of_id(self.folder, image_id, self.suffix))
         return cams if self.values is None else self.values(cams)
 
 

@@ -163,7 +163,9 @@ class Labels(Stage):
             if beside:
                 beside(path, label_map)
             image_id = path.relative_to(folder).with_suffix("").as_posix()
-            write_label_map(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
+            write_label_map(
+                path, read_label_map(layout.mask_path(image_id), layout.upright) if image_id in masked else label_map
+            )
 
         return write
 
@@ -214,7 +216,7 @@ class Labels(Stage):
 
     def saliency_source(self, settings: Any) -> str:
         """What made the saliency maps behind the label maps, and how they are stored; ``none`` without."""
-        record = read_json(file) if (file := self.folder(settings) / STAGE_FILE).exists() else {}
+        record = record_of(self.folder(settings))
         source = stated_source(settings.report.saliency_source, record.get("saliency_largest", GREY))
         return source if self.uses_saliency(settings) else NONE
 

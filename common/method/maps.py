@@ -24,6 +24,8 @@ from common.data.tags import Tags
 from common.engine.inference import REDO, STAGE_FILE, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
 from common.errors import ConfigError, DataError
+from common.files import path_of_id
+from common.memory import memory_limit
 from common.method.stage import Stage, inside
 from common.method.training import Training
 from common.records import read_record, require_kind
@@ -71,7 +73,9 @@ class Maps(Stage):
     training: Training
     name: str = "cam"
     checkpoint: Callable[[Any], str] = lambda settings: settings.checkpoint
-    load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(images, settings.cam)
+    load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(
+        images, settings.cam, limit=memory_limit(settings.engine.device)
+    )
     compute: Callable[[Any, nn.Module, Device], Compute] = lambda settings, network, device: CamInference(
         network, settings.cam, device
     )
@@ -154,7 +158,7 @@ class Maps(Stage):
 
     def read(self, settings: Any, image_id: str) -> Cams:
         """The maps of an image from its file."""
-        return read_cams(self.folder(settings) / f"{image_id}{self.suffix}")
+        return read_cams(path_of_id(self.folder(settings), image_id, self.suffix))
 
     def of_images(self, settings: Any, layout: DatasetLayout, ids: Sequence[str]) -> list[Any]:
         """The maps of a few images of any list, computed now: for pictures."""
@@ -245,7 +249,7 @@ def ids_by_size(layout: DatasetLayout, ids: list[str]) -> list[str]:
 
     def size(image_id: str) -> tuple[int, int]:
         try:
-            return image_size(layout.image_path(image_id))
+            return image_size(layout.image_path(image_id), layout.upright)
         except DataError:
             # The stage itself reports the image by name.
             return (1 << 30, 1 << 30)

@@ -13,7 +13,7 @@ from common.data.images import read_label_map
 from common.data.palette import colour_label_map
 from common.engine.metric_file import read_metrics
 from common.errors import DataError
-from common.files import atomic_write
+from common.files import atomic_write, path_of_id
 from common.method.sweep import SWEEP_FILE, read_sweep
 from common.report.curves import Curve
 from common.report.examples import FOLDER, read_class_names, read_examples
@@ -119,7 +119,7 @@ def with_predictions(example: Example, folders: Sequence[Path]) -> Example:
         for out in [place for folder in folders for place in (folder / "deeplabv2", folder)]:
             for scores in sorted(out.glob("scores/*/*/*/results.json")):
                 network = scores.parent.relative_to(out / "scores")
-                path = out / "features" / network / kind / f"{example.id}.png"
+                path = path_of_id(out / "features" / network / kind, example.id, ".png")
                 rows = [one.method for one in read_results(scores) if REFERENCE_ROWS.get(one.method) != "floor"]
                 if path.is_file() and rows:
                     panels.append(Panel(f"{title}: {rows[-1]}", colour_label_map(read_label_map(path))))

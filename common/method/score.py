@@ -11,6 +11,7 @@ from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.engine.inference import REDO
 from common.errors import DataError
+from common.files import path_of_id
 from common.metrics.confusion import Matrix
 from common.metrics.folder import Prepare, evaluate_folder
 from common.records import require_kind
@@ -54,11 +55,12 @@ def label_matrix(
     """
     return evaluate_folder(
         layout.mask_path,
-        lambda image_id: folder / f"{image_id}.png",
+        lambda image_id: path_of_id(folder, image_id, ".png"),
         ids,
         layout.n_classes + 1,
         ignore_label=ignore_label,
         prepare=prepare,
+        upright=layout.upright,
     ).matrix
 
 

@@ -59,7 +59,7 @@ def write_sweep(
     """
 
     def sample(image_id: str) -> CamSample:
-        return CamSample(read_label_map(layout.mask_path(image_id)), *read_maps(image_id))
+        return CamSample(read_label_map(layout.mask_path(image_id), layout.upright), *read_maps(image_id))
 
     labels, names = score_labels(layout.classes, score_classes)
     ids = layout.ids(split)

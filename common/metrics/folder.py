@@ -44,6 +44,7 @@ def evaluate_folder(
     ignore_label: int = IGNORE_LABEL,
     workers: int | None = None,
     prepare: Prepare | None = None,
+    upright: bool = False,
 ) -> EvaluationResult:
     """One confusion matrix over all images of a list, at the size of the files.
 
@@ -53,6 +54,7 @@ def evaluate_folder(
         n_labels: number of labels with the background.
         workers: threads; by default two per core that this process may use.
         prepare: what happens to each pair before it is counted; None for nothing.
+        upright: turn label maps as their EXIF orientation says.
 
     Raises:
         DataError: the list is empty, a file is missing or unreadable, sizes differ, or a truth holds another label;
@@ -61,8 +63,8 @@ def evaluate_folder(
 
     def count(identifier: str) -> Matrix:
         truth_file, prediction_file = truth_path(identifier), prediction_path(identifier)
-        truth: LabelMap = read_label_map(truth_file)
-        prediction: LabelMap = read_label_map(prediction_file)
+        truth: LabelMap = read_label_map(truth_file, upright)
+        prediction: LabelMap = read_label_map(prediction_file, upright)
         try:
             if prepare is not None:
                 truth, prediction = prepare(truth, prediction)

@@ -21,7 +21,7 @@ from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import IGNORE_LABEL
 from common.data.saliency_levels import largest_saliency
 from common.errors import ConfigError, DataError, run_command
-from common.files import resolve_inside
+from common.files import path_of_id
 from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import sum_over_images
 
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     kept[shown] = shown
 
     def file(folder: Path, image_id: str) -> Path:
-        return resolve_inside(folder, f"{image_id}.png")
+        return path_of_id(folder, image_id, ".png")
 
     ids = [entry.id for entry in read_list(arguments.list)]
     truths = readable_masks(ids, lambda image_id: file(arguments.truth, image_id))
@@ -148,8 +148,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     largest = largest_saliency(maps, arguments.saliency)
 
     def count(image_id: str) -> Counts:
-        saliency = read_saliency(file(arguments.saliency, image_id), largest) if arguments.saliency else None
-        truth, labels = (read_label_map(file(folder, image_id)) for folder in (arguments.truth, arguments.labels))
+        saliency = read_saliency(file(arguments.saliency, image_id), True, largest) if arguments.saliency else None
+        truth, labels = (read_label_map(file(folder, image_id), True) for folder in (arguments.truth, arguments.labels))
         try:
             return count_losses(kept[truth], labels, saliency, len(names), arguments.border)
         except DataError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common.data.images import read_image
 from common.errors import DataError
-from common.files import read_json, resolve_inside, write_json
+from common.files import path_of_id, read_json, write_json
 from common.records import VALUE_CHECKS
 from common.report.html import Example, Panel
 from common.visual.panels import write_png
@@ -29,7 +29,7 @@ def write_example(run_folder: Path, example: Example) -> None:
     """
     if not example.panels:
         raise DataError(f"example {example.id!r} has no picture; give at least one")
-    folder = resolve_inside(Path(run_folder) / FOLDER, example.id)
+    folder = path_of_id(Path(run_folder) / FOLDER, example.id)
     shutil.rmtree(folder, ignore_errors=True)
     for number, panel in enumerate(example.panels, start=1):
         if "/" in panel.title or not panel.title.strip():

@@ -228,3 +228,13 @@ def test_the_form_is_part_of_the_record(folders):
     save_all(folders, "npy", "logits", logits_of)
     with pytest.raises(ConfigError, match="made with other settings.*form"):
         run(folders, "npy", "--form", "logits")
+
+
+def test_an_image_is_turned_as_its_exif_orientation_says(folders):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    stored = Image.fromarray(image_of("one")).transpose(Image.Transpose.ROTATE_270)
+    assert run(folders, "npy", "--out", str(folders / "upright")) == 0
+    stored.save(folders / "images" / "one.png", exif=exif)
+    assert run(folders, "npy", "--out", str(folders / "turned")) == 0
+    assert (read_label_map(folders / "turned" / "one.png") == read_label_map(folders / "upright" / "one.png")).all()

@@ -77,7 +77,7 @@ def test_floating_point_maps_are_read_in_either_range(tmp_path: Path) -> None:
 def test_values_of_another_range_are_refused_by_name(tmp_path: Path, value: float, largest: int) -> None:
     Image.fromarray(SQUARE * np.float32(value)).save(tmp_path / "a.tif")
     with pytest.raises(DataError, match=r"a\.tif holds values from .* data\.saliency_largest"):
-        read_saliency(tmp_path / "a.tif", largest)
+        read_saliency(tmp_path / "a.tif", largest=largest)
 
 
 def test_results_of_grey_levels_say_what_they_always_said() -> None:
