@@ -97,10 +97,11 @@ def inspect_sample(files: SampleFiles) -> Inspected:
     """Decode the files of one image and look at them."""
     notes = orientation_notes((files.image, files.mask, files.saliency), files.upright)
     findings = [Finding(kind, text, is_note=True) for kind, text in notes]
-    read = {"upright": files.upright}
-    image = decode(partial(read_image, **read), files.image, "unreadable images", findings)
-    mask = decode(partial(read_label_map, **read), files.mask, "unusable masks", findings)
-    saliency = decode(partial(read_saliency_levels, **read), files.saliency, "unusable saliency maps", findings)
+    image = decode(partial(read_image, upright=files.upright), files.image, "unreadable images", findings)
+    mask = decode(partial(read_label_map, upright=files.upright), files.mask, "unusable masks", findings)
+    saliency = decode(
+        partial(read_saliency_levels, upright=files.upright), files.saliency, "unusable saliency maps", findings
+    )
     for kind, other, path in (("masks", mask, files.mask), ("saliency maps", saliency, files.saliency)):
         if image is not None and other is not None and other.shape != image.shape[:2]:
             sizes = f"{other.shape[1]}x{other.shape[0]}, its image {image.shape[1]}x{image.shape[0]}"
