@@ -90,8 +90,8 @@ def test_no_seed_is_taken_away_and_the_given_ones_stay_as_they_are():
 def test_background_needs_both_thresholds():
     shown, cues = np.full((3, 1, 2), 0.05, np.float32), seeds("0.")
     shown[0] = 0.9
-    for background, added in ((0.95, 0), (0.85, 1)):
-        assert grow_seeds(shown, cues, [0, 1], background, 0.8).sum() - cues.sum() == added
+    for background, foreground, added in ((0.95, 0.8, 0), (0.85, 0.8, 1), (0.8, 0.95, 0)):
+        assert grow_seeds(shown, cues, [0, 1], background, foreground).sum() - cues.sum() == added
 
 
 def test_every_image_of_a_batch_grows_within_its_own_tags():

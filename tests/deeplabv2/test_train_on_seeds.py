@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from common.crf.presets import CrfSettings
 from common.engine.losses import as_means
 from common.engine.optimizer import OptimizerConfig
 from common.errors import ConfigError
@@ -31,6 +32,8 @@ GENERATOR = torch.Generator().manual_seed(0)
 LABELS = torch.randint(0, 4, (2, 5, 5), generator=GENERATOR)
 IMAGES = torch.randint(0, 256, (2, 5, 5, 3), generator=GENERATOR).byte()
 TAGS = torch.ones(2, 2)
+# A CRF that leaves a doubt, so that its gradient is not lost beside the other.
+GENTLE = CrfSettings(1, 0.1, 5, 20, 0.1, 2)
 LOGITS = 3 * torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(1))
 
 
@@ -47,16 +50,20 @@ def test_seed_and_constrain_loss_are_weighed_alike():
 def test_the_constrain_loss_teaches_through_the_probabilities_and_through_the_crf():
     """Gradients to p and to log q, of which the CRF hands (1 - q) times to p; none through a bounded ratio."""
     logits = LOGITS.clone().requires_grad_()
-    (found,) = torch.autograd.grad(losses(logits=logits)["constrain"], logits)
+    (found,) = torch.autograd.grad(losses(logits=logits, crf=GENTLE)["constrain"], logits)
     p = floored_softmax(logits)
-    q = refined_probabilities(p.detach(), IMAGES)
+    q = refined_probabilities(p.detach(), IMAGES, settings=GENTLE)
     ratio = q / p.detach()
     free = ((ratio > 0.05) & (ratio < 20)).float()
     assert 0 < free.mean() < 1
     direct = -ratio * free
     through_crf = (1 - q) * q * (ratio.clamp(0.05, 20).log() + free)
-    (wanted,) = torch.autograd.grad(p, logits, (direct + through_crf) / (len(p) * 25))
-    torch.testing.assert_close(found, wanted)
+    both, one_alone, other_alone = (
+        torch.autograd.grad(p, logits, part / (len(p) * 25), retain_graph=True)[0]
+        for part in (direct + through_crf, direct, through_crf)
+    )
+    torch.testing.assert_close(found, both)
+    assert min(one_alone.abs().max(), other_alone.abs().max()) > 0.01 * both.abs().max()
 
 
 def test_the_value_of_the_constrain_loss_is_the_divergence_of_p_from_q():

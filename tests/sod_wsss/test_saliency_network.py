@@ -152,6 +152,7 @@ def test_whole_paths_are_dropped_with_the_published_rates_and_only_in_training()
     of_edges = [one.drop_prob for one in network.rgb_edge_aware.modules() if isinstance(one, DropPath)]
     of_blocks = [one.drop_prob for one in network.encoder.modules() if isinstance(one, DropPath)]
     assert of_edges == [0.3]
+    assert SwinTaps(SWIN).layers[2].blocks[-1].drop_path1.drop_prob == of_blocks[-1]
     # Rising to 0.5 in the last block, which the decoder does not see: 1 + 2 + 2 + 2 blocks, the first without.
     assert sorted({round(rate, 4) for rate in of_blocks}) == [round(0.5 * number / 6, 4) for number in range(1, 5)]
     with torch.inference_mode():
