@@ -10,6 +10,7 @@ from common.commands import parse_command
 from common.data.layout import DataConfig, open_layout
 from common.data.palette import write_label_map
 from common.data.sampling import SampleKey
+from common.method.score import label_matrix
 from deeplabv2 import results
 from deeplabv2.dataset import TrainingImages
 from deeplabv2.losses import LossName, map_loss
@@ -121,6 +122,17 @@ def test_a_training_on_seeds_ignores_by_its_settings(seed_settings, layout):
     assert training_samples(config, layout).samples.ignore_label == OTHER
 
 
+def test_a_training_on_masks_ignores_by_its_settings(settings):
+    config = config_of(settings)
+    step, plain = build_step(config, None), pyramid_step(config.loss, 255)
+
+    def losses(step, ignored):
+        batch = {"image": None, "mask": WITH_255.masked_fill(WITH_255 == 255, ignored)}
+        return step(lambda images: [LOGITS], batch)
+
+    same(losses(step, OTHER), losses(plain, 255))
+
+
 def test_a_batch_without_a_label_is_named_by_the_ignored_label_of_the_settings(settings, capsys):
     config = config_of(settings)
     for value, named in ((OTHER, True), (255, False)):
@@ -129,16 +141,24 @@ def test_a_batch_without_a_label_is_named_by_the_ignored_label_of_the_settings(s
         assert ("a is ignored" in capsys.readouterr().err) == named
 
 
+def test_any_label_may_be_left_out_of_a_matrix(layout):
+    ids = layout.ids("val")
+    folder = layout.mask_path(ids[0]).parent
+    whole, without = label_matrix(layout, ids, folder), label_matrix(layout, ids, folder, 0)
+    assert whole[0].any() and not without[0].any()
+    np.testing.assert_array_equal(whole[1:], without[1:])
+
+
 def test_scores_leave_out_the_ignored_label_of_the_settings(layout, tmp_path, monkeypatch):
     class Counted(Exception):
         pass
 
-    def label_matrix(layout, ids, folder, ignore_label):
+    def counted(layout, ids, folder, ignore_label):
         raise Counted(ignore_label)
 
     config = DeepLabConfig()
     config.data.ignore_label = OTHER
-    monkeypatch.setattr(results, "label_matrix", label_matrix)
+    monkeypatch.setattr(results, "label_matrix", counted)
     monkeypatch.setattr(DeepLabConfig, "label_maps", lambda config, refined: tmp_path)
     for image_id in layout.ids("val"):
         (tmp_path / f"{image_id}.png").touch()

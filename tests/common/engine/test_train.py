@@ -24,6 +24,7 @@ from tests.common.engine.tiny_training import (
     ONE_PROCESS,
     TinyNetwork,
     TinySamples,
+    TinyStep,
     Trouble,
     final_bytes,
     final_weights,
@@ -154,6 +155,19 @@ def test_bf16_computes_in_bf16_and_keeps_fp32_weights(tmp_path):
     assert step.logit_types == {torch.bfloat16}
     assert {weight.dtype for weight in final_weights(tmp_path).values()} == {torch.float32, torch.int64}
     assert logged(tmp_path)[-1]["pixels"] < logged(tmp_path)[0]["pixels"]
+
+
+def test_a_network_that_comes_in_eval_mode_is_trained_in_training_mode(tmp_path, monkeypatch):
+    modes, step = [], TinyStep.__call__
+
+    def recorded(self, network, batch):
+        modes.append({layer.training for layer in network.modules()})
+        return step(self, network, batch)
+
+    monkeypatch.setattr(tiny_training, "TinyNetwork", lambda noisy: TinyNetwork(noisy).eval())
+    monkeypatch.setattr(TinyStep, "__call__", recorded)
+    run_tiny(tmp_path, max_steps=1)
+    assert modes == [{True}]
 
 
 def test_fp16_without_a_gpu_is_refused(tmp_path):
