@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -14,7 +15,7 @@ from common.engine.loading import dead_workers_named, step_batches
 from common.engine.precision import gradient_scaler
 from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder
-from common.engine.train import update_parameters
+from common.engine.train import accumulate_gradients, update_parameters
 from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError
 from common.files import disk_full_named
 from tests.common.engine import tiny_training
@@ -23,6 +24,7 @@ from tests.common.engine.tiny_training import (
     ONE_PROCESS,
     TinyNetwork,
     TinySamples,
+    TinyStep,
     Trouble,
     final_bytes,
     final_weights,
@@ -167,6 +169,19 @@ def test_bf16_computes_in_bf16_and_keeps_fp32_weights(tmp_path):
     assert logged(tmp_path)[-1]["pixels"] < logged(tmp_path)[0]["pixels"]
 
 
+def test_a_network_that_comes_in_eval_mode_is_trained_in_training_mode(tmp_path, monkeypatch):
+    modes, step = [], TinyStep.__call__
+
+    def recorded(self, network, batch):
+        modes.append({layer.training for layer in network.modules()})
+        return step(self, network, batch)
+
+    monkeypatch.setattr(tiny_training, "TinyNetwork", lambda noisy: TinyNetwork(noisy).eval())
+    monkeypatch.setattr(TinyStep, "__call__", recorded)
+    run_tiny(tmp_path, max_steps=1)
+    assert modes == [{True}]
+
+
 def test_fp16_without_a_gpu_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="fp16 needs a GPU"):
         run_tiny(tmp_path, precision="fp16")
@@ -235,3 +250,60 @@ def test_with_loss_scaling_an_infinite_gradient_skips_the_step_and_lowers_the_sc
     assert scaler.get_scale() < scale
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+class Weights(torch.nn.Module):
+    """Weights of which the sum with given factors is the loss."""
+
+    def __init__(self, *values):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(values))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(
+    ("clipping", "expected"),
+    [
+        ({}, [3.0, -4.0]),
+        ({"clip_grad_norm": 1.0}, [0.6, -0.8]),
+        ({"clip_grad_norm": 10.0}, [3.0, -4.0]),
+        ({"clip_grad_value": 3.5}, [3.0, -3.5]),
+        # First the norm, 5, is brought to 2.5, then every number.
+        ({"clip_grad_norm": 2.5, "clip_grad_value": 1.75}, [1.5, -1.75]),
+    ],
+)
+def test_gradients_are_clipped_at_their_own_size_whatever_the_scale_of_the_loss(precision, clipping, expected):
+    model = Weights(0.0, 0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scaler = gradient_scaler(precision, torch.device("cpu"))
+    scaler.scale((model.weight * torch.tensor([3.0, -4.0])).sum()).backward()
+    config = dataclasses.replace(ENGINE, **clipping)
+    update_parameters(model, optimizer, scaler, config, {"loss": 1.0}, False, [], Mock(), ONE_PROCESS)
+    torch.testing.assert_close(-model.weight.detach(), torch.tensor(expected), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_gradient_is_the_mean_of_its_batches_and_clipped_once(precision, monkeypatch):
+    """Two batches with the gradients 3 and 1: their mean, 2, is clipped to 1.5, not each of them."""
+    monkeypatch.setattr("common.engine.train.autocast", lambda precision, device: contextlib.nullcontext())
+    model = Weights(0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scaler = gradient_scaler(precision, torch.device("cpu"))
+    config = dataclasses.replace(ENGINE, precision=precision, clip_grad_norm=1.5)
+    batches = [{"factor": torch.tensor([factor])} for factor in (3.0, 1.0)]
+
+    def step(network, batch):
+        return {"loss": (network.weight * batch["factor"]).sum()}
+
+    values, bad = accumulate_gradients(model, step, batches, optimizer, scaler, config, ONE_PROCESS)
+    assert values == {"loss": 0} and not bad
+    assert model.weight.grad.item() == pytest.approx(2 * scaler.get_scale())
+    update_parameters(model, optimizer, scaler, config, values, bad, batches, Mock(), ONE_PROCESS)
+    assert model.weight.item() == pytest.approx(-1.5, rel=1e-5)
+
+
+def test_accumulated_batches_are_clipped_like_one_large_batch(tmp_path):
+    clipping = {"clip_grad_norm": 0.05, "clip_grad_value": 0.02}
+    run_tiny(tmp_path / "large", noisy=False, pixels=False, batch_size=10, **clipping)
+    run_tiny(tmp_path / "small", noisy=False, pixels=False, batch_size=5, accumulate=2, **clipping)
+    assert_same_weights(tmp_path / "small", tmp_path / "large")

@@ -38,6 +38,15 @@ def test_every_wrong_pixel_has_the_first_cause_that_applies():
     assert cause_at((5, 2), 1, salient=False) == "invented, not salient"
 
 
+def test_salient_is_from_the_middle_grey_on_and_everything_without_a_map():
+    labels = TRUTH.copy()
+    labels[TRUTH == 255] = 0
+    labels[5, 17] = 0
+    for saliency, cause in ((127, "missed, not salient"), (128, "missed, salient"), (None, "missed, salient")):
+        grey = None if saliency is None else np.full(TRUTH.shape, saliency, np.uint8)
+        assert CAUSES[causes_of(TRUTH, labels, grey, 2)[5, 17]] == cause
+
+
 def test_right_and_ignored_pixels_have_none():
     assert cause_at((5, 17), 1) is None
     assert cause_at((0, 0), 1) is None
