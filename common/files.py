@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from common.errors import DataError, DiskFullError
+from common.failures import missing_file
 
 # Ending of the temporary files; those of killed processes may lie around.
 PARTIAL = ".partial"
@@ -140,6 +141,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError as error:
+        raise missing_file(path, f"cannot read {path}: {error}") from error
     # A damaged archive raises whatever its damaged part leads to.
     except (
         OSError,

@@ -12,6 +12,7 @@ import numpy as np
 from common.data.images import image_size
 from common.engine.inference import OutputFolder
 from common.errors import DataError
+from common.failures import missing_file
 from common.files import atomic_write, write_json
 from deeplabv2.inference import Prediction
 
@@ -37,6 +38,11 @@ class OutputFolders(OutputFolder):
             other.begin(ids)
         write_json(self.path / ORIGIN_FILE, dict(self.origin))
 
+    def record_failures(self, ids: Sequence[str], failed: Mapping[str, str]) -> None:
+        super().record_failures(ids, failed)
+        for other in self.others:
+            other.record_failures(ids, failed)
+
     def missing(self, ids: Sequence[str]) -> list[str]:
         lacking = {*super().missing(ids), *(image_id for other in self.others for image_id in other.missing(ids))}
         return [image_id for image_id in ids if image_id in lacking]
@@ -52,6 +58,8 @@ def read_logits(path: Path, n_labels: int) -> np.ndarray:
     """Read one file of :func:`write_logits`: float32, n_labels x h x w."""
     try:
         logits = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise missing_file(path, f"there are no logits {path}; run test --save-logits first") from error
     except (OSError, ValueError, EOFError) as error:
         raise DataError(
             f"cannot read the logits {path}: {error}. Delete it and run test --save-logits again."
@@ -72,6 +80,6 @@ class ReadPredictions:
     tags: Mapping[str, np.ndarray]
 
     def __call__(self, image_id: str) -> Prediction:
-        path = self.path_of(image_id)
         logits = read_logits(self.folder / f"{image_id}.npy", self.n_labels)
+        path = self.path_of(image_id)
         return Prediction(path, image_size(path), [logits], tags=self.tags.get(image_id))

@@ -12,9 +12,10 @@ import numpy as np
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.engine.finishing import FinishingProcesses, number_of_processes
-from common.engine.inference import OutputFolder, StageReport, images_to_files
+from common.engine.inference import OutputFolder, StageReport, images_to_files, record_failures
 from common.engine.session import Session, start_session
 from common.errors import CheckpointError, ConfigError
+from common.failures import read_failures
 from common.models.weights import file_fingerprint
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.image_forms import OnCanvas, SummedScales
@@ -96,7 +97,15 @@ def images_to_outputs(
         passes: dict[str, Any] = network if predictor else {"workers": 0}
         report = images_to_files(ids, load, finishing, output, session, title=title, **passes)
     finishing.correct(report, {output.file(image_id): image_id for image_id in ids})
+    if session.any(bool(finishing.failed)):
+        record_failures(output, ids, report, session)
     return report
+
+
+def predicted(output: OutputFolder, ids: Sequence[str]) -> list[str]:
+    """The ids without those that failed."""
+    failed = read_failures(output.path)
+    return [image_id for image_id in ids if image_id not in failed]
 
 
 def test_network(config: DeepLabConfig) -> int:
@@ -118,10 +127,8 @@ def test_network(config: DeepLabConfig) -> int:
             )
         finish = WriteTest(form, output.path, logits)
         report = images_to_outputs(config, ids, load, finish, output, session, predictor, "test")
-        failed = session.any(bool(report.failed))
-        if session.is_main and not failed:
-            draw_sheets(config, layout, ids, load, predictor)
-            score_folder(config, layout, checkpoint)
+        session.on_main(lambda: draw_sheets(config, layout, predicted(output, ids), load, predictor))
+        session.on_main(lambda: score_folder(config, layout, checkpoint))
     return report.exit_status("test")
 
 

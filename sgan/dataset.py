@@ -12,7 +12,9 @@ from common.data.layout import DatasetLayout
 from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.errors import DataError
+from common.failures import missing_file
 from common.files import resolve_inside
+from sgan.labels import LABELS_ENDING
 from sgan.sample import SganInput
 from sgan.settings import SemiConfig
 
@@ -28,8 +30,11 @@ def seed_file(folder: Path, layout: DatasetLayout, masked: frozenset[str], image
         return layout.mask_path(image_id)
     path = resolve_inside(folder, f"{image_id}.png")
     if not path.is_file():
-        raise DataError(
-            f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir"
+        # The record of what failed lies beside the label maps that belong to the seeds.
+        labels = folder.with_name(folder.name + LABELS_ENDING)
+        raise missing_file(
+            resolve_inside(labels, f"{image_id}.png"),
+            f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir",
         )
     return path
 
@@ -56,8 +61,10 @@ def masked_ids(semi: SemiConfig, layout: DatasetLayout) -> frozenset[str]:
 
 def map_input(images: ListedImages, convert: SganInput, image_id: str) -> Sample:
     """The network's input for the maps of an image, and ``keys`` (int64, numbers of its tagged classes)."""
+    # Before the image: where a stage has not made it because it cannot be read, it says so.
+    saliency = read_saliency(images.layout.saliency_path(image_id)) if convert.use_saliency else None
     raw = images.read(image_id)
-    if convert.use_saliency:
-        raw["saliency"] = read_saliency(images.layout.saliency_path(image_id))
+    if saliency is not None:
+        raw["saliency"] = saliency
         require_same_size(raw)
     return {**convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

@@ -166,6 +166,7 @@ SGAN_TRAINING = Training(
     step=lambda settings, network: partial(sgan_step, settings.seed_loss_ratio),
     data=sgan_data,
     optimizer=optimizer_of,
+    learns_from=lambda settings: [initial_seed_labels(settings)],
     decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
     # The network's tensors alone, in the published place.
     published=Published(

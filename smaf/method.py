@@ -152,6 +152,7 @@ def round_of_self_training(number: int, before: Training) -> Training:
         network=score_network,
         step=step,
         data=data,
+        learns_from=lambda settings: [attention_folder(settings)],
         n_samples=lambda settings, layout: len(layout.ids(settings.split)),
         engine=lambda settings, n_samples: in_round(settings).engine,
         optimizer=lambda settings, network: head_and_backbone_optimizer(in_round(settings), network),

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.data.restricted_pickle import load_npy
-from common.errors import DataError
+from common.errors import DataError, InputFailed, InputMissing
+from common.failures import missing_file
 from common.files import atomic_write, read_npz, resolve_inside, write_npz
 
 REDO = "delete it and run the CAM stage again"
@@ -78,13 +79,18 @@ def find_cams(folder: Path, image_id: str) -> Path:
     for path in paths:
         if path.is_file():
             return path
-    raise DataError(f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
+    raise missing_file(paths[0], f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
 
 
 def read_shared_form(path: Path) -> Cams:
     """Read the ``.npz`` of :func:`write_cams`; see :func:`read_cams`."""
     try:
         arrays = read_npz(path)
+    except InputFailed:
+        raise
+    except InputMissing as error:
+        reason = str(error).removeprefix("cannot read ")
+        raise InputMissing(f"cannot read the CAM file {reason}; run the CAM stage first") from error
     except DataError as error:
         raise DataError(f"cannot read the CAM file {str(error).removeprefix('cannot read ')}; {REDO}") from error
     if not {"keys", "maps"} <= arrays.keys():

@@ -19,6 +19,7 @@ from common.data.restricted_pickle import load_npy
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.failures import read_failures
 from common.files import read_npz, resolve_inside
 from common.pseudo_labels import background
 
@@ -86,9 +87,9 @@ class ReadInput:
         self.recipe = crf_recipe(task.recipe)
 
     def __call__(self, image_id: str) -> Any:
-        image = self.recipe.image(read_image(image_of(self.task.images, image_id)))
         path = resolve_inside(self.task.inputs, f"{image_id}{self.suffix}")
         unary, labels = self.energies(path)
+        image = self.recipe.image(read_image(image_of(self.task.images, image_id)))
         if unary.shape[1:] != image.shape[:2]:
             raise DataError(
                 f"{path} is {unary.shape[1:]} but its image is {image.shape[:2]} (height, width); make them the same size"
@@ -185,13 +186,14 @@ def refine_folder(task: CrfFolder) -> StageReport:
 
 
 def input_files(folder: Path) -> tuple[list[str], str]:
-    """The ids of the files to refine, and the suffix they share."""
+    """The ids of the files to refine, with those that the stage of the folder failed with, and the suffix they share."""
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; give the probabilities, CAMs or label maps as --inputs")
     for suffix in INPUT_SUFFIXES:
         files = sorted(folder.rglob(f"*{suffix}"))
         if files:
-            return [file.relative_to(folder).with_suffix("").as_posix() for file in files], suffix
+            found = {file.relative_to(folder).with_suffix("").as_posix() for file in files}
+            return sorted(found | read_failures(folder).keys()), suffix
     raise DataError(f"{folder} holds no {', '.join(INPUT_SUFFIXES)} file")
 
 

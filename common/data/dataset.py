@@ -60,11 +60,13 @@ class ListedImages(Dataset[Sample]):
 
     def read(self, image_id: str) -> Sample:
         """The sample of ``image_id``, as the class describes it."""
-        sample: Sample = {"id": image_id, "image": read_image(self.layout.image_path(image_id))}
+        maps: Sample = {}
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
         if "mask" in self.parts:
-            sample["mask"] = read_label_map(self.mask_path(image_id))
+            maps["mask"] = read_label_map(self.mask_path(image_id))
         if "saliency" in self.parts:
-            sample["saliency"] = read_saliency(self.layout.saliency_path(image_id))
+            maps["saliency"] = read_saliency(self.layout.saliency_path(image_id))
+        sample: Sample = {"id": image_id, "image": read_image(self.layout.image_path(image_id)), **maps}
         if "tags" in self.parts:
             sample["tags"] = self.tags[image_id]
         require_same_size(sample)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from common.errors import DataError
+from common.failures import missing_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -99,7 +100,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         with Image.open(path) as image:
             yield image
     except FileNotFoundError as error:
-        raise DataError(f"image {path} does not exist.") from error
+        raise missing_file(path, f"image {path} does not exist.") from error
     # Pillow reports broken files by several exception types, depending on the format.
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise DataError(f"cannot read image {path}: {error}. Download or export it again.") from error

@@ -16,6 +16,7 @@ import numpy as np
 
 from common.data.pickle_builders import BUILDERS, ArrayBuilder, PickleRefused
 from common.errors import DataError
+from common.failures import missing_file
 
 # What a broken or hostile stream makes the unpickler and the builders raise.
 PICKLE_ERRORS = (
@@ -77,7 +78,7 @@ def with_file(path: Path, read: Callable[[IO[bytes]], Any]) -> Any:
         with path.open("rb") as file:
             return read(file)
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist.") from error
+        raise missing_file(path, f"{path} does not exist.") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -51,9 +51,10 @@ class LabelMaker:
 
     def evidence(self, image_id: str, cams: Cams) -> Evidence:
         layout = self.layout
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
+        labels = tuple(read_label_map(folder / f"{image_id}.png") for folder in self.label_folders)
         image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
         saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
-        labels = tuple(read_label_map(folder / f"{image_id}.png") for folder in self.label_folders)
         return Evidence(image_id, cams, image, saliency, labels)
 
 

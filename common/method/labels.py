@@ -15,16 +15,17 @@ from common.crf.presets import PRESETS
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
-from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.engine.inference import OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.files import read_json
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
 from common.method.maps import GivenMaps, Maps, TagsAlone, Write
-from common.method.score import label_matrix, record_score
+from common.method.score import evaluate_labels, record_score
 from common.method.stage import Stage, inside, never
 from common.method.sweep import SWEEP_FILE, write_sweep
-from common.metrics.confusion import Matrix
+from common.metrics.folder import EvaluationResult
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
 from common.report.record import Evaluated, describe_crf, list_name
@@ -223,13 +224,13 @@ class Labels(Stage):
             "crf": self.crf(settings),
         }
 
-    def score(self, settings: Any, matrix: Matrix | None = None) -> Result:
+    def score(self, settings: Any, evaluated: EvaluationResult | None = None) -> Result:
         """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
 
         The record is about the label maps as they were made, whatever the settings are now.
 
         Args:
-            matrix: int64 [n, n + 1], of the label maps that are scored, where it is known already.
+            evaluated: the label maps that are scored, where that is known already.
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
@@ -241,12 +242,14 @@ class Labels(Stage):
         steps = dict(origin["steps"])
         for source in made.get("starts_from", {}).values():
             steps |= source.get("steps", {})
+        found = evaluated or evaluate_labels(layout, ids, self.folder(settings))
         return record_score(
-            label_matrix(layout, ids, self.folder(settings)) if matrix is None else matrix,
+            found.matrix,
             layout,
             Evaluated(
-                *(settings.split, len(ids), report, origin["seed"], settings.report.score_classes),
+                *(settings.split, found.n_images, report, origin["seed"], settings.report.score_classes),
                 part="without true masks" if masked else "",
+                left_out=len(found.left_out),
             ),
             report / "results.json",
             method=self.row(settings),

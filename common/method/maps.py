@@ -21,9 +21,10 @@ from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
 from common.data.tag_source import DIGITS, describe_tags, tag_fingerprint
 from common.data.tags import Tags
-from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.engine.inference import OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.files import read_json
 from common.method.stage import Stage, inside
 from common.method.training import Training

@@ -38,9 +38,7 @@ class OtherRun(Stage):
 
     def run(self, settings: Any) -> int:
         arguments = self.arguments(settings)
-        if arguments:
-            call("common.method.__main__", [self.method, *self.stages, *arguments])
-        return 0
+        return call("common.method.__main__", [self.method, *self.stages, *arguments]) if arguments else 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,8 +55,7 @@ class OtherProgram(Stage):
     in_chain: Callable[[Any], bool] = never
 
     def run(self, settings: Any) -> int:
-        call(self.module, self.arguments(settings))
-        return 0
+        return call(self.module, self.arguments(settings))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,19 +11,21 @@ from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.errors import DataError
 from common.metrics.confusion import Matrix
-from common.metrics.folder import Prepare, evaluate_folder
+from common.metrics.folder import EvaluationResult, Prepare, evaluate_folder
 from common.report.record import Evaluated, floor_result, make_result
 from common.report.results import NONE, Result, add_results
 
 
-def label_matrix(
+def evaluate_labels(
     layout: DatasetLayout,
     ids: Sequence[str],
     folder: Path,
     ignore_label: int = IGNORE_LABEL,
     prepare: Prepare | None = None,
-) -> Matrix:
+) -> EvaluationResult:
     """The confusion matrix (int64 [n, n + 1], rows: truth, last column: none of the labels) of ``folder/<id>.png``.
+
+    Images that the stage of the folder failed with are left out, and named.
 
     Args:
         prepare: what happens to each (truth, prediction) before it is counted; None for nothing.
@@ -38,7 +40,7 @@ def label_matrix(
         layout.n_classes + 1,
         ignore_label=ignore_label,
         prepare=prepare,
-    ).matrix
+    )
 
 
 def record_score(

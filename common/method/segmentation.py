@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from common.config_files import read_yaml
-from common.engine.inference import STAGE_FILE
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.files import read_json
 from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.label_sets import LabelSet
@@ -59,10 +59,9 @@ class Job:
         arguments += ["--label-dir", in_repository(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]
 
-    def run(self) -> None:
-        """Train, test, refine; what is complete is skipped."""
-        for command in ("train", "test", "crf"):
-            call(SEGMENTER, [command, *self.arguments()])
+    def run(self) -> int:
+        """Train, test, refine; what is complete is skipped. 1 when an image failed, else 0."""
+        return max(call(SEGMENTER, [command, *self.arguments()]) for command in ("train", "test", "crf"))
 
     def outputs(self, kind: str) -> list[Path]:
         """Folders ``<out>/<kind>/<experiment>/<network>/<split>`` that are there."""
@@ -151,12 +150,12 @@ class Segmentation(Stage):
             raise ConfigError("chain.segmentation is empty: say which configuration of DeepLab-v2 is to be trained")
         self.labels.made(settings)
         job = self.job(settings)
-        job.run()
+        status = job.run()
         if self.predicts and self.followed(settings):
             arguments = [*job.arguments(), "--split", in_repository(self.predicted_list(settings))]
             for command in ("test", "crf") if self.refined else ("test",):
-                call(SEGMENTER, [command, *arguments])
-        return 0
+                status = max(status, call(SEGMENTER, [command, *arguments]))
+        return status
 
     def job(self, settings: Any) -> Job:
         job = job_of_labels(settings, self.labels, self.label_set(settings))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch.utils.data import default_collate
 
 from common.config import config_to_dict, picked
 from common.config_files import read_yaml
+from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.checkpoint import canonical, load_model_state
@@ -27,6 +28,7 @@ from common.engine.session import Session, start_session
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.engine.train import train
 from common.errors import CheckpointError, ConfigError
+from common.failures import left_out_line, read_failures
 from common.files import write_torch
 from common.method.published import Published
 from common.method.settings import without_initial_weights
@@ -80,6 +82,7 @@ class Training(Stage):
         prepare: (settings, network), once the optimiser has the parameters: e.g. fold frozen BatchNorm layers.
         after: the training of the same method whose end this one starts from, in place of initial weights.
         taught_by: trainings of the same method behind the labels that this one learns from; results count their steps too.
+        learns_from: settings -> folders of other stages whose files it learns from: images that these failed with are left out.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
         summary: (settings with this training's engine, number of samples, device) -> what is printed first.
@@ -99,6 +102,7 @@ class Training(Stage):
     prepare: Callable[[Any, nn.Module], None] = lambda settings, network: None
     after: Training | None = None
     taught_by: Collection[Training] = ()
+    learns_from: Callable[[Any], Sequence[Path]] = lambda settings: ()
     published: Published | None = None
     initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
     summary: Callable[[Any, int, torch.device], str] = summary_of_training
@@ -128,8 +132,10 @@ class Training(Stage):
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
             summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
-            if summary and session.is_main:
-                print(summary)
+            left_out = left_out_line(self.left_out_images(settings, data))
+            for line in (summary, left_out and f"{left_out}; in their place comes the next image of the list"):
+                if line and session.is_main:
+                    print(line)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
             train(
                 *(network, step, data, optimizer, schedule),
@@ -137,6 +143,15 @@ class Training(Stage):
             )
             self.publish(settings, layout, network, engine, session)
         return 0
+
+    def left_out_images(self, settings: Any, data: SeededDataset) -> dict[str, str]:
+        """The images that a stage failed with whose files this training learns from: id -> why."""
+        samples = getattr(data.samples, "images", data.samples)
+        if not isinstance(samples, ListedImages):
+            return {}
+        folders = [*self.learns_from(settings), *([samples.layout.saliency] if "saliency" in samples.parts else [])]
+        failed = {image_id: why for folder in folders for image_id, why in read_failures(folder).items()}
+        return {image_id: failed[image_id] for image_id in samples.ids if image_id in failed}
 
     def run_folder(self, settings: Any) -> RunFolder:
         return RunFolder(self.folder(settings))
