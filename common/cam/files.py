@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.data.restricted_pickle import load_npy
-from common.errors import DataError, InputFailed, InputMissing
+from common.errors import DataError
 from common.failures import missing_file
 from common.files import atomic_write, read_npz, resolve_inside, write_npz
 
@@ -51,7 +51,7 @@ def read_cams(path: Path) -> Cams:
         DataError: missing, unreadable, refused by the restricted reader, or of another form.
     """
     if not path.exists():
-        raise DataError(f"no CAM file {path}; run the CAM stage first")
+        raise missing_file(path, f"no CAM file {path}; run the CAM stage first")
     if path.suffix == ".npz":
         return read_shared_form(path)
     content = load_npy(path)
@@ -86,11 +86,6 @@ def read_shared_form(path: Path) -> Cams:
     """Read the ``.npz`` of :func:`write_cams`; see :func:`read_cams`."""
     try:
         arrays = read_npz(path)
-    except InputFailed:
-        raise
-    except InputMissing as error:
-        reason = str(error).removeprefix("cannot read ")
-        raise InputMissing(f"cannot read the CAM file {reason}; run the CAM stage first") from error
     except DataError as error:
         raise DataError(f"cannot read the CAM file {str(error).removeprefix('cannot read ')}; {REDO}") from error
     if not {"keys", "maps"} <= arrays.keys():
