@@ -126,9 +126,10 @@ class Training(Stage):
         data = self.data(settings, layout)
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
         with start_session(engine.device) as session:
-            session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
             seed_everything(engine.seed)
+            # Before the folder is begun: weights that are not there or do not fit leave it as it was.
             network = self.initial_network(settings, layout, len(data)).train()
+            session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
             summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
