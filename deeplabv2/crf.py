@@ -181,7 +181,9 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
 
 def tested_checkpoint(config: DeepLabConfig) -> Path | None:
     """The checkpoint that ``test`` used, if it still is where it was; else that of the training."""
-    tested = Path(record_of(config.label_maps(crf=False), ORIGIN_FILE).get("checkpoint", ""))
+    folder = config.label_maps(crf=False)
+    # Relative to the folder where it lies in the run.
+    tested = folder / record_of(folder, ORIGIN_FILE).get("checkpoint", "")
     return next((path for path in (tested, config.final_checkpoint) if path.is_file()), None)
 
 

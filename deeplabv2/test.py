@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,8 +139,15 @@ def test_output(config: DeepLabConfig, checkpoint: Path, form: ImageForm) -> Out
     if config.test.save_logits and config.test.squares:
         raise ConfigError("test.save_logits is for whole images; leave it out, crf asks the network again")
     others = [OutputFolder(config.logits, ".npy", record, config.force)] if config.test.save_logits else []
-    origin = {"checkpoint": str(checkpoint.resolve())}
-    return OutputFolders(config.label_maps(crf=False), ".png", record, config.force, others, origin)
+    folder = config.label_maps(crf=False)
+    origin = {"checkpoint": relative_within(checkpoint, Path(config.out), folder)}
+    return OutputFolders(folder, ".png", record, config.force, others, origin)
+
+
+def relative_within(path: Path, whole: Path, folder: Path) -> str:
+    """A path as it is written in a record in ``folder``: relative to it where both lie in ``whole``, so that this can be moved."""
+    path, whole = path.resolve(), whole.resolve()
+    return os.path.relpath(path, folder.resolve()) if path.is_relative_to(whole) else str(path)
 
 
 def prediction_record(config: DeepLabConfig, checkpoint: Path, form: ImageForm) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from common.data.sampling import SampleFailure
+from common.engine.contents import INPUTS_FILE, contents_of_settings, recorded_contents
 from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session
@@ -92,7 +93,10 @@ class OutputFolder:
             ConfigError: they were made with others (the message names them), or nobody knows how.
         """
         record = self.path / STAGE_FILE
-        changes = describe_differences(read_json(record), self.settings) if record.exists() else ""
+        contents = contents_of_settings(self.settings)
+        changes = ""
+        if record.exists():
+            changes = describe_differences(read_json(record), self.settings, (), recorded_contents(self.path), contents)
         if changes and not self.force:
             raise ConfigError(
                 f"the files in {self.path} were made with other settings ({changes}); use --force to redo them or another folder"
@@ -101,7 +105,7 @@ class OutputFolder:
             remove_partial_files(folder)
         if changes or not record.exists():
             redone = {self.file(image_id) for image_id in ids} if record.exists() else set()
-            own = redone | {record, self.path / FAILED_FILE}
+            own = redone | {record, self.path / FAILED_FILE, self.path / INPUTS_FILE}
             kept = next((path for path in self.path.rglob(f"*{self.suffix}") if path not in own), None)
             if kept:
                 how = f"with other settings ({changes})" if changes else f"by something else (there is no {STAGE_FILE})"
@@ -112,6 +116,7 @@ class OutputFolder:
             # What failed with other settings may not fail with these.
             for path in [*redone, self.path / FAILED_FILE]:
                 path.unlink(missing_ok=True)
+        write_json(self.path / INPUTS_FILE, {"contents": contents, "folder": self.path.name, "suffix": self.suffix})
         write_json(record, dict(self.settings))
 
     def missing(self, ids: Sequence[str]) -> list[str]:

@@ -12,9 +12,16 @@ from typing import Any
 from common.config import write_yaml
 from common.config_files import flatten, read_yaml
 from common.engine.checkpoint import checkpoint_step, latest_checkpoint
+from common.engine.contents import (
+    ALWAYS_COMPARED,
+    INPUTS_FILE,
+    WEIGHT_SUFFIXES,
+    contents_of_settings,
+    recorded_contents,
+)
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError
-from common.files import read_json, write_json
+from common.files import read_json, remove_partial_files, write_json
 from common.provenance import environment
 
 # Changes when settings get other names, so that a run is continued or refused and never misread.
@@ -55,13 +62,25 @@ class RunFolder:
     def environment(self) -> Path:
         return self.path / "environment.json"
 
-    def begin(self, config: Mapping[str, Any], *, force: bool = False, free: Collection[str] = FREE_TO_CHANGE) -> None:
+    @property
+    def inputs(self) -> Path:
+        return self.path / INPUTS_FILE
+
+    def begin(
+        self,
+        config: Mapping[str, Any],
+        *,
+        force: bool = False,
+        free: Collection[str] = FREE_TO_CHANGE,
+        contents: Mapping[str, str] | None = None,
+    ) -> None:
         """Write configuration and environment, or check that the folder's run has the same configuration.
 
         Args:
             config: resolved nested settings.
             force: delete the run that is there and start again.
             free: dotted settings that may differ.
+            contents: fingerprints of list, tags and classes and of what settings lead to, besides those of paths in ``config``.
 
         Raises:
             ConfigError: the folder holds a run with other settings (the message names them), or something that is not a
@@ -71,12 +90,15 @@ class RunFolder:
             raise ConfigError(f"the run folder {self.path} is a file; give another one")
         if force:
             self._clear()
+        remove_partial_files(self.path)
+        now = contents_of_settings(config, {*free, *(contents or {})}) | dict(contents or {})
         if self.config.exists():
             self._require_this_format()
-            self._require_same(config, free)
+            self._require_same(config, free, now)
         elif latest_checkpoint(self.checkpoints):
             raise ConfigError(f"{self.path} has checkpoints but no {self.config.name}; give another run folder")
         write_json(self.environment, {"run_format": RUN_FORMAT, **environment()})
+        write_json(self.inputs, {"contents": now})
         write_yaml(self.config, config)
 
     def _clear(self) -> None:
@@ -103,8 +125,8 @@ class RunFolder:
                 "run folder, finish it with that version, or use --force to start again."
             )
 
-    def _require_same(self, config: Mapping[str, Any], free: Collection[str]) -> None:
-        changes = describe_differences(read_yaml(self.config), config, free)
+    def _require_same(self, config: Mapping[str, Any], free: Collection[str], contents: Mapping[str, str]) -> None:
+        changes = describe_differences(read_yaml(self.config), config, free, recorded_contents(self.path), contents)
         if changes:
             raise ConfigError(
                 f"{self.path} holds a run with other settings ({changes}). "
@@ -128,13 +150,37 @@ class RunFolder:
         return latest
 
 
-def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any], free: Collection[str] = ()) -> str:
-    """``"a.b: 1 -> 2"`` for every setting that differs, empty when none does."""
+def describe_differences(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    free: Collection[str] = (),
+    old_contents: Mapping[str, str] | None = None,
+    new_contents: Mapping[str, str] | None = None,
+) -> str:
+    """``"a.b: 1 -> 2"`` for every setting that differs, empty when none does.
+
+    Args:
+        old_contents, new_contents: dotted setting -> fingerprint of what it led and leads to: two paths are the same setting where these
+            are equal. Weights, lists, tags and class names of other content differ whatever the paths are.
+    """
     before, after = flatten(as_read_back(old)), flatten(as_read_back(new))
+    led, leads = old_contents or {}, new_contents or {}
     changed = [
         f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}"
         for key in sorted(before.keys() | after.keys())
-        if key not in free and not same_value(before.get(key), after.get(key))
+        if key not in free
+        and not same_value(before.get(key), after.get(key))
+        and (key not in led or led[key] != leads.get(key))
+    ]
+    changed += [
+        f"{key}: other content"
+        for key in sorted(led.keys() & leads.keys())
+        if led[key] != leads[key]
+        and key not in free
+        and (
+            key in ALWAYS_COMPARED
+            or (before.get(key) == after.get(key) and str(after.get(key)).endswith(WEIGHT_SUFFIXES))
+        )
     ]
     return ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
 

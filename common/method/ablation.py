@@ -71,5 +71,6 @@ def share_trainings(method: Method, settings: Any, source: Path, target: Path, v
             continue
         shutil.copytree(given.checkpoints, own.checkpoints, dirs_exist_ok=True)
         # The configuration comes last: what has none is copied again.
-        for file in (given.metrics, given.environment, given.config):
-            shutil.copy(file, own.path / file.name)
+        for file in (given.metrics, given.environment, given.inputs, given.config):
+            if file.is_file():
+                shutil.copy(file, own.path / file.name)

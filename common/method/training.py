@@ -18,6 +18,7 @@ from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.checkpoint import canonical, load_model_state
+from common.engine.contents import contents_of_dataset, contents_of_settings, recorded_contents
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
 from common.engine.optimizer import backbone_and_head_rules, optimizer_by_rules
@@ -129,7 +130,7 @@ class Training(Stage):
             seed_everything(engine.seed)
             # Before the folder is begun: weights that are not there or do not fit leave it as it was.
             network = self.initial_network(settings, layout, len(data)).train()
-            session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
+            session.on_main(lambda: self.begin(settings, layout, run))
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
             summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
@@ -144,6 +145,12 @@ class Training(Stage):
             )
             self.publish(settings, layout, network, engine, session)
         return 0
+
+    def begin(self, settings: Any, layout: DatasetLayout, run: RunFolder) -> None:
+        """Begin the run folder, or continue it where these are the settings and the data that it was begun with."""
+        decisive = self.decisive(settings)
+        contents = contents_of_dataset(layout, getattr(settings, "split", "train"), decisive)
+        run.begin(decisive, force=settings.force, free=self.free, contents=contents)
 
     def left_out_images(self, settings: Any, data: SeededDataset) -> dict[str, str]:
         """The images that a stage failed with whose files this training learns from: id -> why."""
@@ -278,8 +285,16 @@ class Training(Stage):
         run = self.run_folder(settings)
         trained = read_yaml(run.config)
         given = self.decisive(settings)
-        for name in sorted(given.keys() - {"data", "split"}):
-            changes = describe_differences({name: trained.get(name)}, {name: given[name]}, self.free)
+        compared = {name: value for name, value in given.items() if name not in ("data", "split")}
+        led, leads = recorded_contents(run.path), contents_of_settings(compared, self.free)
+        for name in sorted(compared):
+            of_section = [
+                {one: found for one, found in contents.items() if one.partition(".")[0] == name}
+                for contents in (led, leads)
+            ]
+            changes = describe_differences(
+                {name: trained.get(name)}, {name: given[name]}, self.free, of_section[0], of_section[1]
+            )
             if changes:
                 raise ConfigError(
                     f"the network in {run.path} was trained with other settings ({changes}); give those it was trained with"

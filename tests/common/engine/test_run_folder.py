@@ -71,7 +71,7 @@ def test_force_starts_anew(run):
     (run.checkpoints / "checkpoint_5.pth").touch()
     run.metrics.touch()
     run.begin(changed(seed=1), force=True)
-    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json"}
+    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json", "inputs.json"}
     assert "seed: 1" in run.config.read_text()
 
 
