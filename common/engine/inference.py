@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from common.data.sampling import SampleFailure
+from common.engine.clear import written_by_stage
 from common.engine.contents import INPUTS_FILE, contents_of_settings, recorded_contents
 from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
@@ -116,7 +117,10 @@ class OutputFolder:
             # What failed with other settings may not fail with these.
             for path in [*redone, self.path / FAILED_FILE]:
                 path.unlink(missing_ok=True)
-        write_json(self.path / INPUTS_FILE, {"contents": contents, "folder": self.path.name, "suffix": self.suffix})
+        # Of several lists, or parts of one, all files are known as this stage's.
+        known = written_by_stage(self.path)["ids"]
+        written = {"folder": self.path.name, "suffix": self.suffix, "ids": sorted({*ids, *known})}
+        write_json(self.path / INPUTS_FILE, {"contents": contents, **written})
         write_json(record, dict(self.settings))
 
     def missing(self, ids: Sequence[str]) -> list[str]:

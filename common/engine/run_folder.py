@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from common.config import write_yaml
 from common.config_files import flatten, read_yaml
 from common.engine.checkpoint import checkpoint_step, latest_checkpoint
+from common.engine.clear import clear_run, is_run
 from common.engine.contents import (
     ALWAYS_COMPARED,
     INPUTS_FILE,
@@ -21,6 +21,7 @@ from common.engine.contents import (
 )
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError
+from common.failures import some_names
 from common.files import read_json, remove_partial_files, write_json
 from common.provenance import environment
 
@@ -78,7 +79,7 @@ class RunFolder:
 
         Args:
             config: resolved nested settings.
-            force: delete the run that is there and start again.
+            force: delete the run that is there, and nothing else in its folder, and start again.
             free: dotted settings that may differ.
             contents: fingerprints of list, tags and classes and of what settings lead to, besides those of paths in ``config``.
 
@@ -102,19 +103,17 @@ class RunFolder:
         write_yaml(self.config, config)
 
     def _clear(self) -> None:
-        """Delete the run's files, those that show the folder to be a run last."""
-        signs = (self.environment, self.config)
-        items = sorted(self.path.iterdir(), key=lambda item: item in signs) if self.path.exists() else []
-        if items and not all(sign.is_file() for sign in signs):
+        """Delete the run's files, those that show the folder to be a run last; name what stays."""
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return
+        if not is_run(self.path):
             raise ConfigError(
                 f"{self.path} is not empty and not the folder of a run (no {self.config.name} and {self.environment.name}); "
                 "--force does not delete it. Give another run folder, or empty it yourself."
             )
-        for item in items:
-            if item.is_dir() and not item.is_symlink():
-                shutil.rmtree(item)
-            else:
-                item.unlink()
+        kept = clear_run(self.path)
+        if kept:
+            print(f"{self.path}: not written by the toolbox, so --force leaves it: {some_names(kept)}")
 
     def _require_this_format(self) -> None:
         """Raise unless the run was begun by a version whose settings have today's names."""

@@ -80,9 +80,10 @@ def common_flags(settings: Any) -> list[str]:
 
 
 def trainer_flags(settings: Any) -> list[str]:
-    """The shared flags and the chain's initial weights as the trainer takes them."""
+    """The shared flags, the chain's initial weights and ``--force`` as the trainer takes them."""
     weights = in_repository_if_file(settings.chain.weights)
-    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
+    forced = ["--force"] if settings.force else []
+    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else []), *forced]
 
 
 def outputs_of_segmentation(settings: Any) -> Path:

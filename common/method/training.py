@@ -150,6 +150,9 @@ class Training(Stage):
         """Begin the run folder, or continue it where these are the settings and the data that it was begun with."""
         decisive = self.decisive(settings)
         contents = contents_of_dataset(layout, getattr(settings, "split", "train"), decisive)
+        if settings.force and self.published and run.config.is_file():
+            # Until the new training ends, nobody takes the network of the old one for it.
+            self.published.path(settings, layout).unlink(missing_ok=True)
         run.begin(decisive, force=settings.force, free=self.free, contents=contents)
 
     def left_out_images(self, settings: Any, data: SeededDataset) -> dict[str, str]:
