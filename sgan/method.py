@@ -27,7 +27,9 @@ from common.method.method import Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured
 from common.method.published import Published
+from common.method.requirements import required_saliency
 from common.method.segmentation import common_flags
+from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training
 from common.models.weights import load_weights, read_state_dict
@@ -148,7 +150,10 @@ def sgan_panels(settings: SganSettings, layout: DatasetLayout, pictured: Picture
 
 
 STAGE0_CLASSIFIER = OtherRun(
-    name="classifier", text="train the classifier that SGAN starts from, and its CAMs", arguments=classifier_arguments
+    name="classifier",
+    text="train the classifier that SGAN starts from, and its CAMs",
+    arguments=classifier_arguments,
+    makes=lambda settings: [Path(settings.stage0.classifier, "cams")],
 )
 INITIAL_WEIGHTS = InitialWeights(
     name="make_init",
@@ -167,6 +172,7 @@ SGAN_TRAINING = Training(
     data=sgan_data,
     optimizer=optimizer_of,
     learns_from=lambda settings: [initial_seed_labels(settings)],
+    requires=lambda settings: [required_saliency(dataset_of(settings))] if settings.use_sal else [],
     decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
     # The network's tensors alone, in the published place.
     published=Published(

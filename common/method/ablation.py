@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from common.method.labels import Labels, Score
 from common.method.method import Method, Variant
 from common.method.pictures import Pictures
 from common.method.report import ABLATION, results_below
-from common.method.reproduce import Failures, run_stage
+from common.method.reproduce import Failures, requirements_of_stage, run_stage
+from common.method.requirements import require_inputs
 from common.method.settings import with_values
+from common.method.stage import Stage
 from common.report.table import build_tables
 from common.report.table_text import format_text
 
@@ -33,6 +35,10 @@ def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[
     if unknown:
         raise ConfigError(f"{method.name} has no variant {', '.join(unknown)}; there is {', '.join(method.variants)}")
     folder = Path(settings.out) / ABLATION
+    for name in names or list(method.variants):
+        changed = settings_of_variant(method, settings, folder / name, 0, method.variants[name])
+        stages = stages_of_variant(method, changed)
+        require_inputs(one for stage in stages for one in requirements_of_stage(method, stage, changed))
     runs, failures = [], Failures()
     for seed in seeds:
         for name in names or list(method.variants):
@@ -52,11 +58,21 @@ def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[
 
 def run_variant(method: Method, settings: Any, run: Path, seed: int, variant: Variant, failures: Failures) -> None:
     """Every stage up to the scores of the label maps; segmentations only where these label maps start from them."""
+    changed = settings_of_variant(method, settings, run, seed, variant)
+    for stage in stages_of_variant(method, changed):
+        run_stage(method, stage, changed, failures)
+
+
+def settings_of_variant(method: Method, settings: Any, run: Path, seed: int, variant: Variant) -> Any:
     values = {"report.method": variant.row, "engine.seed": seed, **variant.values}
-    changed = method.within(with_values(settings, values), run)
+    return method.within(with_values(settings, values), run)
+
+
+def stages_of_variant(method: Method, settings: Any) -> Iterator[Stage]:
+    """Every stage up to the label maps."""
     for stage in method.stages:
-        if stage.in_chain(changed) and not isinstance(stage, (Score, Pictures)):
-            run_stage(method, stage, changed, failures)
+        if stage.in_chain(settings) and not isinstance(stage, (Score, Pictures)):
+            yield stage
         if isinstance(stage, Labels) and stage is method.labels:
             return
 

@@ -17,6 +17,7 @@ from common.config_files import Aliases
 from common.errors import ConfigError
 from common.method.maps import Maps
 from common.method.method import Method
+from common.method.requirements import require_inputs
 from common.method.settings import TOP, with_chain_weights
 from common.method.stage import Stage
 from common.method.training import Training
@@ -116,6 +117,9 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
     if int(os.environ.get("GPUS") or 1) > 1 and "WORLD_SIZE" not in os.environ:
         return launch(method, names, arguments)
     settings = settings_of(title, command, arguments)
+    if len(stages) > 1 and any(isinstance(stage, Training) for stage in stages):
+        working = [stage for stage in stages if not stage.left_out(settings)]
+        require_inputs((stage.requirements(settings), stage.writes(settings)) for stage in working)
     return max(stage.run(settings) for stage in stages)
 
 

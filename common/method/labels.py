@@ -11,7 +11,6 @@ from typing import Any
 
 from common.cam.files import Cams
 from common.config import config_to_dict
-from common.crf.presets import PRESETS
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
@@ -20,44 +19,18 @@ from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.failures import STAGE_FILE
 from common.files import read_json
+from common.method.label_defaults import THRESHOLDS, cam_rule, label_crf, needs_of_cam_rule, row_of_settings
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
 from common.method.maps import GivenMaps, Maps, TagsAlone, Write
+from common.method.requirements import Requirement, required_masks, required_saliency
 from common.method.score import evaluate_labels, record_score
 from common.method.stage import Stage, inside, never
 from common.method.sweep import SWEEP_FILE, write_sweep
 from common.metrics.folder import EvaluationResult
 from common.pseudo_labels.labels import LabelMap
-from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
-from common.report.record import Evaluated, describe_crf, list_name
+from common.pseudo_labels.rule import LabelRule
+from common.report.record import Evaluated, list_name
 from common.report.results import NONE, NOT_RECORDED, Result
-
-# Background scores that ``labels.choose_threshold`` tries, unless a method has others.
-THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
-
-
-def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:
-    """Plain CAM's rule, with the section ``labels``."""
-    return CamRule(settings.labels, layout.n_classes + 1)
-
-
-def needs_of_cam_rule(settings: Any) -> Collection[Need]:
-    labels: LabelConfig = settings.labels
-    needs: list[Need] = ["image"] if labels.crf != NONE else []
-    return [*needs, "saliency"] if labels.uses_saliency else needs
-
-
-def label_crf(settings: Any) -> str:
-    """The CRF inside plain CAM's rule, in words."""
-    crf = settings.labels.crf
-    return NONE if crf == NONE else describe_crf(crf, PRESETS[crf.removesuffix("_all")])
-
-
-def row_of_settings(settings: Any) -> str:
-    """The row that the section ``report`` names."""
-    row: str = settings.report.method
-    if not row:
-        raise ConfigError("report.method is empty: say what the row of the results table is called")
-    return row
 
 
 def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
@@ -141,6 +114,25 @@ class Labels(Stage):
                 title=f"pseudo labels, {self.row(chosen)}",
             )
         return report.exit_status(self.name)
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        layout, maps = self.layout(settings), self.maps
+        needed = [Requirement(partial(self.require_source, settings)), *super().requirements(settings)]
+        if "saliency" in self.needs(settings):
+            needed.append(required_saliency(layout))
+        if isinstance(maps, GivenMaps):
+            needed.append(Requirement(partial(maps.require, settings), maps.folder(settings)))
+        for source in (one for one in self.starts_from if not isinstance(one, Stage)):
+            needed.append(Requirement(partial(source.made, settings), source.label_folder(settings)))
+        if self.sweeps(settings):
+            needed.append(required_masks(layout, layout.ids(settings.split)))
+        return needed
+
+    def scored_ids(self, settings: Any) -> list[str]:
+        """The images whose label maps are scored."""
+        layout = self.layout(settings)
+        masked = self.masked(settings, layout)
+        return [image_id for image_id in layout.ids(settings.split) if image_id not in masked]
 
     def maker(self, settings: Any, layout: DatasetLayout) -> LabelMaker:
         folders = [source.label_folder(settings) for source in self.starts_from]
@@ -268,6 +260,13 @@ class Score(Stage):
 
     labels: Labels
     name: str = "score"
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        labels = self.labels
+        return [*super().requirements(settings), required_masks(labels.layout(settings), labels.scored_ids(settings))]
+
+    def writes(self, settings: Any) -> list[Path]:
+        return []
 
     def run(self, settings: Any) -> int:
         print(self.labels.score(settings).line())

@@ -171,10 +171,15 @@ class GivenMaps:
         Raises:
             DataError: there is no such folder.
         """
+        self.require(settings)
+        folder = self.folder(settings)
+        return record_of(folder) or {"folder": str(folder)}
+
+    def require(self, settings: Any) -> None:
+        """Raise :class:`DataError` where there is no such folder."""
         folder = self.folder(settings)
         if not folder.is_dir():
             raise DataError(f"no maps in {folder}; make them, or correct the setting that names their folder")
-        return record_of(folder) or {"folder": str(folder)}
 
 
 class MapsRecord(Protocol):

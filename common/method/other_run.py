@@ -30,11 +30,16 @@ class OtherRun(Stage):
             :func:`common.method.calls.in_repository`); empty where there is nothing to do.
         method: the other one.
         stages: names of its stages.
+        makes: settings -> folders that it writes, in which stages that follow look.
     """
 
     arguments: Callable[[Any], Sequence[str]]
     method: str = PLAIN_CAM
     stages: Sequence[str] = ("train", "cam")
+    makes: Callable[[Any], Sequence[Path]] = lambda settings: ()
+
+    def writes(self, settings: Any) -> list[Path]:
+        return list(self.makes(settings)) if self.arguments(settings) else []
 
     def run(self, settings: Any) -> int:
         arguments = self.arguments(settings)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,16 @@ from common.method.method import Method
 from common.method.pictures import Pictures
 from common.method.reference import ReferenceRows
 from common.method.report import REPORT, report_of, write_chain_report
-from common.method.segmentation import Job, Segmentation, job_of_labels, job_of_masks, outputs_of_segmentation
-from common.method.settings import with_values
+from common.method.requirements import Requirement, require_inputs, required_masks
+from common.method.segmentation import (
+    Job,
+    Segmentation,
+    job_of_labels,
+    job_of_masks,
+    outputs_of_segmentation,
+    requirements_of_trainer,
+)
+from common.method.settings import find_config, with_values
 from common.method.stage import Stage
 from common.report.curves import Curve
 from common.report.results import read_results
@@ -77,6 +86,7 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> int:
         )
     require_own_folder(settings)
     make_missing_toy_set(settings)
+    require_inputs(requirements_of_chain(method, settings, until))
     failures, reference = Failures(), None
     with contextlib.ExitStack() as context:
         if settings.chain.reference and until == "report":
@@ -108,6 +118,27 @@ def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:
     for stage in method.commands:
         if not isinstance(stage, Score) and stage.name not in of_segmentations and stage.in_chain(settings):
             yield stage
+
+
+def requirements_of_chain(method: Method, settings: Any, until: str) -> Iterator[tuple[list[Requirement], list[Path]]]:
+    """What every stage of the chain needs from outside of it, and where it writes, in order."""
+    if settings.chain.reference and until == "report":
+        yield [Requirement(partial(find_config, settings.chain.reference))], []
+    for stage in stages_of_chain(method, settings):
+        yield from requirements_of_stage(method, stage, settings)
+    if until != "labels":
+        yield [one for kind in segmentations(method, settings) for one in requirements_of_trainer(settings, kind)], []
+
+
+def requirements_of_stage(
+    method: Method, stage: Stage, settings: Any
+) -> Iterator[tuple[list[Requirement], list[Path]]]:
+    """The same of one stage of a chain, with its scores."""
+    for kind in method.every_kind(settings) if stage is method.labels else [settings]:
+        needed = stage.requirements(kind)
+        if isinstance(stage, Labels) and is_scored(method, stage):
+            needed.append(required_masks(stage.layout(kind), stage.scored_ids(kind)))
+        yield needed, stage.writes(kind)
 
 
 def run_stage(method: Method, stage: Stage, settings: Any, failures: Failures) -> None:

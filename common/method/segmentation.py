@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from common.files import read_json
 from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels
-from common.method.settings import find_config
+from common.method.requirements import Requirement, require_trainer_inputs
+from common.method.settings import TOP, find_config
 from common.method.stage import Stage, always
 from common.report.results import NONE
 
@@ -117,6 +119,16 @@ def job_of_masks(settings: Any) -> Job:
     return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, NONE, NONE, flags)
 
 
+def requirements_of_trainer(settings: Any, label_set: LabelSet) -> list[Requirement]:
+    """The configuration of a training, and what it names."""
+
+    def check() -> None:
+        config, weights = find_config(label_set.segmentation or settings.chain.segmentation), settings.chain.weights
+        require_trainer_inputs(config, settings.data, in_repository_if_file(weights), TOP)
+
+    return [Requirement(check)]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Segmentation(Stage):
     """Train DeepLab-v2 on the label maps of a stage; then test and CRF on the validation list.
@@ -157,6 +169,15 @@ class Segmentation(Stage):
             for command in ("test", "crf") if self.refined else ("test",):
                 status = max(status, call(SEGMENTER, [command, *arguments]))
         return status
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        needed = super().requirements(settings)
+        if self.predicts and self.followed(settings):
+            needed.append(Requirement(partial(self.predicted_list, settings)))
+        return [*needed, *requirements_of_trainer(settings, self.label_set(settings))]
+
+    def writes(self, settings: Any) -> list[Path]:
+        return []
 
     def job(self, settings: Any) -> Job:
         job = job_of_labels(settings, self.labels, self.label_set(settings))

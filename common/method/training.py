@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,26 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from common.config import config_to_dict, picked
-from common.config_files import read_yaml
-from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.checkpoint import canonical, load_model_state
-from common.engine.contents import contents_of_dataset, contents_of_settings, recorded_contents
+from common.engine.contents import contents_of_dataset
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
 from common.engine.optimizer import backbone_and_head_rules, optimizer_by_rules
 from common.engine.randomness import seed_everything
-from common.engine.run_folder import RunFolder, describe_differences
+from common.engine.run_folder import RunFolder
 from common.engine.schedules import Schedule, build_schedule
 from common.engine.session import Session, start_session
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.engine.train import train
-from common.errors import CheckpointError, ConfigError
-from common.failures import left_out_line, read_failures
+from common.errors import CheckpointError
+from common.failures import left_out_line
 from common.files import write_torch
 from common.method.published import Published
 from common.method.settings import without_initial_weights
 from common.method.stage import Stage
+from common.method.trained_with import begin_anew, images_left_out, settings_of_training, summary_of_training
 from common.models.backbones import describe_weights
 from common.models.frozen import fold_frozen_batchnorm
 from common.models.weights import file_fingerprint, load_weights, read_state_dict
@@ -56,11 +56,6 @@ def fold_if_frozen(settings: Any, network: nn.Module) -> None:
     """Fold the backbone's BatchNorm layers into their convolutions where their statistics stay as they are."""
     if settings.backbone.freeze_batchnorm:
         fold_frozen_batchnorm(network)
-
-
-def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
-    engine, data = settings.engine, settings.data.dataset
-    return f"Train on {device}: {n_samples} samples of {data}, {engine.max_steps} steps of {engine.batch_size}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,11 +125,14 @@ class Training(Stage):
             seed_everything(engine.seed)
             # Before the folder is begun: weights that are not there or do not fit leave it as it was.
             network = self.initial_network(settings, layout, len(data)).train()
-            session.on_main(lambda: self.begin(settings, layout, run))
+            published = None if self.published is None else self.published.path(settings, layout)
+            data_of_run = contents_of_dataset(layout, getattr(settings, "split", "train"), decisive)
+            begin = partial(run.begin, decisive, free=self.free, contents=data_of_run)
+            session.on_main(lambda: begin_anew(run, begin, published) if settings.force else begin())
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
             summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
-            left_out = left_out_line(self.left_out_images(settings, data))
+            left_out = left_out_line(images_left_out(data, self.learns_from(settings)))
             for line in (summary, left_out and f"{left_out}; in their place comes the next image of the list"):
                 if line and session.is_main:
                     print(line)
@@ -145,24 +143,6 @@ class Training(Stage):
             )
             self.publish(settings, layout, network, engine, session)
         return 0
-
-    def begin(self, settings: Any, layout: DatasetLayout, run: RunFolder) -> None:
-        """Begin the run folder, or continue it where these are the settings and the data that it was begun with."""
-        decisive = self.decisive(settings)
-        contents = contents_of_dataset(layout, getattr(settings, "split", "train"), decisive)
-        if settings.force and self.published and run.config.is_file():
-            # Until the new training ends, nobody takes the network of the old one for it.
-            self.published.path(settings, layout).unlink(missing_ok=True)
-        run.begin(decisive, force=settings.force, free=self.free, contents=contents)
-
-    def left_out_images(self, settings: Any, data: SeededDataset) -> dict[str, str]:
-        """The images that a stage failed with whose files this training learns from: id -> why."""
-        samples = getattr(data.samples, "images", data.samples)
-        if not isinstance(samples, ListedImages):
-            return {}
-        folders = [*self.learns_from(settings), *([samples.layout.saliency] if "saliency" in samples.parts else [])]
-        failed = {image_id: why for folder in folders for image_id, why in read_failures(folder).items()}
-        return {image_id: failed[image_id] for image_id in samples.ids if image_id in failed}
 
     def run_folder(self, settings: Any) -> RunFolder:
         return RunFolder(self.folder(settings))
@@ -285,24 +265,8 @@ class Training(Stage):
         Raises:
             ConfigError: they are not; the message names those that differ.
         """
-        run = self.run_folder(settings)
-        trained = read_yaml(run.config)
-        given = self.decisive(settings)
-        compared = {name: value for name, value in given.items() if name not in ("data", "split")}
-        led, leads = recorded_contents(run.path), contents_of_settings(compared, self.free)
-        for name in sorted(compared):
-            of_section = [
-                {one: found for one, found in contents.items() if one.partition(".")[0] == name}
-                for contents in (led, leads)
-            ]
-            changes = describe_differences(
-                {name: trained.get(name)}, {name: given[name]}, self.free, of_section[0], of_section[1]
-            )
-            if changes:
-                raise ConfigError(
-                    f"the network in {run.path} was trained with other settings ({changes}); give those it was trained with"
-                )
-        return trained
+        compared = {name: value for name, value in self.decisive(settings).items() if name not in ("data", "split")}
+        return settings_of_training(self.run_folder(settings), compared, self.free)
 
     def steps(self, settings: Any, layout: DatasetLayout) -> dict[str, int]:
         """Optimiser steps of this training, of those before it and of those behind its labels."""
