@@ -57,6 +57,15 @@ def missing_file(path: Path, message: str) -> DataError:
     return DataError(message)
 
 
+def existing_file(path: Path, what: str, image_id: str) -> Path:
+    """``path``, or a :class:`DataError` that says which file of ``image_id`` was expected there."""
+    if not path.is_file():
+        raise missing_file(
+            path, f"{what} of {image_id!r} not found: expected {path}. Add it, or take the id out of the list."
+        )
+    return path
+
+
 def some_names(names: Collection[str]) -> str:
     """The first few names in words."""
     more = len(names) - NAMES_SHOWN

@@ -20,14 +20,15 @@ from common.data.palette import colour_label_map
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
 from common.method.calls import in_repository, in_repository_if_file
+from common.method.label_defaults import no_masks
 from common.method.label_sets import LabelSet
-from common.method.labels import Labels, Score, no_masks
+from common.method.labels import Labels, Score
 from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured
 from common.method.published import Published
-from common.method.requirements import required_saliency
+from common.method.requirements import required_if
 from common.method.segmentation import common_flags
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
@@ -171,8 +172,8 @@ SGAN_TRAINING = Training(
     step=lambda settings, network: partial(sgan_step, settings.seed_loss_ratio),
     data=sgan_data,
     optimizer=optimizer_of,
-    learns_from=lambda settings: [initial_seed_labels(settings)],
-    requires=lambda settings: [required_saliency(dataset_of(settings))] if settings.use_sal else [],
+    learns_from=lambda settings: [folder for folder in [initial_seed_labels(settings)] if folder.is_dir()],
+    requires=lambda settings: required_if(settings.use_sal, dataset_of(settings)),
     decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
     # The network's tensors alone, in the published place.
     published=Published(

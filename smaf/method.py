@@ -22,7 +22,7 @@ from common.method.method import Method
 from common.method.other_run import OtherProgram
 from common.method.pictures import Pictured
 from common.method.published import Published, nothing_given
-from common.method.requirements import Requirement, required_folder, required_saliency
+from common.method.requirements import required_if
 from common.method.settings import with_values
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
@@ -52,11 +52,6 @@ def tagged_with_saliency(settings: SmafSettings, layout: DatasetLayout) -> Seede
     images = ListedImages(layout, layout.ids(settings.split), parts)
     crop = settings.crop
     return SeededDataset(images, EpsInput(crop.crop_size, crop.long_sides, crop.jitter), settings.engine.seed)
-
-
-def saliency_if(used: bool, settings: SmafSettings) -> list[Requirement]:
-    """The saliency maps where a training looks at them."""
-    return [required_saliency(dataset_of(settings))] if used else []
 
 
 # --- Where things lie: the layout of the paper's README, in ``logdir``. ---
@@ -117,7 +112,7 @@ EPS = Training(
     ),
     data=tagged_with_saliency,
     prepare=fold_if_frozen,
-    requires=lambda settings: saliency_if(settings.head != "cls", settings),
+    requires=lambda settings: required_if(settings.head != "cls", dataset_of(settings)),
     decides=(*DECIDE_BOTH, "saliency_loss"),
     published=published_by(0),
     folder=round_folder(0),
@@ -160,10 +155,7 @@ def round_of_self_training(number: int, before: Training) -> Training:
         step=step,
         data=data,
         learns_from=lambda settings: [attention_folder(settings)],
-        requires=lambda settings: [
-            required_folder(folder := attention_folder(settings), f"no fused maps: folder {folder} does not exist"),
-            *saliency_if(settings.self_training.saliency_weight > 0, settings),
-        ],
+        requires=lambda settings: required_if(settings.self_training.saliency_weight > 0, dataset_of(settings)),
         n_samples=lambda settings, layout: len(layout.ids(settings.split)),
         engine=lambda settings, n_samples: in_round(settings).engine,
         optimizer=lambda settings, network: head_and_backbone_optimizer(in_round(settings), network),

@@ -26,7 +26,7 @@ from common.data.presets import (
 from common.data.tags import read_tags, select_tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
-from common.failures import missing_file
+from common.failures import existing_file
 from common.files import resolve_inside
 
 # Cameras and Windows write .JPG; file names are case-sensitive on most systems that train.
@@ -276,15 +276,6 @@ def find_file(folder: Path, image_id: str, suffixes: Sequence[str], what: str) -
     base = resolve_inside(folder, image_id)
     paths = [base.with_name(base.name + suffix) for suffix in suffixes]
     return next((path for path in paths if path.is_file()), None) or existing_file(paths[0], what, image_id)
-
-
-def existing_file(path: Path, what: str, image_id: str) -> Path:
-    """``path``, or a :class:`DataError` that says which file of ``image_id`` was expected there."""
-    if not path.is_file():
-        raise missing_file(
-            path, f"{what} of {image_id!r} not found: expected {path}. Add it, or take the id out of the list."
-        )
-    return path
 
 
 def folder_ids(folder: Path) -> list[str]:

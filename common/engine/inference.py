@@ -17,8 +17,7 @@ from common.engine.clear import written_by_stage
 from common.engine.contents import INPUTS_FILE, contents_of_settings, recorded_contents
 from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
-from common.engine.session import Session
-from common.engine.shared_texts import texts_of_all_processes
+from common.engine.session import Session, texts_of_all_processes
 from common.errors import ConfigError, DataError
 from common.failures import FAILED_FILE, STAGE_FILE, left_out_line, read_failures
 from common.files import read_json, remove_partial_files, resolve_inside, write_json

@@ -40,3 +40,18 @@ def row_of_settings(settings: Any) -> str:
     if not row:
         raise ConfigError("report.method is empty: say what the row of the results table is called")
     return row
+
+
+def column_of_settings(settings: Any) -> str:
+    """The column of the results table, by whether the rule has a CRF."""
+    return "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
+
+
+def looks_for_threshold(settings: Any) -> bool:
+    """Whether the best constant background score is looked for first."""
+    labels: LabelConfig = settings.labels
+    return labels.choose_threshold and labels.background == "constant"
+
+
+def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
+    return frozenset()

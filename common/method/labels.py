@@ -19,7 +19,16 @@ from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.failures import STAGE_FILE
 from common.files import read_json
-from common.method.label_defaults import THRESHOLDS, cam_rule, label_crf, needs_of_cam_rule, row_of_settings
+from common.method.label_defaults import (
+    THRESHOLDS,
+    cam_rule,
+    column_of_settings,
+    label_crf,
+    looks_for_threshold,
+    needs_of_cam_rule,
+    no_masks,
+    row_of_settings,
+)
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
 from common.method.maps import GivenMaps, Maps, TagsAlone, Write
 from common.method.requirements import Requirement, required_masks, required_saliency
@@ -31,10 +40,6 @@ from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import LabelRule
 from common.report.record import Evaluated, list_name
 from common.report.results import NONE, NOT_RECORDED, Result
-
-
-def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
-    return frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,14 +76,10 @@ class Labels(Stage):
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
     beside: Callable[[Any], Write] | None = None
     row: Callable[[Any], str] = row_of_settings
-    column: Callable[[Any], str] = lambda settings: (
-        "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
-    )
+    column: Callable[[Any], str] = column_of_settings
     threshold: Callable[[Any], float | None] = lambda settings: settings.labels.stated_threshold
     crf: Callable[[Any], str] = label_crf
-    sweeps: Callable[[Any], bool] = lambda settings: (
-        settings.labels.choose_threshold and settings.labels.background == "constant"
-    )
+    sweeps: Callable[[Any], bool] = looks_for_threshold
     uses_saliency: Callable[[Any], bool] = lambda settings: settings.labels.uses_saliency
     folder: Callable[[Any], Path] = field(default_factory=partial(inside, "labels"))
     report_folder: Callable[[Any], Path] = field(default_factory=inside)

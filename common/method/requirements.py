@@ -61,12 +61,25 @@ def required_folder(folder: Path, message: str) -> Requirement:
     return Requirement(check, folder)
 
 
+def required_files(folder: Path) -> Requirement:
+    """The files of another stage, from which a training learns."""
+    return required_folder(
+        folder,
+        f"no files to learn from: folder {folder} does not exist; make them, or correct the setting that names it",
+    )
+
+
 def required_saliency(layout: DatasetLayout) -> Requirement:
     """The folder of saliency maps."""
     folder = layout.saliency
     return required_folder(
         folder, f"no saliency maps: folder {folder} does not exist; put them there or set data.saliency"
     )
+
+
+def required_if(used: bool, layout: DatasetLayout) -> list[Requirement]:
+    """The same where something looks at them."""
+    return [required_saliency(layout)] if used else []
 
 
 def required_masks(layout: DatasetLayout, ids: Collection[str]) -> Requirement:

@@ -14,7 +14,7 @@ from common.data.sampling import SeededDataset
 from common.engine.contents import contents_of_settings, recorded_contents
 from common.engine.run_folder import RunFolder, describe_differences
 from common.errors import ConfigError
-from common.failures import read_failures
+from common.failures import left_out_line, read_failures
 
 
 def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
@@ -59,15 +59,16 @@ def settings_of_training(run: RunFolder, given: Mapping[str, Any], free: Collect
     return trained
 
 
-def images_left_out(data: SeededDataset, folders: Sequence[Path]) -> dict[str, str]:
-    """The images of a training that a stage failed with from whose files it learns: id -> why.
+def images_left_out(data: SeededDataset, folders: Sequence[Path]) -> str:
+    """One line about the images of a training that a stage failed with from whose files it learns; empty where there are none.
 
     Args:
         folders: of the stages; that of the saliency maps, where the training looks at them, comes by itself.
     """
     samples = getattr(data.samples, "images", data.samples)
     if not isinstance(samples, ListedImages):
-        return {}
+        return ""
     places = [*folders, *([samples.layout.saliency] if "saliency" in samples.parts else [])]
     failed = {image_id: why for folder in places for image_id, why in read_failures(folder).items()}
-    return {image_id: failed[image_id] for image_id in samples.ids if image_id in failed}
+    said = left_out_line({image_id: failed[image_id] for image_id in samples.ids if image_id in failed})
+    return said and f"{said}; in their place comes the next image of the list"

@@ -28,9 +28,9 @@ from common.engine.session import Session, start_session
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.engine.train import train
 from common.errors import CheckpointError
-from common.failures import left_out_line
 from common.files import write_torch
 from common.method.published import Published
+from common.method.requirements import Requirement, required_files
 from common.method.settings import without_initial_weights
 from common.method.stage import Stage
 from common.method.trained_with import begin_anew, images_left_out, settings_of_training, summary_of_training
@@ -132,10 +132,9 @@ class Training(Stage):
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
             summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
-            left_out = left_out_line(images_left_out(data, self.learns_from(settings)))
-            for line in (summary, left_out and f"{left_out}; in their place comes the next image of the list"):
-                if line and session.is_main:
-                    print(line)
+            said = "\n".join(filter(None, (summary, images_left_out(data, self.learns_from(settings)))))
+            if said and session.is_main:
+                print(said)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
             train(
                 *(network, step, data, optimizer, schedule),
@@ -143,6 +142,9 @@ class Training(Stage):
             )
             self.publish(settings, layout, network, engine, session)
         return 0
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        return [*super().requirements(settings), *map(required_files, self.learns_from(settings))]
 
     def run_folder(self, settings: Any) -> RunFolder:
         return RunFolder(self.folder(settings))

@@ -52,7 +52,10 @@ def test_a_training_that_was_stopped_continues_to_the_same_weights_after_a_move(
     (work / "link").symlink_to(work / "dataset")
     monkeypatch.chdir("/")
     assert plain_cam("train", *flags, "--out", str(work / "second half"), "--root", str(work / "link")) == 0
-    ends = [torch.load(work / name / "checkpoints/checkpoint_2.pth")["model"] for name in ("second half", "whole")]
+    ends = [
+        torch.load(work / name / "checkpoints/checkpoint_2.pth", weights_only=True)["model"]
+        for name in ("second half", "whole")
+    ]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[1])
 
 
