@@ -30,6 +30,14 @@ class DataError(ToolboxError):
     """A file of a dataset is missing, unreadable or does not fit the others."""
 
 
+class InputFailed(DataError):
+    """A stage before failed with this image and has recorded it; the text is why it failed."""
+
+
+class InputMissing(DataError):
+    """A stage before has not made its file of this image, and has not failed with it either."""
+
+
 class CheckpointError(ToolboxError):
     """Weights or a checkpoint cannot be used with this network or run."""
 

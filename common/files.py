@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from common.errors import DataError, DiskFullError
+from common.failures import missing_file
 from common.npy_header import BROKEN_ARRAYS, require_fitting_members
 
 # Bytes that the usual file systems allow for one name, and for a path below a folder (of 4096 in all).
@@ -201,6 +202,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         require_intact(path)
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError as error:
+        raise missing_file(path, f"cannot read {path}: {error}") from error
     except BROKEN_ARRAYS as error:
         reason = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
         raise DataError(f"cannot read {path}: {reason}") from error

@@ -22,6 +22,7 @@ from common.engine.inference import OutputFolder
 from common.engine.run_folder import describe_differences
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.failures import read_failures
 from common.files import path_of_id
 from common.method.maps import record_of
 from common.report.record import describe_crf
@@ -156,9 +157,7 @@ def refine_predictions(config: DeepLabConfig) -> int:
             )
         finish = RefineAndWrite(crf, form, layout.upright)
         report = images_to_outputs(config, ids, load, finish, output, session, predictor, "CRF")
-        failed = session.any(bool(report.failed))
-        if session.is_main and not failed:
-            score_folder(config, layout, source.checkpoint, crf.describe())
+        session.on_main(lambda: score_folder(config, layout, source.checkpoint, crf.describe()))
     return report.exit_status("crf")
 
 
@@ -168,7 +167,9 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
     without a record.
     """
     folder = config.logits
-    complete = not config.test.squares and all(path_of_id(folder, image_id, ".npy").is_file() for image_id in ids)
+    failed = read_failures(folder)
+    wanted_ids = [image_id for image_id in ids if image_id not in failed]
+    complete = not config.test.squares and all(path_of_id(folder, one, ".npy").is_file() for one in wanted_ids)
     recorded = record_of(folder) if complete else {}
     given = existing_checkpoint(Path(config.checkpoint)) if config.checkpoint else None
     if recorded:
@@ -188,7 +189,9 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
 
 def tested_checkpoint(config: DeepLabConfig) -> Path | None:
     """The checkpoint that ``test`` used, if it still is where it was; else that of the training."""
-    tested = Path(record_of(config.label_maps(crf=False), ORIGIN_FILE).get("checkpoint", ""))
+    folder = config.label_maps(crf=False)
+    # Relative to the folder where it lies in the run.
+    tested = folder / record_of(folder, ORIGIN_FILE).get("checkpoint", "")
     return next((path for path in (tested, config.final_checkpoint) if path.is_file()), None)
 
 

@@ -13,7 +13,7 @@ from common.data.images import image_size
 from common.data.restricted_pickle import load_npy
 from common.data.value_ranges import require_logits
 from common.engine.inference import OutputFolder
-from common.errors import DataError
+from common.errors import DataError, InputFailed
 from common.files import path_of_id, write_json, write_npy
 from deeplabv2.inference import Prediction
 
@@ -40,6 +40,11 @@ class OutputFolders(OutputFolder):
             other.begin(ids)
         write_json(self.path / ORIGIN_FILE, dict(self.origin))
 
+    def record_failures(self, ids: Sequence[str], failed: Mapping[str, str]) -> None:
+        super().record_failures(ids, failed)
+        for other in self.others:
+            other.record_failures(ids, failed)
+
     def missing(self, ids: Sequence[str]) -> list[str]:
         lacking = {*super().missing(ids), *(image_id for other in self.others for image_id in other.missing(ids))}
         return [image_id for image_id in ids if image_id in lacking]
@@ -59,6 +64,8 @@ def read_logits(path: Path, n_labels: int) -> np.ndarray:
     """
     try:
         logits = load_npy(path)
+    except InputFailed:
+        raise
     except DataError as error:
         raise DataError(f"cannot read the logits {path}: {error} {REDO_LOGITS}") from error
     if not isinstance(logits, np.ndarray) or logits.ndim != 3 or logits.shape[0] != n_labels:
@@ -79,6 +86,6 @@ class ReadPredictions:
     upright: bool = False
 
     def __call__(self, image_id: str) -> Prediction:
-        path = self.path_of(image_id)
         logits = read_logits(path_of_id(self.folder, image_id, ".npy"), self.n_labels)
+        path = self.path_of(image_id)
         return Prediction(path, image_size(path, self.upright), [logits], tags=self.tags.get(image_id))

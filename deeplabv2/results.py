@@ -16,8 +16,9 @@ from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import DataError
+from common.failures import read_failures
 from common.files import atomic_write, path_of_id, write_text
-from common.method.score import any_masks, label_matrix, record_score
+from common.method.score import any_masks, evaluate_labels, record_score
 from common.metrics.scores import Scores, compute_scores, published_json
 from common.report.record import Evaluated
 from common.report.results import NONE, NOT_RECORDED
@@ -39,20 +40,24 @@ def score_folder(config: DeepLabConfig, layout: DatasetLayout, checkpoint: Path 
         crf: the CRF that they went through, in words.
     """
     ids, folder = layout.ids("val"), config.label_maps(crf != NONE)
-    # Of several parts the last to end finds all files there.
-    if not all(path_of_id(folder, image_id, ".png").is_file() for image_id in ids):
+    # Of several parts the last to end finds all files there, but those of images that failed.
+    failed = read_failures(folder)
+    if not all(image_id in failed or path_of_id(folder, image_id, ".png").is_file() for image_id in ids):
         print(f"{folder} does not hold the label maps of all {len(ids)} images yet: nothing scored")
         return
     if not any_masks(layout, ids):
         print(f"no masks in {layout.masks} for {config.data.val_list}: predictions written, nothing scored")
         return
-    matrix = label_matrix(layout, ids, folder, config.data.ignore_label)
+    evaluated = evaluate_labels(layout, ids, folder, config.data.ignore_label)
+    matrix, n_images, left_out = evaluated.matrix, evaluated.n_images, len(evaluated.left_out)
     scores_file = config.scores / f"scores{folder.name.removeprefix('label').replace('crf', '_crf', 1)}.json"
     write_text(scores_file, published_text(compute_scores(matrix)))
     result = record_score(
         matrix,
         layout,
-        Evaluated("val", len(ids), config.scores, config.engine.seed, config.report.score_classes),
+        Evaluated(
+            *("val", n_images, config.scores, config.engine.seed, config.report.score_classes), left_out=left_out
+        ),
         config.scores / "results.json",
         split=split_name(config),
         crf=crf,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
 from common.data.saliency_levels import UNIT, stated_storage
-from common.errors import DataError, require
+from common.errors import DataError, InputFailed, require
+from common.failures import left_out_line
 from common.files import path_of_id, read_json, resolve_inside, write_json
 from common.method.maps import record_of
 from common.pseudo_labels.labels import LabelMap
@@ -106,15 +108,22 @@ def names_of_objects(layout: DatasetLayout, config: BankConfig, ids: Sequence[st
     if not Path(folder).is_dir():
         raise DataError(f"folder {folder} does not exist; make the label maps first")
 
+    left_out: dict[str, str] = {}
+
     def name_of(image_id: str) -> str | None:
         try:
             selection = reader.select(image_id)
+        except InputFailed as error:
+            left_out[image_id] = str(error)
+            return None
         except DataError:
             return UNREADABLE + image_id
         return None if selection is None else f"{selection.number}/{image_id}"
 
     with ThreadPoolExecutor() as pool:
         names = [name for name in pool.map(name_of, ids) if name is not None]
+    if left_out:
+        print(left_out_line(left_out), file=sys.stderr)
     if all(name.startswith(UNREADABLE) for name in names):
         raise DataError(
             f"none of {len(ids)} images gives an object: {len(names)} cannot be read, the others do not show exactly "

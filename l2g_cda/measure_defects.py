@@ -77,7 +77,7 @@ def item_effects(twins: PastedTwins, sample: Sample, key: SampleKey) -> dict[str
     drawn = twins.drawn(sample, key)
     if drawn is None:
         return {"nothing_to_paste": 1.0, "wrong_tags": 0.0}
-    tags = twins.twins(sample, key)["original"]["tags"].numpy()
+    tags = twins.make(sample, key)["original"]["tags"].numpy()
     around = np.ones(sample["saliency"].shape, bool)
     around[drawn.box] = ~drawn.mask
     colours = sample["image"].astype(np.int16)[around]

@@ -29,6 +29,7 @@ from common.method.maps import Maps, Write
 from common.method.method import Method
 from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
+from common.method.requirements import Requirement
 from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training, fold_if_frozen
@@ -55,6 +56,11 @@ def pasted_views(settings: L2GSettings, layout: DatasetLayout) -> PastedTwins:
     cda, images = settings.cda, salient_images(settings, layout)
     objects = bank.read_bank(Path(cda.bank), layout.n_classes, cda.mask == "saliency")
     return PastedTwins(images, ViewMaker(settings.views), settings.engine.seed, objects, cda)
+
+
+def require_bank(settings: L2GSettings) -> None:
+    """Raise :class:`DataError` where the second training has no finished bank."""
+    bank.read_index(Path(settings.cda.bank))
 
 
 def salient_images(settings: L2GSettings, layout: DatasetLayout) -> ListedImages:
@@ -149,6 +155,7 @@ SECOND = l2g_training(
     after=FIRST,
     decides=(*DECIDES, "cda", "pasting"),
     in_chain=lambda settings: settings.pasting.epochs > 0,
+    requires=lambda settings: [Requirement(partial(require_bank, settings), Path(settings.cda.bank))],
     text="the second training, with objects of the bank pasted in",
 )
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from common.bounds import bounded, bounded_share, require_bounds
 from common.data.colours import Uint8
-from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKey, SeededDataset, sample_rng
+from common.data.sampling import IndexedSamples, Sample, SampleKey, SeededDataset, sample_rng
 from common.errors import DataError
 from l2g_cda.bank import ForegroundBank
 from l2g_cda.objects import SALIENT, Foreground
@@ -152,13 +152,7 @@ class PastedTwins(SeededDataset):
         super().__init__(images, views, seed)
         self.bank, self.config = bank, config
 
-    def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
-        try:
-            return self.twins(self.samples[key.index], key)
-        except DataError as error:
-            return SampleFailure(str(error))
-
-    def twins(self, sample: Sample, key: SampleKey) -> Sample:
+    def make(self, sample: Sample, key: SampleKey) -> Sample:
         """Both views of ``sample``; their tags as ``config.twin_tags`` says (defect D2)."""
         sample = pasted_sample = sample | {"tags": self.tags_before(sample["tags"], key)}
         original = self.transform(sample, sample_rng(self.seed, key.epoch, key.index))

@@ -16,7 +16,7 @@ from common.commands import Flag
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.files import write_text
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from common.method.settings import ScoredFiles
 from common.method.stage import dataset_of
 from common.metrics.confusion import Matrix
@@ -138,7 +138,7 @@ def print_quality(settings: QualitySettings) -> int:
     layout = dataset_of(settings)
     ids, folder = layout.ids(settings.split), Path(settings.pred_dir or Path(settings.out) / "cam_npy_aff")
     if settings.mode == "png":
-        sweep = [cam_quality(label_matrix(layout, ids, folder), None)]
+        sweep = [cam_quality(evaluate_labels(layout, ids, folder).matrix, None)]
     else:
         end = settings.max_th if settings.mode == "rw" else 1.0
         tried = settings.thr or [threshold for threshold in SWEPT if threshold < end]

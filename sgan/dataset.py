@@ -13,7 +13,9 @@ from common.data.layout import DatasetLayout
 from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.errors import DataError
+from common.failures import missing_file
 from common.files import path_of_id
+from sgan.labels import LABELS_ENDING
 from sgan.sample import SganInput
 from sgan.settings import SemiConfig
 
@@ -29,8 +31,11 @@ def seed_file(folder: Path, layout: DatasetLayout, masked: frozenset[str], image
         return layout.mask_path(image_id)
     path = path_of_id(folder, image_id, ".png")
     if not path.is_file():
-        raise DataError(
-            f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir"
+        # The record of what failed lies beside the label maps that belong to the seeds.
+        labels = folder.with_name(folder.name + LABELS_ENDING)
+        raise missing_file(
+            path_of_id(labels, image_id, ".png"),
+            f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir",
         )
     return path
 
@@ -65,8 +70,10 @@ def map_loader(images: ListedImages, convert: SganInput) -> Callable[[str], Samp
 
 def map_input(images: ListedImages, convert: SganInput, image_id: str) -> Sample:
     """The network's input for the maps of an image, and ``keys`` (int64, numbers of its tagged classes)."""
+    # Before the image: where a stage has not made it because it cannot be read, it says so.
+    saliency = images.layout.read_saliency(image_id) if convert.use_saliency else None
     raw = images.read(image_id)
-    if convert.use_saliency:
-        raw["saliency"] = images.layout.read_saliency(image_id)
+    if saliency is not None:
+        raw["saliency"] = saliency
         require_same_size(raw, images.layout.image_path(image_id), images.layout.upright)
     return {**convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

@@ -22,13 +22,15 @@ from common.data.saliency_levels import stated_storage
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
 from common.method.calls import in_repository, in_repository_if_file
+from common.method.label_defaults import no_masks
 from common.method.label_sets import LabelSet
-from common.method.labels import Labels, Score, no_masks
+from common.method.labels import Labels, Score
 from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured
 from common.method.published import Published
+from common.method.requirements import required_if
 from common.method.segmentation import common_flags
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
@@ -154,7 +156,10 @@ def sgan_panels(settings: SganSettings, layout: DatasetLayout, pictured: Picture
 
 
 STAGE0_CLASSIFIER = OtherRun(
-    name="classifier", text="train the classifier that SGAN starts from, and its CAMs", arguments=classifier_arguments
+    name="classifier",
+    text="train the classifier that SGAN starts from, and its CAMs",
+    arguments=classifier_arguments,
+    makes=lambda settings: [Path(settings.stage0.classifier, "cams")],
 )
 INITIAL_WEIGHTS = InitialWeights(
     name="make_init",
@@ -172,6 +177,8 @@ SGAN_TRAINING = Training(
     step=lambda settings, network: partial(sgan_step, settings.seed_loss_ratio),
     data=sgan_data,
     optimizer=optimizer_of,
+    learns_from=lambda settings: [folder for folder in [initial_seed_labels(settings)] if folder.is_dir()],
+    requires=lambda settings: required_if(settings.use_sal, dataset_of(settings)),
     decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
     # The network's tensors alone, in the published place.
     published=Published(

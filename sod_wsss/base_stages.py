@@ -229,6 +229,7 @@ AFFINITY = Training(
     decides=("data", "split", "backbone", "square", "affinity", "engine.seed"),
     free={f"affinity.{name}" for name in FREE_TO_CHANGE},
     taught_by=(PUZZLE,),
+    learns_from=lambda settings: [CONFIDENT.folder(settings)],
     published=Published(
         published_at("affinitynet"),
         content=lambda settings, network, engine: published_tensors(network),

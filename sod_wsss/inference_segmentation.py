@@ -19,6 +19,7 @@ from common.data.image_file import open_image
 from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import ConfigError, run_command
+from common.failures import FAILED_FILE
 from common.files import atomic_write
 from sod_wsss.segmentation import (
     DOMAINS,
@@ -97,14 +98,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         "crf.iterations": given.iteration,
     }
     refined = given.iteration > 0
-    call_trainer("crf" if refined else "test", given.config, settings, rest)
+    status = call_trainer("crf" if refined else "test", given.config, settings, rest)
     made = EXPERIMENTS / "features" / name / NETWORK_FOLDER / Path(split).stem / ("crf" if refined else "label")
     target = EXPERIMENTS / "predictions" / name
     shutil.copytree(made, target, ignore=shutil.ignore_patterns("*.json"), dirs_exist_ok=True)
+    # What scores the label maps leaves the images out that failed.
+    if (made / FAILED_FILE).is_file():
+        shutil.copy(made / FAILED_FILE, target / FAILED_FILE)
+    else:
+        (target / FAILED_FILE).unlink(missing_ok=True)
     if given.colour:
         colour_folder(target)
     print(f"label maps: {target}")
-    return 0
+    return status
 
 
 if __name__ == "__main__":

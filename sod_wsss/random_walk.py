@@ -132,9 +132,10 @@ class WalkLoader:
         self.to_tensors = ToTensors()
 
     def __call__(self, image_id: str) -> Sample:
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
+        found = read_affinity(path_of_id(self.maps, image_id, ".npy"))
         image = self.images.read(image_id)["image"]
         height, width = image.shape[:2]
-        found = read_affinity(path_of_id(self.maps, image_id, ".npy"))
         if found.full.shape[1:] != (height, width):
             raise DataError(
                 f"{image_id}: the image is {(height, width)}, its maps are {found.full.shape[1:]} (height, width)"

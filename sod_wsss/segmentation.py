@@ -177,14 +177,18 @@ def epochs_as_steps(given: argparse.Namespace, values: Mapping[str, Any], n_imag
     return changed
 
 
-def call_trainer(command: str, config: Path | None, settings: Mapping[str, Any], rest: Sequence[str]) -> None:
-    """A command of the segmentation trainer, which is printed; paths that exist are spelled for the folder it runs in."""
+def call_trainer(command: str, config: Path | None, settings: Mapping[str, Any], rest: Sequence[str]) -> int:
+    """A command of the segmentation trainer, which is printed; paths that exist are spelled for the folder it runs in.
+
+    Returns:
+        1 when an image failed, else 0.
+    """
     configs = [word for file in (V3PLUS_RECIPE, config) if file for word in ("-c", in_repository(file))]
     flags = []
     for name, value in settings.items():
         text = in_repository(value) if isinstance(value, Path) else str(value).replace(" ", "")
         flags.append(f"--{name}={text}")
-    call(
+    return call(
         SEGMENTER, [command, *configs, *flags, *(in_repository_if_file(word) if "/" in word else word for word in rest)]
     )
 

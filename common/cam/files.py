@@ -17,6 +17,7 @@ from common.data.plain_values import NO_ARRAY, as_array, brief
 from common.data.restricted_pickle import load_npy
 from common.data.value_ranges import require_unit_range
 from common.errors import DataError
+from common.failures import missing_file
 from common.files import path_of_id, read_npz, write_npy, write_npz
 
 REDO = "delete it and run the CAM stage again"
@@ -52,7 +53,7 @@ def read_cams(path: Path) -> Cams:
         DataError: missing, unreadable, refused by the restricted reader, of another form, or with values outside 0..1.
     """
     if not path.exists():
-        raise DataError(f"no CAM file {path}; run the CAM stage first")
+        raise missing_file(path, f"no CAM file {path}; run the CAM stage first")
     if path.suffix == ".npz":
         return read_shared_form(path)
     content = load_npy(path)
@@ -80,7 +81,7 @@ def find_cams(folder: Path, image_id: str) -> Path:
     for path in paths:
         if path.is_file():
             return path
-    raise DataError(f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
+    raise missing_file(paths[0], f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
 
 
 def read_shared_form(path: Path) -> Cams:

@@ -13,7 +13,7 @@ import torch
 from common.cam.files import read_cams
 from common.crf.inference import Engine, dense_crf, resolve_engine
 from common.crf.recipes import CrfRecipe, crf_recipe
-from common.data.images import IMAGE_SUFFIXES, read_image, read_label_map
+from common.data.images import IMAGE_SUFFIXES, image_size, read_image, read_label_map
 from common.data.palette import IGNORE_LABEL, write_label_map
 from common.data.plain_values import as_array
 from common.data.restricted_pickle import load_npy
@@ -21,6 +21,7 @@ from common.data.value_ranges import require_labels, require_logits, require_sum
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.failures import read_failures
 from common.files import path_of_id, read_npz
 from common.pseudo_labels import background
 
@@ -96,9 +97,11 @@ class ReadInput:
         self.recipe = crf_recipe(task.recipe)
 
     def __call__(self, image_id: str) -> Any:
-        image = self.recipe.image(read_image(image_of(self.task.images, image_id), upright=True))
         path = path_of_id(self.task.inputs, image_id, self.suffix)
-        unary, labels = self.energies(path, (image.shape[0], image.shape[1]))
+        size = image_size(image_of(self.task.images, image_id), upright=True) if path.is_file() else (0, 0)
+        # Before the image is decoded: where a stage has not made the file because the image cannot be read, it says so.
+        unary, labels = self.energies(path, size)
+        image = self.recipe.image(read_image(image_of(self.task.images, image_id), upright=True))
         sample = CrfInput(image, unary, labels)
         if not self.refine:
             return {"size": unary.shape, "sample": sample}
@@ -203,13 +206,14 @@ def refine_folder(task: CrfFolder) -> StageReport:
 
 
 def input_files(folder: Path) -> tuple[list[str], str]:
-    """The ids of the files to refine, and the suffix they share."""
+    """The ids of the files to refine, with those that the stage of the folder failed with, and the suffix they share."""
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; give the probabilities, CAMs or label maps as --inputs")
     for suffix in INPUT_SUFFIXES:
         files = sorted(folder.rglob(f"*{suffix}"))
         if files:
-            return [file.relative_to(folder).with_suffix("").as_posix() for file in files], suffix
+            found = {file.relative_to(folder).with_suffix("").as_posix() for file in files}
+            return sorted(found | read_failures(folder).keys()), suffix
     raise DataError(f"{folder} holds no {', '.join(INPUT_SUFFIXES)} file")
 
 

@@ -64,12 +64,14 @@ class ListedImages(Dataset[Sample]):
 
     def read(self, image_id: str) -> Sample:
         """The sample of ``image_id``, as the class describes it."""
-        upright = self.layout.upright
-        sample: Sample = {"id": image_id, "image": read_image(path := self.layout.image_path(image_id), upright)}
+        upright, maps = self.layout.upright, {}
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
         if "mask" in self.parts:
-            sample["mask"] = read_label_map(self.mask_path(image_id), upright)
+            maps["mask"] = read_label_map(self.mask_path(image_id), upright)
         if "saliency" in self.parts:
-            sample["saliency"] = self.layout.read_saliency(image_id)
+            maps["saliency"] = self.layout.read_saliency(image_id)
+        path = self.layout.image_path(image_id)
+        sample: Sample = {"id": image_id, "image": read_image(path, upright), **maps}
         if "tags" in self.parts:
             sample["tags"] = self.tags[image_id]
         require_same_size(sample, path, upright)

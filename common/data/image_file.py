@@ -22,6 +22,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from common.data.png import require_png_intact
 from common.errors import ConfigError, DataError
+from common.failures import missing_file
 
 # What is decoded, told by the content of a file and not by its name. Pillow knows more formats, some of which it hands to other
 # programs (EPS to Ghostscript); of these files nothing but the first bytes is read.
@@ -112,7 +113,7 @@ def open_image(path: Path, whole: bool = True) -> Iterator[Image.Image]:
                 require_png_intact(path)
             yield image
     except FileNotFoundError as error:
-        raise DataError(f"image {path} does not exist.") from error
+        raise missing_file(Path(path), f"image {path} does not exist.") from error
     except UnidentifiedImageError as error:
         raise DataError(
             f"cannot read image {path}: it is {real_format(Path(path))}; only {', '.join(FORMATS)} are read. Download or export "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from common.data.images import IMAGE_SUFFIXES
 from common.errors import DataError
+from common.failures import existing_file
 from common.files import path_of_id
 
 # Cameras and Windows write .JPG; file names are case-sensitive on most systems that train.
@@ -21,13 +22,6 @@ def find_file(folder: Path, image_id: str, suffixes: Sequence[str], what: str) -
     paths = (Path(folder, f"{image_id}{suffix}") for suffix in suffixes)
     found = next((path for path in paths if path.is_file()), None)
     return found or existing_file(Path(folder, f"{image_id}{suffixes[0]}"), what, image_id)
-
-
-def existing_file(path: Path, what: str, image_id: str) -> Path:
-    """``path``, or a :class:`DataError` that says which file of ``image_id`` was expected there."""
-    if not path.is_file():
-        raise DataError(f"{what} of {image_id!r} not found: expected {path}. Add it, or take the id out of the list.")
-    return path
 
 
 def folder_ids(folder: Path) -> list[str]:

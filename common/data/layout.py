@@ -16,7 +16,6 @@ from common.data.image_names import (
     MAP_SUFFIXES,
     SALIENCY_SUFFIXES,
     SUFFIX_VARIANTS,
-    existing_file,
     find_file,
     folder_ids,
 )
@@ -35,6 +34,7 @@ from common.data.saliency_levels import largest_saliency, listed_files
 from common.data.tags import read_tags, select_tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
+from common.failures import existing_file
 from common.files import resolve_inside
 
 

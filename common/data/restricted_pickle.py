@@ -18,6 +18,7 @@ import numpy as np
 from common.data.pickle_builders import BUILDERS, ArrayBuilder, PickleRefused
 from common.data.pickle_limits import BUDGET, MOST_ENTRIES, check_table, entries_of, with_deep_stack
 from common.errors import DataError
+from common.failures import missing_file
 from common.files import LONGEST_REASON, require_npy_intact
 from common.npy_header import BROKEN_ARRAYS, read_npy_header, require_content
 
@@ -82,7 +83,7 @@ def with_file(path: Path, read: Callable[[IO[bytes]], Any]) -> Any:
         with path.open("rb") as file:
             return read(file)
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist.") from error
+        raise missing_file(path, f"{path} does not exist.") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -53,9 +53,10 @@ class LabelMaker:
 
     def evidence(self, image_id: str, cams: Cams) -> Evidence:
         layout = self.layout
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
+        labels = tuple(self.labels(path_of_id(folder, image_id, ".png")) for folder in self.label_folders)
         image = read_image(layout.image_path(image_id), layout.upright) if "image" in self.needs else None
         saliency = layout.read_saliency(image_id) if "saliency" in self.needs else None
-        labels = tuple(self.labels(path_of_id(folder, image_id, ".png")) for folder in self.label_folders)
         return Evidence(image_id, cams, image, saliency, labels)
 
     def labels(self, path: Path) -> LabelMap:

@@ -11,56 +11,35 @@ from typing import Any
 
 from common.cam.files import Cams
 from common.config import config_to_dict
-from common.crf.presets import PRESETS
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.data.saliency_levels import GREY, stated_source, stated_storage
-from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.engine.inference import OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
+from common.method.label_defaults import (
+    THRESHOLDS,
+    cam_rule,
+    column_of_settings,
+    label_crf,
+    looks_for_threshold,
+    needs_of_cam_rule,
+    no_masks,
+    row_of_settings,
+)
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
 from common.method.maps import GivenMaps, Maps, TagsAlone, Write, record_of
-from common.method.score import label_matrix, record_score, require_scorable
+from common.method.requirements import Requirement, required_masks, required_saliency
+from common.method.score import evaluate_labels, record_score, require_scorable
 from common.method.stage import Stage, inside, never
 from common.method.sweep import SWEEP_FILE, read_sweep, write_sweep
-from common.metrics.confusion import Matrix
+from common.metrics.folder import EvaluationResult
 from common.pseudo_labels.labels import LabelMap
-from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
-from common.report.record import Evaluated, describe_crf, list_name
+from common.pseudo_labels.rule import LabelRule
+from common.report.record import Evaluated, list_name
 from common.report.results import NONE, NOT_RECORDED, Result
-
-# Background scores that ``labels.choose_threshold`` tries, unless a method has others.
-THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
-
-
-def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:
-    """Plain CAM's rule, with the section ``labels``."""
-    return CamRule(settings.labels, layout.n_classes + 1)
-
-
-def needs_of_cam_rule(settings: Any) -> Collection[Need]:
-    labels: LabelConfig = settings.labels
-    needs: list[Need] = ["image"] if labels.crf != NONE else []
-    return [*needs, "saliency"] if labels.uses_saliency else needs
-
-
-def label_crf(settings: Any) -> str:
-    """The CRF inside plain CAM's rule, in words."""
-    crf = settings.labels.crf
-    return NONE if crf == NONE else describe_crf(crf, PRESETS[crf.removesuffix("_all")])
-
-
-def row_of_settings(settings: Any) -> str:
-    """The row that the section ``report`` names."""
-    row: str = settings.report.method
-    if not row:
-        raise ConfigError("report.method is empty: say what the row of the results table is called")
-    return row
-
-
-def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
-    return frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,14 +76,10 @@ class Labels(Stage):
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
     beside: Callable[[Any], Write] | None = None
     row: Callable[[Any], str] = row_of_settings
-    column: Callable[[Any], str] = lambda settings: (
-        "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
-    )
+    column: Callable[[Any], str] = column_of_settings
     threshold: Callable[[Any], float | None] = lambda settings: settings.labels.stated_threshold
     crf: Callable[[Any], str] = label_crf
-    sweeps: Callable[[Any], bool] = lambda settings: (
-        settings.labels.choose_threshold and settings.labels.background == "constant"
-    )
+    sweeps: Callable[[Any], bool] = looks_for_threshold
     uses_saliency: Callable[[Any], bool] = lambda settings: settings.labels.uses_saliency
     folder: Callable[[Any], Path] = field(default_factory=partial(inside, "labels"))
     report_folder: Callable[[Any], Path] = field(default_factory=inside)
@@ -142,6 +117,25 @@ class Labels(Stage):
                 title=f"pseudo labels, {self.row(chosen)}",
             )
         return report.exit_status(self.name)
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        layout, maps = self.layout(settings), self.maps
+        needed = [Requirement(partial(self.require_source, settings)), *super().requirements(settings)]
+        if "saliency" in self.needs(settings):
+            needed.append(required_saliency(layout))
+        if isinstance(maps, GivenMaps):
+            needed.append(Requirement(partial(maps.require, settings), maps.folder(settings)))
+        for source in (one for one in self.starts_from if not isinstance(one, Stage)):
+            needed.append(Requirement(partial(source.made, settings), source.label_folder(settings)))
+        if self.sweeps(settings):
+            needed.append(required_masks(layout, layout.ids(settings.split)))
+        return needed
+
+    def scored_ids(self, settings: Any) -> list[str]:
+        """The images whose label maps are scored."""
+        layout = self.layout(settings)
+        masked = self.masked(settings, layout)
+        return [image_id for image_id in layout.ids(settings.split) if image_id not in masked]
 
     def maker(self, settings: Any, layout: DatasetLayout) -> LabelMaker:
         folders = [source.label_folder(settings) for source in self.starts_from]
@@ -232,13 +226,13 @@ class Labels(Stage):
             "crf": self.crf(settings),
         }
 
-    def score(self, settings: Any, matrix: Matrix | None = None) -> Result:
+    def score(self, settings: Any, evaluated: EvaluationResult | None = None) -> Result:
         """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
 
         The record is about the label maps as they were made, whatever the settings are now.
 
         Args:
-            matrix: int64 [n, n + 1], of the label maps that are scored, where it is known already.
+            evaluated: the label maps that are scored, where that is known already.
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
@@ -251,12 +245,14 @@ class Labels(Stage):
         steps = dict(origin["steps"])
         for source in made.get("starts_from", {}).values():
             steps |= source.get("steps", {})
+        found = evaluated or evaluate_labels(layout, ids, self.folder(settings))
         return record_score(
-            label_matrix(layout, ids, self.folder(settings)) if matrix is None else matrix,
+            found.matrix,
             layout,
             Evaluated(
-                *(settings.split, len(ids), report, origin["seed"], settings.report.score_classes),
+                *(settings.split, found.n_images, report, origin["seed"], settings.report.score_classes),
                 part="without true masks" if masked else "",
+                left_out=len(found.left_out),
             ),
             report / "results.json",
             method=self.row(settings),
@@ -275,6 +271,13 @@ class Score(Stage):
 
     labels: Labels
     name: str = "score"
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        labels = self.labels
+        return [*super().requirements(settings), required_masks(labels.layout(settings), labels.scored_ids(settings))]
+
+    def writes(self, settings: Any) -> list[Path]:
+        return []
 
     def run(self, settings: Any) -> int:
         print(self.labels.score(settings).line())

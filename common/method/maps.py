@@ -21,9 +21,10 @@ from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
 from common.data.tag_source import DIGITS, describe_tags, tag_fingerprint
 from common.data.tags import Tags
-from common.engine.inference import REDO, STAGE_FILE, OutputFolder, images_to_files
+from common.engine.inference import REDO, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.files import path_of_id
 from common.memory import memory_limit
 from common.method.stage import Stage, inside
@@ -186,10 +187,15 @@ class GivenMaps:
         Raises:
             DataError: there is no such folder.
         """
+        self.require(settings)
+        folder = self.folder(settings)
+        return record_of(folder) or {"folder": str(folder)}
+
+    def require(self, settings: Any) -> None:
+        """Raise :class:`DataError` where there is no such folder."""
         folder = self.folder(settings)
         if not folder.is_dir():
             raise DataError(f"no maps in {folder}; make them, or correct the setting that names their folder")
-        return record_of(folder) or {"folder": str(folder)}
 
 
 class MapsRecord(Protocol):

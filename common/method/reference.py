@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from common.errors import ToolboxError
-from common.method.calls import call, in_repository, in_repository_if_file
+from common.failures import FAILED_FILE
+from common.method.calls import IMAGES_FAILED, call, in_repository, in_repository_if_file
 from common.method.registry import PLAIN_CAM
 from common.method.segmentation import shared_flags
 from common.method.settings import TOP, find_config
@@ -38,9 +39,11 @@ class ReferenceRows:
         self.folder = Path(settings.chain.reference_out)
         self.arguments = [PLAIN_CAM, "reproduce", *flags_of_reference(settings)]
         self.process: subprocess.Popen[bytes] | None = None
+        # 1 when an image of theirs failed, which does not keep the method from its end.
+        self.status = 0
 
     def __enter__(self) -> ReferenceRows:
-        call(f"{COMMAND}.__main__", [*self.arguments, "--until", "labels"])
+        self.status = call(f"{COMMAND}.__main__", [*self.arguments, "--until", "labels"])
         self.previous = signal.signal(signal.SIGTERM, leave_on_signal)
         threads = os.environ.setdefault("OMP_NUM_THREADS", str(((os.cpu_count() or 1) + 1) // 2))
         torch.set_num_threads(int(threads) if threads.isdecimal() and int(threads) else torch.get_num_threads())
@@ -71,7 +74,10 @@ class ReferenceRows:
             raise
         finally:
             signal.signal(signal.SIGTERM, self.previous)
-        if status and kind is None:
+        # A program that crashes has that status too.
+        if status == IMAGES_FAILED and any(self.folder.rglob(FAILED_FILE)):
+            self.status = status
+        elif status and kind is None:
             log = self.folder / LOG
             print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]), file=sys.stderr)
             raise ToolboxError(f"the reference rows failed with status {status}; {log} says why")

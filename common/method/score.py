@@ -13,7 +13,7 @@ from common.engine.inference import REDO
 from common.errors import DataError
 from common.files import path_of_id
 from common.metrics.confusion import Matrix
-from common.metrics.folder import Prepare, evaluate_folder
+from common.metrics.folder import EvaluationResult, Prepare, evaluate_folder
 from common.records import require_kind
 from common.report.record import Evaluated, floor_result, make_result
 from common.report.results import NONE, Result, add_results
@@ -38,14 +38,16 @@ def require_scorable(record: Mapping[str, Any], file: Path) -> None:
         require_kind(record, name, kind, str(file), REDO)
 
 
-def label_matrix(
+def evaluate_labels(
     layout: DatasetLayout,
     ids: Sequence[str],
     folder: Path,
     ignore_label: int = IGNORE_LABEL,
     prepare: Prepare | None = None,
-) -> Matrix:
+) -> EvaluationResult:
     """The confusion matrix (int64 [n, n + 1], rows: truth, last column: none of the labels) of ``folder/<id>.png``.
+
+    Images that the stage of the folder failed with are left out, and named.
 
     Args:
         prepare: what happens to each (truth, prediction) before it is counted; None for nothing.
@@ -61,7 +63,7 @@ def label_matrix(
         ignore_label=ignore_label,
         prepare=prepare,
         upright=layout.upright,
-    ).matrix
+    )
 
 
 def record_score(

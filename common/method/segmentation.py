@@ -8,17 +8,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common.engine.inference import STAGE_FILE
 from common.engine.run_folder import RunFolder
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels
 from common.method.maps import record_of
-from common.method.settings import find_config
+from common.method.requirements import Requirement, require_trainer_inputs
+from common.method.settings import TOP, find_config
 from common.method.stage import Stage, always
 from common.report.results import NONE
 
@@ -59,10 +61,9 @@ class Job:
         arguments += ["--label-dir", in_repository(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]
 
-    def run(self) -> None:
-        """Train, test, refine; what is complete is skipped."""
-        for command in ("train", "test", "crf"):
-            call(SEGMENTER, [command, *self.arguments()])
+    def run(self) -> int:
+        """Train, test, refine; what is complete is skipped. 1 when an image failed, else 0."""
+        return max(call(SEGMENTER, [command, *self.arguments()]) for command in ("train", "test", "crf"))
 
     def outputs(self, kind: str) -> list[Path]:
         """Folders ``<out>/<kind>/<experiment>/<network>/<split>`` that are there."""
@@ -81,9 +82,10 @@ def common_flags(settings: Any) -> list[str]:
 
 
 def trainer_flags(settings: Any) -> list[str]:
-    """The shared flags and the chain's initial weights as the trainer takes them."""
+    """The shared flags, the chain's initial weights and ``--force`` as the trainer takes them."""
     weights = in_repository_if_file(settings.chain.weights)
-    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
+    forced = ["--force"] if settings.force else []
+    return [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else []), *forced]
 
 
 def outputs_of_segmentation(settings: Any) -> Path:
@@ -114,6 +116,16 @@ def job_of_masks(settings: Any) -> Job:
     flags = trainer_flags(settings)
     out = outputs_of_segmentation(settings)
     return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, NONE, NONE, flags)
+
+
+def requirements_of_trainer(settings: Any, label_set: LabelSet) -> list[Requirement]:
+    """The configuration of a training, and what it names."""
+
+    def check() -> None:
+        config, weights = find_config(label_set.segmentation or settings.chain.segmentation), settings.chain.weights
+        require_trainer_inputs(config, settings.data, in_repository_if_file(weights), TOP)
+
+    return [Requirement(check)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,12 +162,21 @@ class Segmentation(Stage):
             raise ConfigError("chain.segmentation is empty: say which configuration of DeepLab-v2 is to be trained")
         self.labels.made(settings)
         job = self.job(settings)
-        job.run()
+        status = job.run()
         if self.predicts and self.followed(settings):
             arguments = [*job.arguments(), "--split", in_repository(self.predicted_list(settings))]
             for command in ("test", "crf") if self.refined else ("test",):
-                call(SEGMENTER, [command, *arguments])
-        return 0
+                status = max(status, call(SEGMENTER, [command, *arguments]))
+        return status
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        needed = super().requirements(settings)
+        if self.predicts and self.followed(settings):
+            needed.append(Requirement(partial(self.predicted_list, settings)))
+        return [*needed, *requirements_of_trainer(settings, self.label_set(settings))]
+
+    def writes(self, settings: Any) -> list[Path]:
+        return []
 
     def job(self, settings: Any) -> Job:
         job = job_of_labels(settings, self.labels, self.label_set(settings))

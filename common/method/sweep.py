@@ -66,7 +66,9 @@ def write_sweep(
     sweep = sweep_background_threshold(sample, ids, thresholds, layout.n_classes + 1, labels=labels, names=names)
     miou = [100 * scores.mean_iou for scores in sweep.scores]
     best = sweep.thresholds[sweep.best]
-    write_json(file, {"thresholds": sweep.thresholds, "miou": miou, "best": best, "n_images": sweep.n_images})
+    left_out = {"left_out": list(sweep.left_out)} if sweep.left_out else {}
+    record = {"thresholds": sweep.thresholds, "miou": miou, "best": best, "n_images": sweep.n_images}
+    write_json(file, record | left_out)
     print(
         f"background threshold {best:.2f}: {max(miou):.1f} mIoU, the best of {len(miou)} against the masks of "
         f"{sweep.n_images} images"

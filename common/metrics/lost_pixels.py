@@ -155,8 +155,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         except DataError as error:
             raise DataError(f"{image_id}: {error}") from error
 
-    print(f"{len(ids)} images, percent of the union of each label")
-    print(loss_table(sum_over_images(count, ids)[shown], [names[label] for label in shown]))
+    sums = sum_over_images(count, ids)
+    print(f"{len(ids) - len(sums.left_out)} images, percent of the union of each label")
+    print(loss_table(sums.total[shown], [names[label] for label in shown]))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ is given, those of one image together.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +29,8 @@ def write_example(run_folder: Path, example: Example) -> None:
     if not example.panels:
         raise DataError(f"example {example.id!r} has no picture; give at least one")
     folder = path_of_id(Path(run_folder) / FOLDER, example.id)
-    shutil.rmtree(folder, ignore_errors=True)
+    for panel_file in folder.glob("[0-9][0-9] *.png"):
+        panel_file.unlink()
     for number, panel in enumerate(example.panels, start=1):
         if "/" in panel.title or not panel.title.strip():
             raise DataError(f"picture title {panel.title!r} cannot be a file name; leave out slashes")

@@ -65,6 +65,7 @@ class Result:
     versions: dict[str, str]
     ignored: float = 0.0  # percent of the scored pixels that the output leaves without a label; they count as wrong
     kept_miou: float | None = None  # mIoU of the other pixels; None where there is no ignored one
+    left_out: int = 0  # images of the list that are not among n_images, as a stage failed with them
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -79,7 +80,8 @@ class Result:
             if self.kept_miou is None
             else f" ({self.ignored:.1f} % of the pixels ignored; of the others {self.kept_miou:.1f})"
         )
-        return f"{self.method}, {self.stage}, {self.list}: {self.miou:.1f} mIoU over {self.n_images} images{kept}"
+        left_out = f", {self.left_out} left out because they failed" if self.left_out else ""
+        return f"{self.method}, {self.stage}, {self.list}: {self.miou:.1f} mIoU over {self.n_images} images{left_out}{kept}"
 
     def _check_scores(self) -> None:
         scores = {name: getattr(self, name) for name in SCORE_FIELDS} | self.present_iou()
@@ -107,6 +109,8 @@ class Result:
             )
         if not 0 <= self.ignored <= 100 or (self.ignored == 0) != (self.kept_miou is None):
             raise DataError(f"result field 'ignored' is {self.ignored} percent, with a kept_miou of {self.kept_miou}")
+        if self.left_out < 0:
+            raise DataError(f"result field 'left_out' is {self.left_out}; it is a number of images")
         if self.n_images < 1:
             raise DataError(f"result field 'n_images' is {self.n_images}; a number needs at least one image")
         if not THRESHOLD_CHOICE.fullmatch(self.threshold_choice):
@@ -133,6 +137,8 @@ class Result:
         """Plain JSON values; an absent class is ``None``."""
         record = dataclasses.asdict(self)
         record["class_iou"] = {name: None if math.isnan(value) else value for name, value in self.class_iou.items()}
+        if not self.left_out:
+            del record["left_out"]
         return record
 
 
@@ -175,7 +181,7 @@ def add_results(path: Path, results: Sequence[Result]) -> None:
 def _read_record(record: object, where: str) -> Result:
     if not isinstance(record, dict):
         raise DataError(f"{where}: is not an object; evaluate again")
-    record = {"tag_source": NOT_RECORDED, "ignored": 0.0, "kept_miou": None, **record}
+    record = {"tag_source": NOT_RECORDED, "ignored": 0.0, "kept_miou": None, "left_out": 0, **record}
     missing = [name for name in FIELD_NAMES if name not in record]
     unknown = sorted(set(record) - set(FIELD_NAMES))
     if missing or unknown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,8 @@ from common.files import atomic_write, read_json, write_json, write_npy, write_t
 COMPLETE_MARK = "toy.json"
 UNFINISHED_MARK = "toy.unfinished.json"
 FOLDERS = ("JPEGImages", "SegmentationClass", "Sal", "ImageSets")
+# An image or a map of the set, or one of its lists; whatever else lies in its folders is somebody's own.
+OWN_FILE = re.compile(r"(train|val)(_\d{4,}|_cls|_pairs)?\.(jpg|png|txt)")
 JPEG_QUALITY = 95
 
 Tags = dict[str, tuple[int, ...]]
@@ -91,8 +93,9 @@ def prepare(root: Path, config: ToyConfig, force: bool) -> None:
     write_json(root / UNFINISHED_MARK, asdict(config))
     (root / COMPLETE_MARK).unlink(missing_ok=True)
     if force:
-        for folder in FOLDERS:
-            shutil.rmtree(root / folder, ignore_errors=True)
+        for path in (path for folder in FOLDERS for path in (root / folder).rglob("*")):
+            if OWN_FILE.fullmatch(path.name):
+                path.unlink()
 
 
 def write_split(root: Path, config: ToyConfig, split: str) -> Tags:

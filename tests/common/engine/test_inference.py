@@ -6,7 +6,6 @@ from multiprocessing.reduction import ForkingPickler
 import pytest
 
 from common.engine.inference import (
-    STAGE_FILE,
     LoadedImages,
     OutputFolder,
     StageReport,
@@ -14,6 +13,7 @@ from common.engine.inference import (
     same_size_groups,
 )
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.files import read_json, write_text
 from tests.common.engine.tiny_training import ONE_PROCESS
 

@@ -113,7 +113,10 @@ def test_other_settings_in_the_same_folder_are_an_error(toy: Path) -> None:
 
 def test_force_replaces_the_set_and_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
     make_toy(tmp_path, ToyConfig(n_train=3, n_val=1, size=32))
+    (tmp_path / "JPEGImages/mine.jpg").write_text("my own")
     make_toy(tmp_path, ToyConfig(n_train=2, n_val=1, size=32), force=True)
+    assert (tmp_path / "JPEGImages/mine.jpg").read_text() == "my own"
+    (tmp_path / "JPEGImages/mine.jpg").unlink()
     assert len(list((tmp_path / "JPEGImages").iterdir())) == 3
     assert json.loads((tmp_path / "toy.json").read_text())["n_train"] == 2
 
