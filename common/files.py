@@ -7,24 +7,30 @@ renamed. A killed process therefore leaves either the old file or the new one, n
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import secrets
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import torch
 
-from common.errors import DataError, DiskFullError
+from common.errors import DataError, DiskFullError, ToolboxError, WriteError
+from common.interruption import undone_if_stopped
+from common.locks import has_living_writer
+from common.system_errors import describe_os_error, shortened
 
 # Ending of the temporary files; those of killed processes may lie around.
 PARTIAL = ".partial"
+# So much of the file's name is in that of its temporary file, whose name must not be too long where the file's own is not.
+NAME_LENGTH = 40
 
 # EFBIG: a limit on the size of one file (ulimit -f, FAT32) is full.
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -35,50 +41,66 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
     Raises:
         DiskFullError: the disk or quota is full; an earlier file at ``path`` is untouched.
+        WriteError: the system does not let it be written, e.g. for lack of permission.
     """
     path = Path(path)
-    with disk_full_named(path):
+    temporary = path.with_name(f".{path.name[:NAME_LENGTH]}.{secrets.token_hex(4)}{PARTIAL}")
+    with write_errors_named(path), undone_if_stopped(lambda number: temporary.unlink(missing_ok=True)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
-        temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(temporary, "xb") as file:
+                with suppress(OSError):
+                    # Shows to others that it has a living writer.
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~current_umask())
             os.replace(temporary, path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise
 
 
 @contextmanager
-def disk_full_named(path: Path) -> Iterator[None]:
-    """Turns the system's "disk full" while writing ``path`` into a :class:`DiskFullError`."""
+def write_errors_named(path: Path) -> Iterator[None]:
+    """Turns what the system says against writing ``path`` into a :class:`DiskFullError` or a :class:`WriteError`."""
     try:
         yield
-    except DiskFullError:
+    except ToolboxError:
         raise
     except Exception as error:
         if is_disk_full(error):
             raise DiskFullError(disk_full_message(path)) from error
+        cause = os_error_behind(error)
+        if cause is not None and cause.errno is not None:
+            # Of a folder on the way the system names that one; the temporary file's name says nothing to anybody.
+            named = str(cause.filename or path)
+            on_the_way = "" if named.endswith(PARTIAL) or named == str(path) else f"{shortened(str(path))}: "
+            place = named if on_the_way else str(path)
+            raise WriteError(f"cannot write {on_the_way}{describe_os_error(cause, place)}") from error
         raise
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Delete the temporary files that killed processes left in ``folder``, which must have no other writer."""
-    for partial in folder.glob(f".*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
+    """Delete the temporary files that killed processes left in ``folder`` and below; those of living ones stay."""
+    for partial in folder.rglob(f".*{PARTIAL}"):
+        if not has_living_writer(partial):
+            partial.unlink(missing_ok=True)
 
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether ``error`` says that the disk is full, directly or through torch's own writer."""
-    if isinstance(error, OSError):
-        return error.errno in DISK_FULL_ERRNOS
-    # torch's zip writer replaces the OSError by a RuntimeError whose context still holds it.
-    context = error.__cause__ or error.__context__
-    return context is not None and is_disk_full(context)
+    cause = os_error_behind(error)
+    return cause is not None and cause.errno in DISK_FULL_ERRNOS
+
+
+def os_error_behind(error: BaseException) -> OSError | None:
+    """The OSError that ``error`` is, or that led to it: torch's zip writer replaces it by a RuntimeError whose context still holds it."""
+    context: BaseException | None = error
+    while context is not None and not isinstance(context, OSError):
+        context = context.__cause__ or context.__context__
+    return context
 
 
 def disk_full_message(path: Path) -> str:
@@ -87,13 +109,6 @@ def disk_full_message(path: Path) -> str:
         f"no space left to write {path} ({free / 1e6:.1f} MB free there). What was written before is intact: "
         "free some space or point the output elsewhere, then run the same command again; it continues."
     )
-
-
-def current_umask() -> int:
-    """The process's umask, read without changing it for longer than two system calls."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def require_free_space(folder: Path, n_bytes: int) -> None:

@@ -137,7 +137,8 @@ def refine_predictions(config: DeepLabConfig) -> int:
     load: Callable[[str], Any] = load_inputs(config, layout.image_path, form, tags=tags)
     if source.folder:
         load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags)
-    with start_session("cpu" if source.folder else config.engine.device) as session:
+    device = "cpu" if source.folder else config.engine.device
+    with start_session(device) as session, session.writing(output.path, shared=config.test.parts > 1):
         predictor = None
         if source.checkpoint and not source.folder:
             predictor = Predictor(form, load_network(config.network, source.checkpoint), session.device)

@@ -107,7 +107,7 @@ def test_network(config: DeepLabConfig) -> int:
     output = test_output(config, checkpoint, form)
     logits = config.logits if config.test.save_logits else None
     load = load_inputs(config, layout.image_path, form, tags=tags_of(config, layout, ids))
-    with start_session(config.engine.device) as session:
+    with start_session(config.engine.device) as session, session.writing(output.path, shared=config.test.parts > 1):
         predictor = Predictor(form, load_network(config.network, checkpoint), session.device, label_maps=True)
         if session.is_main:
             print(

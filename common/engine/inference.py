@@ -17,7 +17,8 @@ from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session
 from common.errors import ConfigError, DataError
-from common.files import read_json, resolve_inside, write_json
+from common.files import read_json, remove_partial_files, resolve_inside, write_json
+from common.system_errors import system_error_message
 
 STAGE_FILE = "stage.json"
 
@@ -73,6 +74,7 @@ class OutputFolder:
         Raises:
             ConfigError: they were made with others (the message names them), or nobody knows how.
         """
+        remove_partial_files(self.path)
         record = self.path / STAGE_FILE
         changes = describe_differences(read_json(record), self.settings) if record.exists() else ""
         if changes and not self.force:
@@ -112,6 +114,11 @@ class LoadedImages(Dataset[Any]):
             return image_id, self.load(image_id)
         except DataError as error:
             return image_id, SampleFailure(str(error))
+        except (OSError, MemoryError) as error:
+            message = system_error_message(error)
+            if message is None:
+                raise
+            return image_id, SampleFailure(message)
 
 
 def keep_list(items: list[Any]) -> list[Any]:
@@ -165,9 +172,26 @@ def images_to_files(
     Raises:
         ConfigError: the folder holds files made with other settings, or by something else.
         DataError: there is no image at all, or a worker process died.
+        InUseError: another process writes into the folder.
     """
     if not ids:
         raise DataError(f"{title}: the list of images is empty")
+    with session.writing(output.path):
+        return write_missing_files(ids, load, write, output, session, compute, batch_size, workers, title)
+
+
+def write_missing_files(
+    ids: Sequence[str],
+    load: Callable[[str], Any],
+    write: Callable[[Path, Any], None],
+    output: OutputFolder,
+    session: Session,
+    compute: Callable[[list[Any]], list[Any]],
+    batch_size: int,
+    workers: int,
+    title: str,
+) -> StageReport:
+    """:func:`images_to_files` as the only writer of the folder."""
     session.on_main(lambda: output.begin(ids))
     mine = ids[session.rank :: session.world_size]
     todo = output.missing(mine)

@@ -15,6 +15,7 @@ from common.engine.checkpoint import checkpoint_step, latest_checkpoint
 from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError
 from common.files import read_json, write_json
+from common.locks import LOCK_FILES
 from common.provenance import environment
 
 # Changes when settings get other names, so that a run is continued or refused and never misread.
@@ -83,6 +84,7 @@ class RunFolder:
         """Delete the run's files, those that show the folder to be a run last."""
         signs = (self.environment, self.config)
         items = sorted(self.path.iterdir(), key=lambda item: item in signs) if self.path.exists() else []
+        items = [item for item in items if item.name not in LOCK_FILES]
         if items and not all(sign.is_file() for sign in signs):
             raise ConfigError(
                 f"{self.path} is not empty and not the folder of a run (no {self.config.name} and {self.environment.name}); "

@@ -10,6 +10,7 @@ from typing import Any
 
 from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError
+from common.locks import CHAIN_LOCK, only_writer
 from common.method.calls import StageError
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
@@ -34,21 +35,22 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> None:
         ConfigError: torchrun started several processes, and only single stages share their work; or the method and its
             reference rows would write to one folder.
         StageError: images of a stage failed.
+        InUseError: another process makes this chain.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             "the chain runs in one process; start its stages one by one with torchrun, by the names that --help lists"
         )
     require_own_folder(settings)
-    make_missing_toy_set(settings)
     with contextlib.ExitStack() as context:
+        context.enter_context(only_writer(Path(settings.out), name=CHAIN_LOCK))
+        make_missing_toy_set(settings)
         if settings.chain.reference and until == "report":
             context.enter_context(ReferenceRows(settings))
         for stage in stages_of_chain(method, settings):
             run_stage(method, stage, settings)
-        if until == "labels":
-            return
-        run_segmentations(method, settings)
+        if until != "labels":
+            run_segmentations(method, settings)
     if until == "report":
         title, description = report_of(settings)
         folders, curves = chain_folders(method, settings), curves_of_rounds(method, settings)
