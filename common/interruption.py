@@ -120,16 +120,17 @@ def begin_program() -> None:
 
 
 def is_own_program() -> bool:
-    """Whether the main module is a file of this repository."""
+    """Whether the main module is a file of this repository, and not of an environment in it."""
     top = Path(__file__).resolve().parents[1]
-    if not (top / "setup.cfg").is_file():
-        return False
-    if sys.argv[:1] == ["-m"]:
-        # The packages around the main module are imported before it is.
-        module = next(iter(sys.orig_argv[sys.orig_argv.index("-m") + 1 :]), "") if "-m" in sys.orig_argv else ""
-        return bool(module) and (top / module.split(".")[0]).is_dir()
     file = getattr(sys.modules.get("__main__"), "__file__", None)
-    return bool(file) and Path(str(file)).resolve().is_relative_to(top)
+    if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv[:-1]:
+        # The packages around the main module are imported before it is.
+        folder = sys.orig_argv[sys.orig_argv.index("-m") + 1].split(".")[0]
+    elif file and Path(file).resolve().is_relative_to(top):
+        folder = Path(file).resolve().relative_to(top).parts[0]
+    else:
+        return False
+    return (top / "setup.cfg").is_file() and (top / folder).is_dir() and not (top / folder / "pyvenv.cfg").exists()
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common.errors import ConfigError, InUseError
+from common.errors import ConfigError, InUseError, WriteError
 from common.interruption import undone_if_stopped
+from common.system_errors import describe_os_error
 
 LOCK_FILE = ".lock"
 # That of a chain, whose stages lock their own folders, of which this may be one.
@@ -57,6 +58,7 @@ def only_writer(folder: Path, *, shared: bool = False, name: str = LOCK_FILE) ->
     Raises:
         InUseError: another process writes there; the message says which.
         ConfigError: ``folder`` is a file.
+        WriteError: the system does not let it be written.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; give another folder")
@@ -83,8 +85,12 @@ def held(lock: Path, what: str, *, shared: bool, seconds: float) -> Iterator[Non
         yield
         return
     made = [folder for folder in (lock.parent, *lock.parent.parents) if not folder.exists()]
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    HELD[lock] = take(lock, what, shared, seconds)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        HELD[lock] = take(lock, what, shared, seconds)
+    except OSError as error:
+        place = what if error.filename in (None, str(lock)) else str(error.filename)
+        raise WriteError(f"cannot write {describe_os_error(error, place)}") from error
     try:
         with undone_if_stopped(lambda number: release(lock, shared)):
             yield

@@ -38,7 +38,10 @@ OF_MEMORY = (
     "can't allocate memory",
     "insufficient memory",
     "unable to allocate",
+    "bad_alloc",
 )
+# What torch says when it cannot pass on a batch.
+OF_FILES = ("too many open files", "received 0 items of ancdata")
 MEMORY_ADVICE = "use smaller batches, crops or images, fewer processes (--workers, -j), or a machine with more memory"
 REASON_LENGTH = 200
 
@@ -48,6 +51,8 @@ def system_error_message(error: BaseException) -> str | None:
     if is_out_of_memory(error):
         reason = (" ".join(str(error).split()) or "not enough memory")[:REASON_LENGTH]
         return f"out of memory: {reason.removesuffix('.')}; {MEMORY_ADVICE}. What was written before is intact"
+    if isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OF_FILES):
+        return describe_os_error(OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "")
     if isinstance(error, shutil.Error):
         return f"files could not be copied: {' '.join(str(error).split())[:REASON_LENGTH]}; correct what they say"
     if isinstance(error, OSError) and error.errno is not None:

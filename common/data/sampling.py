@@ -16,6 +16,7 @@ import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 from common.errors import ConfigError, DataError
+from common.system_errors import system_error_message
 
 Sample = dict[str, Any]
 Transform = Callable[[Sample, random.Random], Sample]
@@ -34,6 +35,21 @@ class SampleFailure:
     """Stands for a sample that could not be read; carries the one-line reason out of the worker process."""
 
     message: str
+
+
+def loaded(load: Callable[[], Any]) -> Any:
+    """What ``load`` returns, or a :class:`SampleFailure` where the data or the system does not let it: an error would reach the main process
+    as a page of text without its number.
+    """
+    try:
+        return load()
+    except DataError as error:
+        return SampleFailure(str(error))
+    except Exception as error:
+        message = system_error_message(error)
+        if message is None:
+            raise
+        return SampleFailure(message)
 
 
 class IndexedSamples(Protocol):
@@ -62,11 +78,9 @@ class SeededDataset(Dataset[Sample | SampleFailure]):
         return len(self.samples)
 
     def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
-        try:
-            sample = self.samples[key.index]
-            return self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
-        except DataError as error:
-            return SampleFailure(str(error))
+        transform, rng = self.transform, sample_rng(self.seed, key.epoch, key.index)
+        sample: Sample | SampleFailure = loaded(lambda: transform(self.samples[key.index], rng))
+        return sample
 
 
 class StepBatchSampler(Sampler[list[SampleKey]]):

@@ -12,13 +12,12 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from common.data.sampling import SampleFailure
+from common.data.sampling import SampleFailure, loaded
 from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session
 from common.errors import ConfigError, DataError
 from common.files import read_json, remove_partial_files, resolve_inside, write_json
-from common.system_errors import system_error_message
 
 STAGE_FILE = "stage.json"
 
@@ -110,15 +109,7 @@ class LoadedImages(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[str, Any]:
         image_id = self.ids[index]
-        try:
-            return image_id, self.load(image_id)
-        except DataError as error:
-            return image_id, SampleFailure(str(error))
-        except (OSError, MemoryError) as error:
-            message = system_error_message(error)
-            if message is None:
-                raise
-            return image_id, SampleFailure(message)
+        return image_id, loaded(lambda: self.load(image_id))
 
 
 def keep_list(items: list[Any]) -> list[Any]:
