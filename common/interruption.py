@@ -65,10 +65,12 @@ def end_command(number: int, frame: FrameType | None = None) -> None:
     """End this process after the signal ``number``, with status 130 or 143. A signal handler; the watching thread calls it, too."""
     if not ENDING.begun.acquire(blocking=False):
         while ENDING.thread != threading.get_ident():
-            # Another thread ends the process: whatever this one would do now is too late.
-            time.sleep(1)
+            # Another thread ends the process: whatever this one would do now, or hears of dying workers, is too late.
+            with suppress(BaseException):
+                time.sleep(1)
         return
     ENDING.thread = threading.get_ident()
+    hear_nothing_of_workers()
     try:
         in_time(flush_output)
         if ENDING.says_so and os.environ.get("RANK", "0") == "0":
@@ -86,6 +88,14 @@ def end_command(number: int, frame: FrameType | None = None) -> None:
             in_time(util._run_finalizers)  # type: ignore[attr-defined]
     finally:
         os._exit(128 + number)
+
+
+def hear_nothing_of_workers() -> None:
+    """Else torch's handler of SIGCHLD raises an error when they end; it may still do so while it is taken out."""
+    if threading.current_thread() is threading.main_thread():
+        for _ in range(2):
+            with suppress(BaseException):
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def in_time(action: Callable[[], object]) -> None:
