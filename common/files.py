@@ -30,7 +30,7 @@ from common.system_errors import describe_os_error, shortened
 # Ending of the temporary files; those of killed processes may lie around.
 PARTIAL = ".partial"
 # So much of the file's name is in that of its temporary file, whose name must not be too long where the file's own is not.
-NAME_LENGTH = 40
+SHOWN_NAME_LENGTH = 40
 
 # EFBIG: a limit on the size of one file (ulimit -f, FAT32) is full.
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -44,7 +44,7 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         WriteError: the system does not let it be written, e.g. for lack of permission.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name[:NAME_LENGTH]}.{secrets.token_hex(4)}{PARTIAL}")
+    temporary = path.with_name(f".{path.name[:SHOWN_NAME_LENGTH]}.{secrets.token_hex(4)}{PARTIAL}")
     with write_errors_named(path), undone_if_stopped(lambda number: temporary.unlink(missing_ok=True)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -14,7 +14,7 @@ from torch.utils.tensorboard.summary import scalar
 
 VERSION = "brain.Event:2"
 # Two files of one process in the same second have different names.
-FILES = count()
+EVENT_FILES = count()
 
 
 class EventFile:
@@ -30,7 +30,7 @@ class EventFile:
 
     def __init__(self, folder: Path, first_step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(FILES)}"
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(EVENT_FILES)}"
         self.file = (folder / name).open("wb")
         self.records = RecordWriter(self.file)
         self.add(Event(file_version=VERSION))

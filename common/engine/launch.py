@@ -19,7 +19,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from common.errors import ConfigError
 from common.interruption import has_ended, others_say_so, start_beside, stop_beside, undone_if_stopped
 
-HERE = "127.0.0.1"
+THIS_MACHINE = "127.0.0.1"
 # Seconds between two looks at the processes.
 LOOK = 0.05
 TOP = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ def run_in_processes(command: Sequence[str], number: int) -> int:
     Returns:
         0, or the exit status of the one that failed first.
     """
-    store = TCPStore(HERE, 0, is_master=True, wait_for_workers=False, timeout=timedelta(minutes=30))
+    store = TCPStore(THIS_MACHINE, 0, is_master=True, wait_for_workers=False, timeout=timedelta(minutes=30))
     processes: list[subprocess.Popen[bytes]] = []
     with undone_if_stopped(lambda signal: stop_beside(processes)), others_say_so():
         for rank in range(number):
@@ -86,7 +86,7 @@ def environment_of(rank: int, number: int, port: int) -> Mapping[str, str]:
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(number),
         "LOCAL_WORLD_SIZE": str(number),
-        "MASTER_ADDR": HERE,
+        "MASTER_ADDR": THIS_MACHINE,
         "MASTER_PORT": str(port),
         # The launcher keeps the store, so that it outlives every process.
         "TORCHELASTIC_USE_AGENT_STORE": "True",

@@ -31,7 +31,7 @@ def load_or_refuse(image_id):
     if image_id == "too large":
         raise MemoryError("Unable to allocate 9 TiB")
     if image_id == "secret":
-        raise PermissionError(errno.EACCES, "Permission denied", "/data/secret.jpg")
+        raise PermissionError(errno.EACCES, "Permission denied", "photos/secret.jpg")
     return load(image_id)
 
 
@@ -66,7 +66,7 @@ def test_an_image_that_the_system_refuses_is_named_and_the_others_are_written(tm
     report = run(tmp_path, ["a", "too large", "secret", "d"], load=load_or_refuse, workers=workers)
     assert report.done == 2
     assert report.failed["too large"].startswith("out of memory: Unable to allocate 9 TiB; use smaller")
-    assert report.failed["secret"].startswith("/data/secret.jpg: permission denied; ")
+    assert report.failed["secret"].startswith("photos/secret.jpg: permission denied; ")
 
 
 def test_without_a_failure_the_exit_status_is_0(tmp_path):
