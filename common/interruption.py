@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import util
+from multiprocessing import forkserver, util
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -120,6 +120,10 @@ def end_workers() -> None:
         worker.join(max(0.0, deadline - time.monotonic()))
         if worker.is_alive():
             worker.kill()
+    # It would only notice when it has imported what it is there to import.
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if server is not None:
+        os.kill(server, signal.SIGKILL)
 
 
 def begin_program() -> None:
