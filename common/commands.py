@@ -19,8 +19,8 @@ import torch
 
 from common.config import DASHES, SHORTCUTS, available, parse_config
 from common.config_files import Aliases
+from common.engine.launch import processes_wanted, run_in_processes
 from common.errors import ConfigError
-from common.variables import number_of_variable
 
 COLUMN = 34
 WIDTH = 112
@@ -160,10 +160,8 @@ def run_alone(program: str, command: Command, argv: Sequence[str] | None = None)
 
 def share_work(arguments: Sequence[str]) -> None:
     """Give this process up for several ones of the same command, where GPUS asks for them."""
-    gpus = number_of_variable("GPUS", 1, least=1)
-    if gpus > 1 and "WORLD_SIZE" not in os.environ:
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(gpus)]
-        os.execv(sys.executable, [*launcher, sys.argv[0], *arguments])
+    if processes_wanted() > 1:
+        sys.exit(run_in_processes([sys.argv[0], *arguments], processes_wanted()))
 
 
 def parse_command(program: str, command: Command, arguments: Sequence[str]) -> Any:

@@ -7,25 +7,29 @@ renamed. A killed process therefore leaves either the old file or the new one, n
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 
 import numpy as np
 import torch
 
-from common.errors import DataError, DiskFullError
+from common.errors import DataError, DiskFullError, ToolboxError, WriteError
 from common.failures import missing_file
+from common.interruption import undone_if_stopped
+from common.locks import has_living_writer
 from common.npy_header import BROKEN_ARRAYS, require_fitting_members
+from common.system_errors import describe_os_error, shortened
 
 # Bytes that the usual file systems allow for one name, and for a path below a folder (of 4096 in all).
 LONGEST_NAME, LONGEST_PATH = 255, 2048
@@ -41,6 +45,8 @@ NPY_CHECKSUM = b"\nsha256:"
 
 # Ending of the temporary files; those of killed processes may lie around.
 PARTIAL = ".partial"
+# So much of the file's name is in that of its temporary file, whose name must not be too long where the file's own is not.
+SHOWN_NAME_LENGTH = 40
 
 # EFBIG: a limit on the size of one file (ulimit -f, FAT32) is full.
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -51,50 +57,66 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
     Raises:
         DiskFullError: the disk or quota is full; an earlier file at ``path`` is untouched.
+        WriteError: the system does not let it be written, e.g. for lack of permission.
     """
     path = Path(path)
-    with disk_full_named(path):
+    temporary = path.with_name(f".{path.name[:SHOWN_NAME_LENGTH]}.{secrets.token_hex(4)}{PARTIAL}")
+    with write_errors_named(path), undone_if_stopped(lambda number: temporary.unlink(missing_ok=True)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
-        temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(temporary, "xb") as file:
+                with suppress(OSError):
+                    # Shows to others that it has a living writer.
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~current_umask())
             os.replace(temporary, path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise
 
 
 @contextmanager
-def disk_full_named(path: Path) -> Iterator[None]:
-    """Turns the system's "disk full" while writing ``path`` into a :class:`DiskFullError`."""
+def write_errors_named(path: Path) -> Iterator[None]:
+    """Turns what the system says against writing ``path`` into a :class:`DiskFullError` or a :class:`WriteError`."""
     try:
         yield
-    except DiskFullError:
+    except ToolboxError:
         raise
     except Exception as error:
         if is_disk_full(error):
             raise DiskFullError(disk_full_message(path)) from error
+        cause = os_error_behind(error)
+        if cause is not None and cause.errno is not None:
+            # Of a folder on the way the system names that one; the temporary file's name says nothing to anybody.
+            named = str(cause.filename or path)
+            on_the_way = "" if named.endswith(PARTIAL) or named == str(path) else f"{shortened(str(path))}: "
+            place = named if on_the_way else str(path)
+            raise WriteError(f"cannot write {on_the_way}{describe_os_error(cause, place)}") from error
         raise
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Delete the temporary files that killed processes left in ``folder``, which must have no other writer."""
-    for partial in folder.glob(f".*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
+    """Delete the temporary files that killed processes left in ``folder`` and below; those of living ones stay."""
+    for partial in folder.rglob(f".*{PARTIAL}"):
+        if not has_living_writer(partial):
+            partial.unlink(missing_ok=True)
 
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether ``error`` says that the disk is full, directly or through torch's own writer."""
-    if isinstance(error, OSError):
-        return error.errno in DISK_FULL_ERRNOS
-    # torch's zip writer replaces the OSError by a RuntimeError whose context still holds it.
-    context = error.__cause__ or error.__context__
-    return context is not None and is_disk_full(context)
+    cause = os_error_behind(error)
+    return cause is not None and cause.errno in DISK_FULL_ERRNOS
+
+
+def os_error_behind(error: BaseException) -> OSError | None:
+    """The OSError that ``error`` is, or that led to it: torch's zip writer replaces it by a RuntimeError whose context still holds it."""
+    context: BaseException | None = error
+    while context is not None and not isinstance(context, OSError):
+        context = context.__cause__ or context.__context__
+    return context
 
 
 def disk_full_message(path: Path) -> str:
@@ -103,13 +125,6 @@ def disk_full_message(path: Path) -> str:
         f"no space left to write {path} ({free / 1e6:.1f} MB free there). What was written before is intact: "
         "free some space or point the output elsewhere, then run the same command again; it continues."
     )
-
-
-def current_umask() -> int:
-    """The process's umask, read without changing it for longer than two system calls."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def require_free_space(folder: Path, n_bytes: int) -> None:
@@ -226,7 +241,7 @@ def resolve_inside(root: Path, relative: str) -> Path:
     fault = fault_of_path(relative)
     if fault:
         raise DataError(
-            f"path {shortened(relative)} {fault} ({root}); refused. Correct the list or data file it came from."
+            f"path {quoted_start(relative)} {fault} ({root}); refused. Correct the list or data file it came from."
         )
     return Path(root, normal_path(relative))
 
@@ -284,7 +299,7 @@ def require_id(image_id: str, source: object) -> None:
     """Raise :class:`DataError` where an id, found in the file ``source``, cannot name a file (see :func:`fault_of_id`)."""
     fault = fault_of_id(image_id)
     if fault:
-        raise DataError(f"{source}: the id {shortened(image_id)} {fault}; refused. Correct it there.")
+        raise DataError(f"{source}: the id {quoted_start(image_id)} {fault}; refused. Correct it there.")
 
 
 def path_of_id(folder: Path, image_id: str, suffix: str = "") -> Path:
@@ -295,10 +310,10 @@ def path_of_id(folder: Path, image_id: str, suffix: str = "") -> Path:
     """
     fault = fault_of_id(image_id) or fault_of_names(f"{image_id}{suffix}".split("/"))
     if fault:
-        raise DataError(f"image id {shortened(image_id)} {fault}; refused. Correct the list or tags it came from.")
+        raise DataError(f"image id {quoted_start(image_id)} {fault}; refused. Correct the list or tags it came from.")
     return Path(folder, f"{image_id}{suffix}")
 
 
-def shortened(text: str, length: int = 80) -> str:
+def quoted_start(text: str, length: int = 80) -> str:
     """``text`` as a message shows it: quoted, without what would break a line, at most ``length`` characters of it."""
     return repr(text if len(text) <= length else f"{text[:length]}...")

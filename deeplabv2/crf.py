@@ -146,7 +146,8 @@ def refine_predictions(config: DeepLabConfig) -> int:
     )
     if source.folder:
         load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags, layout.upright)
-    with start_session("cpu" if source.folder else config.engine.device) as session:
+    device = "cpu" if source.folder else config.engine.device
+    with start_session(device) as session, session.writing(output.path, shared=config.test.parts > 1):
         predictor = None
         if source.checkpoint and not source.folder:
             predictor = Predictor(form, load_network(config.network, source.checkpoint), session.device)

@@ -114,7 +114,7 @@ def predict_folder(config: PredictConfig) -> int:
     output = results_of(config, checkpoint, form, crf)
     load = load_inputs(config, paths.__getitem__, form, upright=True, n_labels=config.network.n_labels)
     finish = WritePrediction(form, crf, output.path, *wanted_folders(config))
-    with start_session(config.engine.device) as session:
+    with start_session(config.engine.device) as session, session.writing(output.path):
         if session.is_main:
             print(f"Mode: predict on {session.device}\nModel: {config.network.name}, {checkpoint}")
             print(f"Images: {len(paths)} below {config.image_folder}\nMask dst: {output.path}")

@@ -121,7 +121,7 @@ def test_network(config: DeepLabConfig) -> int:
     logits = config.logits if config.test.save_logits else None
     tags = tags_of(config, layout, ids)
     load = load_inputs(config, layout.image_path, form, tags=tags, upright=layout.upright)
-    with start_session(config.engine.device) as session:
+    with start_session(config.engine.device) as session, session.writing(output.path, shared=config.test.parts > 1):
         predictor = Predictor(form, load_network(config.network, checkpoint), session.device, label_maps=True)
         if session.is_main:
             print(

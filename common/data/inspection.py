@@ -21,6 +21,7 @@ from common.data.images import read_image, read_label_map, read_saliency_levels
 from common.data.orientation_check import lies_sideways, orientation_notes, orientation_rule
 from common.data.palette import IGNORE_LABEL
 from common.errors import DataError
+from common.interruption import interrupts_held_back, work_quietly
 
 # Starting processes takes longer than decoding this many images.
 MIN_IMAGES_PER_WORKER = 512
@@ -195,8 +196,10 @@ def run_inspection(samples: Sequence[SampleFiles], workers: int) -> Iterator[Ins
     # Imports (torch among them) happen once in the server instead of once in every worker.
     context.set_forkserver_preload([__name__])
     try:
-        with ProcessPoolExecutor(workers, context) as pool:
-            yield from pool.map(inspect_sample, samples, chunksize=CHUNK)
+        with ProcessPoolExecutor(workers, context, initializer=work_quietly) as pool:
+            with interrupts_held_back():
+                findings = pool.map(inspect_sample, samples, chunksize=CHUNK)
+            yield from findings
     except BrokenProcessPool as error:
         raise DataError(
             "a process that decodes images died, probably for lack of memory; run again with --workers 0."

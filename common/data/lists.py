@@ -31,7 +31,7 @@ from pathlib import Path, PurePosixPath
 from common.data.images import IMAGE_SUFFIXES
 from common.data.textfile import read_lines
 from common.errors import DataError
-from common.files import fault_of_path, require_id, shortened
+from common.files import fault_of_path, quoted_start, require_id
 
 # The end of the first of two paths in a line.
 END_OF_IMAGE = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + r")(?=\s)", re.IGNORECASE)
@@ -80,7 +80,7 @@ def require_entry(entry: ListEntry, source: str) -> None:
     for written in filter(None, (entry.image, entry.label)):
         fault = fault_of_path(written)
         if fault:
-            raise DataError(f"{source}: the path {shortened(written)} {fault}; refused. Correct it there.")
+            raise DataError(f"{source}: the path {quoted_start(written)} {fault}; refused. Correct it there.")
 
 
 def line_style(line: str) -> str:
@@ -128,8 +128,8 @@ def list_style(lines: list[tuple[int, str]], path: Path) -> str:
     position = next(index for index, style in enumerate(styles) if style != styles[0])
     meaning = {"path": "file paths", "classes": "an id with class numbers", "id": "an id alone"}
     raise DataError(
-        f"list {path} mixes styles: line {lines[0][0]} ({shortened(lines[0][1])}) reads as {meaning[styles[0]]}, line "
-        f"{lines[position][0]} ({shortened(lines[position][1])}) as {meaning[styles[position]]}. Use one style for the whole file."
+        f"list {path} mixes styles: line {lines[0][0]} ({quoted_start(lines[0][1])}) reads as {meaning[styles[0]]}, line "
+        f"{lines[position][0]} ({quoted_start(lines[position][1])}) as {meaning[styles[position]]}. Use one style for the whole file."
     )
 
 

@@ -10,12 +10,14 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 from common.errors import ConfigError, DataError, InputFailed, InputMissing
+from common.system_errors import system_error_message
 
 Sample = dict[str, Any]
 Transform = Callable[[Sample, random.Random], Sample]
@@ -45,6 +47,21 @@ class SampleFailure:
     @classmethod
     def of(cls, error: DataError) -> SampleFailure:
         return cls(str(error), isinstance(error, InputFailed), isinstance(error, InputMissing))
+
+
+def loaded(load: Callable[[], Any]) -> Any:
+    """What ``load`` returns, or a :class:`SampleFailure` where the data or the system does not let it: an error would reach the main process
+    as a page of text without its number.
+    """
+    try:
+        return load()
+    except DataError as error:
+        return SampleFailure.of(error)
+    except Exception as error:
+        message = system_error_message(error)
+        if message is None:
+            raise
+        return SampleFailure(message)
 
 
 class IndexedSamples(Protocol):
@@ -81,18 +98,20 @@ class SeededDataset(Dataset[Sample | SampleFailure]):
         return self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
 
     def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
+        def made() -> Sample:
+            return self.make(sample, key)
+
         count, failure = len(self), SampleFailure("the training list is empty")
-        try:
-            for place in range(key.index, key.index + count):
-                try:
-                    sample = self.samples[place % count]
-                except InputFailed as error:
-                    failure = SampleFailure.of(error)
-                    continue
-                return self.make(sample, key)
-            return failure
-        except DataError as error:
-            return SampleFailure.of(error)
+        for place in range(key.index, key.index + count):
+            sample = loaded(partial(self.samples.__getitem__, place % count))
+            if not isinstance(sample, SampleFailure):
+                item: Sample | SampleFailure = loaded(made)
+                return item
+            failure = sample
+            # A stage before failed with this image: the next one takes its place.
+            if not sample.failed_before:
+                break
+        return failure
 
 
 class StepBatchSampler(Sampler[list[SampleKey]]):

@@ -29,7 +29,7 @@ from common.data.restricted_pickle import load_npy, load_restricted_pickle
 from common.data.tags_csv import read_csv_names
 from common.data.tags_xml import read_xml_names
 from common.errors import DataError
-from common.files import require_id, shortened
+from common.files import quoted_start, require_id
 
 Tags = dict[str, npt.NDArray[np.float32]]
 
@@ -88,7 +88,7 @@ def tags_from_names(names: dict[str, list[str]], path: Path, classes: Sequence[s
     for image_id, image_names in names.items():
         for name in image_names:
             if name not in position:
-                raise unknown_class(image_id, shortened(name), path, classes)
+                raise unknown_class(image_id, quoted_start(name), path, classes)
         tags[image_id] = vector((position[name] for name in image_names), len(classes))
     return tags
 
@@ -98,10 +98,10 @@ def tags_from_numbers(numbers: dict[Any, Any], path: Path, classes: Sequence[str
     tags = {}
     for key, image_numbers in numbers.items():
         image_id = key_to_id(key, path)
-        array = np.atleast_1d(as_array(image_numbers, f"the tags of {shortened(image_id)}", path))
+        array = np.atleast_1d(as_array(image_numbers, f"the tags of {quoted_start(image_id)}", path))
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
             raise DataError(
-                f"{path}: the tags of {shortened(image_id)} are not a sequence of class numbers: {brief(image_numbers)}."
+                f"{path}: the tags of {quoted_start(image_id)} are not a sequence of class numbers: {brief(image_numbers)}."
             )
         for number in array.tolist():
             if not first <= number < first + len(classes):
@@ -116,7 +116,7 @@ def tags_from_vectors(content: Any, path: Path, classes: Sequence[str]) -> Tags:
     tags = {}
     for key, value in require_dictionary(content, path).items():
         image_id = key_to_id(key, path)
-        array = as_array(value, f"the tags of {shortened(image_id)}", path)
+        array = as_array(value, f"the tags of {quoted_start(image_id)}", path)
         if array.shape != (len(classes),):
             hint = (
                 " It seems to include the background; drop the first entry."
@@ -124,11 +124,11 @@ def tags_from_vectors(content: Any, path: Path, classes: Sequence[str]) -> Tags:
                 else ""
             )
             raise DataError(
-                f"{path}: the tags of {shortened(image_id)} have shape {array.shape}, but there are {len(classes)} classes "
+                f"{path}: the tags of {quoted_start(image_id)} have shape {array.shape}, but there are {len(classes)} classes "
                 f"({name_classes(classes)}).{hint}"
             )
         if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
-            raise DataError(f"{path}: the tags of {shortened(image_id)} are not all 0 or 1: {brief(array)}.")
+            raise DataError(f"{path}: the tags of {quoted_start(image_id)} are not all 0 or 1: {brief(array)}.")
         tags[image_id] = array.astype(np.float32)
     return tags
 
@@ -171,6 +171,6 @@ def read_class_list(path: Path) -> dict[str, tuple[int, ...]]:
 
 def unknown_class(image_id: str, what: str, path: Path, classes: Sequence[str]) -> DataError:
     return DataError(
-        f"{path}: image {shortened(image_id)} has the unknown class {what}. Known classes: {name_classes(classes)}. "
+        f"{path}: image {quoted_start(image_id)} has the unknown class {what}. Known classes: {name_classes(classes)}. "
         "Correct the tag, or add the class to the class list."
     )

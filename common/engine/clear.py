@@ -11,6 +11,7 @@ from common.engine.contents import INPUTS_FILE, RECORDS
 from common.errors import DataError
 from common.failures import STAGE_FILE
 from common.files import read_json, remove_partial_files, resolve_inside
+from common.locks import LOCK_FILES
 
 # In a run's folder; what shows it to be a run goes last.
 SIGNS_OF_RUN = ("environment.json", "config.yaml")
@@ -44,7 +45,7 @@ def clear_run(folder: Path) -> list[str]:
     for name in (*FILES_OF_RUN, *SIGNS_OF_RUN):
         (folder / name).unlink(missing_ok=True)
     remove_empty(folder)
-    return sorted(path.name for path in folder.iterdir() if not is_run(path))
+    return sorted(path.name for path in folder.iterdir() if not is_run(path) and path.name not in LOCK_FILES)
 
 
 def is_run(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from common.data.sampling import SampleFailure
+from common.data.sampling import SampleFailure, loaded
 from common.engine.clear import written_by_stage
 from common.engine.contents import INPUTS_FILE, contents_of_settings, recorded_contents
 from common.engine.loading import dead_workers_named, start_worker
@@ -95,6 +95,7 @@ class OutputFolder:
         Raises:
             ConfigError: they were made with others (the message names them), or nobody knows how.
         """
+        remove_partial_files(self.path)
         record = self.path / STAGE_FILE
         contents = contents_of_settings(self.settings)
         changes = ""
@@ -156,10 +157,7 @@ class LoadedImages(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[str, Any]:
         image_id = self.ids[index]
-        try:
-            return image_id, self.load(image_id)
-        except DataError as error:
-            return image_id, SampleFailure.of(error)
+        return image_id, loaded(lambda: self.load(image_id))
 
 
 def keep_list(items: list[Any]) -> list[Any]:
@@ -214,9 +212,26 @@ def images_to_files(
     Raises:
         ConfigError: the folder holds files made with other settings, or by something else.
         DataError: there is no image at all, a stage before failed with all of them, or a worker process died.
+        InUseError: another process writes into the folder.
     """
     if not ids:
         raise DataError(f"{title}: the list of images is empty")
+    with session.writing(output.path):
+        return write_missing_files(ids, load, write, output, session, compute, batch_size, workers, title)
+
+
+def write_missing_files(
+    ids: Sequence[str],
+    load: Callable[[str], Any],
+    write: Callable[[Path, Any], None],
+    output: OutputFolder,
+    session: Session,
+    compute: Callable[[list[Any]], list[Any]],
+    batch_size: int,
+    workers: int,
+    title: str,
+) -> StageReport:
+    """:func:`images_to_files` as the only writer of the folder."""
     session.on_main(lambda: output.begin(ids))
     mine = ids[session.rank :: session.world_size]
     todo = output.missing(mine)

@@ -23,6 +23,7 @@ from common.engine.settings import FREE_TO_CHANGE
 from common.errors import CheckpointError, ConfigError
 from common.failures import some_names
 from common.files import remove_partial_files, write_json
+from common.locks import LOCK_FILES
 from common.provenance import environment
 from common.records import read_record, require_kind
 
@@ -106,7 +107,7 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Delete the run's files, those that show the folder to be a run last; name what stays."""
-        if not self.path.exists() or not any(self.path.iterdir()):
+        if not self.path.exists() or all(item.name in LOCK_FILES for item in self.path.iterdir()):
             return
         if not is_run(self.path):
             raise ConfigError(

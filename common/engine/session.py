@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -16,6 +17,7 @@ from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from common.errors import ConfigError, ToolboxError
+from common.locks import only_writer
 from common.variables import number_of_variable
 
 Value = TypeVar("Value")
@@ -78,6 +80,13 @@ class Session:
         if self.any(failure is not None):
             raise failure or ToolboxError("stopped because of an error in the main process; see its message")
         return value
+
+    @contextmanager
+    def writing(self, folder: Path, *, shared: bool = False) -> Iterator[None]:
+        """No other command writes into ``folder`` meanwhile; the main process holds the lock for all. See :func:`common.locks.only_writer`."""
+        with ExitStack() as stack:
+            self.on_main(lambda: stack.enter_context(only_writer(folder, shared=shared)))
+            yield
 
 
 def choose_device(name: str, local_rank: int) -> torch.device:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigError
+from common.locks import only_writer
 from common.method.labels import Labels, Score
 from common.method.method import Method, Variant
 from common.method.pictures import Pictures
@@ -30,6 +31,7 @@ def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[
 
     Raises:
         ConfigError: there is no such variant.
+        InUseError: another process makes this table.
     """
     unknown = [name for name in names if name not in method.variants]
     if unknown:
@@ -40,14 +42,15 @@ def ablate(method: Method, settings: Any, seeds: Sequence[int], names: Sequence[
         stages = stages_of_variant(method, changed)
         require_inputs(one for stage in stages for one in requirements_of_stage(method, stage, changed))
     runs, failures = [], Failures()
-    for seed in seeds:
-        for name in names or list(method.variants):
-            variant = method.variants[name]
-            run = folder / f"{name}_seed{seed}"
-            if variant.network_of:
-                share_trainings(method, settings, folder / f"{variant.network_of}_seed{seed}", run, variant)
-            run_variant(method, settings, run, seed, variant, failures)
-            runs.append(run)
+    with only_writer(folder):
+        for seed in seeds:
+            for name in names or list(method.variants):
+                variant = method.variants[name]
+                run = folder / f"{name}_seed{seed}"
+                if variant.network_of:
+                    share_trainings(method, settings, folder / f"{variant.network_of}_seed{seed}", run, variant)
+                run_variant(method, settings, run, seed, variant, failures)
+                runs.append(run)
     # The reference rows of the chain head the table, where they are there.
     reference = Path(settings.chain.reference_out) if settings.chain.reference else None
     shown = [reference / "results.json"] if reference and (reference / "results.json").is_file() else []

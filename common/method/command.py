@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,14 +12,14 @@ from typing import Any
 from common.commands import Command, Flag, command_help, names_config, overview, parse_command
 from common.config import expand_aliases
 from common.config_files import Aliases
+from common.engine.launch import processes_wanted, run_in_processes
 from common.errors import ConfigError
 from common.method.maps import Maps
 from common.method.method import Method
 from common.method.requirements import require_inputs
-from common.method.settings import TOP, with_chain_weights
+from common.method.settings import with_chain_weights
 from common.method.stage import Stage
 from common.method.training import Training
-from common.variables import number_of_variable
 
 WEIGHTS = Flag(
     ("--weights",), "--chain.weights", "WEIGHTS", "initial weights of the chain's backbones: a file, or imagenet"
@@ -115,7 +113,7 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
     title = f"{program} {' '.join(names)}"
     if wants_help(title, command, arguments):
         return 0
-    if number_of_variable("GPUS", 1, least=1) > 1 and "WORLD_SIZE" not in os.environ:
+    if processes_wanted() > 1:
         return launch(method, names, arguments)
     settings = settings_of(title, command, arguments)
     if len(stages) > 1 and any(isinstance(stage, Training) for stage in stages):
@@ -126,16 +124,10 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
 
 def launch(method: Method, stages: Sequence[str], arguments: Sequence[str]) -> int:
     """Every stage in GPUS processes of this machine."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", os.environ["GPUS"]]
-    paths = os.pathsep.join(filter(None, (str(TOP), os.environ.get("PYTHONPATH"))))
     for stage in stages:
-        done = subprocess.run(
-            [*torchrun, "-m", "common.method", method.name, stage, *arguments],
-            env={**os.environ, "PYTHONPATH": paths},
-            check=False,
-        )
-        if done.returncode:
-            return done.returncode
+        status = run_in_processes(["-m", "common.method", method.name, stage, *arguments], processes_wanted())
+        if status:
+            return status
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError
 from common.failures import FAILED_FILE, read_failures, some_names
+from common.locks import CHAIN_LOCK, only_writer
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.method import Method
@@ -79,16 +80,18 @@ def reproduce(method: Method, settings: Any, until: str = "report") -> int:
     Raises:
         ConfigError: torchrun started several processes, and only single stages share their work; or the method and its
             reference rows would write to one folder.
+        InUseError: another process makes this chain.
     """
     if number_of_variable("WORLD_SIZE", 1, least=1) > 1:
         raise ConfigError(
             "the chain runs in one process; start its stages one by one with torchrun, by the names that --help lists"
         )
     require_own_folder(settings)
-    make_missing_toy_set(settings)
-    require_inputs(requirements_of_chain(method, settings, until))
     failures, reference = Failures(), None
     with contextlib.ExitStack() as context:
+        context.enter_context(only_writer(Path(settings.out), name=CHAIN_LOCK))
+        make_missing_toy_set(settings)
+        require_inputs(requirements_of_chain(method, settings, until))
         if settings.chain.reference and until == "report":
             reference = context.enter_context(ReferenceRows(settings))
         for stage in stages_of_chain(method, settings):

@@ -121,7 +121,7 @@ class Training(Stage):
             return 0
         data = self.data(settings, layout)
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
-        with start_session(engine.device) as session:
+        with start_session(engine.device) as session, session.writing(run.path):
             seed_everything(engine.seed)
             # Before the folder is begun: weights that are not there or do not fit leave it as it was.
             network = self.initial_network(settings, layout, len(data)).train()

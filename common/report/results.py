@@ -17,6 +17,7 @@ from typing import Any
 
 from common.errors import DataError
 from common.files import read_json, write_text
+from common.locks import in_turn
 from common.records import VALUE_CHECKS
 
 FORMAT_VERSION = 1
@@ -171,11 +172,13 @@ def read_results(path: Path) -> list[Result]:
 def add_results(path: Path, results: Sequence[Result]) -> None:
     """Add to ``results.json`` (made when absent); a record of the same measurement is replaced where it stands.
 
-    The same measurement is the same method, stage, dataset, split and seed.
+    The same measurement is the same method, stage, dataset, split and seed. Of several processes that add at a time, each waits for
+    its turn.
     """
     path = Path(path)
-    kept = {result.identity(): result for result in (read_results(path) if path.exists() else [])}
-    write_results(path, (kept | {result.identity(): result for result in results}).values())
+    with in_turn(path):
+        kept = {result.identity(): result for result in (read_results(path) if path.exists() else [])}
+        write_results(path, (kept | {result.identity(): result for result in results}).values())
 
 
 def _read_record(record: object, where: str) -> Result:

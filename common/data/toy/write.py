@@ -17,7 +17,8 @@ from common.data.toy.config import SPLITS, ToyConfig
 from common.data.toy.objects import CLASS_NAMES
 from common.data.toy.scene import Scene, draw_scene
 from common.errors import DataError
-from common.files import atomic_write, read_json, write_json, write_npy, write_text
+from common.files import atomic_write, read_json, remove_partial_files, write_json, write_npy, write_text
+from common.locks import LOCK_FILE, only_writer
 
 COMPLETE_MARK = "toy.json"
 UNFINISHED_MARK = "toy.unfinished.json"
@@ -43,10 +44,20 @@ def make_toy(root: Path, config: ToyConfig, force: bool = False) -> None:
 
     Raises:
         DataError: ``root`` holds something else, or a toy set with other settings and no ``force``.
+        ConfigError: ``root`` is a file.
+        InUseError: another process writes there.
     """
     root = Path(root)
     if is_complete(root, config) and not force:
         return
+    with only_writer(root):
+        # Another process may have made it while this one looked.
+        if force or not is_complete(root, config):
+            write_set(root, config, force)
+
+
+def write_set(root: Path, config: ToyConfig, force: bool) -> None:
+    """:func:`make_toy` as the only writer of the folder."""
     prepare(root, config, force)
     tags = {split: write_split(root, config, split) for split in SPLITS}
     everything: Tags = {image_id: numbers for split in SPLITS for image_id, numbers in tags[split].items()}
@@ -79,16 +90,14 @@ def is_complete(root: Path, config: ToyConfig) -> bool:
 
 def prepare(root: Path, config: ToyConfig, force: bool) -> None:
     """Make ``root`` ready for writing: empty, or an interrupted run with the same settings; see :func:`make_toy`."""
-    if root.exists() and not root.is_dir():
-        raise DataError(f"{root} is a file, but the toy set needs a folder: choose another name")
-    root.mkdir(parents=True, exist_ok=True)
     marks = [mark for mark in (root / COMPLETE_MARK, root / UNFINISHED_MARK) if mark.exists()]
-    if not marks and any(root.iterdir()):
+    if not marks and any(item.name != LOCK_FILE for item in root.iterdir()):
         raise DataError(f"{root} holds files that are not a toy set: choose another folder")
     if any(read_json(mark) != asdict(config) for mark in marks) and not force:
         raise DataError(
             f"{root} holds a toy set with other settings: choose another folder, or give --force to replace it"
         )
+    remove_partial_files(root)
     # The order matters: while images change, no mark may call the set complete.
     write_json(root / UNFINISHED_MARK, asdict(config))
     (root / COMPLETE_MARK).unlink(missing_ok=True)

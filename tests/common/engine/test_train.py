@@ -17,7 +17,7 @@ from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder
 from common.engine.train import accumulate_gradients, update_parameters
 from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError
-from common.files import disk_full_named
+from common.files import write_errors_named
 from tests.common.engine import tiny_training
 from tests.common.engine.tiny_training import (
     ENGINE,
@@ -119,7 +119,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_the_training_continues_fro
 
 def test_a_log_that_cannot_be_written_is_one_clear_error(tmp_path, monkeypatch):
     def full(log, step, values, rates):
-        with disk_full_named(log.run.metrics):
+        with write_errors_named(log.run.metrics):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("common.engine.metric_log.MetricLog.record", full)
