@@ -23,7 +23,8 @@ from typing import Any, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
-from common.bounds import declared, require_allowed
+from common.bounds import require_allowed
+from common.config_fields import default_settings, settings_metadata
 from common.config_files import Aliases, apply_alias, nest, read_settings
 from common.errors import ConfigError
 from common.files import write_text
@@ -255,30 +256,6 @@ def nearest(name: str, known: Sequence[str]) -> str:
     if len(known) > KEYS_LISTED:
         return f". Known keys begin with {', '.join(dict.fromkeys(one.split('.')[0] for one in known))}."
     return f". Known keys: {', '.join(known)}."
-
-
-def default_settings(config_class: type[Any]) -> dict[str, Any]:
-    """Dotted name -> default of all settings of a nested dataclass."""
-    settings: dict[str, Any] = {}
-    for field in dataclasses.fields(config_class):
-        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-        if dataclasses.is_dataclass(default):
-            settings |= {f"{field.name}.{name}": value for name, value in default_settings(type(default)).items()}
-        else:
-            settings[field.name] = default
-    return settings
-
-
-def settings_metadata(config_class: type[Any]) -> dict[str, Mapping[str, Any]]:
-    """Dotted name -> what is declared of all settings of a nested dataclass, see :mod:`common.bounds`."""
-    metadata: dict[str, Mapping[str, Any]] = {}
-    for field in dataclasses.fields(config_class):
-        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-        if dataclasses.is_dataclass(default):
-            metadata |= {f"{field.name}.{name}": one for name, one in settings_metadata(type(default)).items()}
-        else:
-            metadata[field.name] = declared(config_class, field.name)
-    return metadata
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:

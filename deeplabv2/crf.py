@@ -23,8 +23,8 @@ from common.engine.run_folder import describe_differences
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.failures import read_failures
-from common.files import path_of_id
 from common.method.maps import record_of
+from common.paths import path_of_id
 from common.report.record import describe_crf
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.inference import ImageForm, Prediction, Predictor, largest_label

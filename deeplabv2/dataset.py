@@ -22,8 +22,8 @@ from common.data.presets import CLASSES_FILE, PRESETS
 from common.data.sampling import Sample
 from common.data.textfile import read_lines
 from common.errors import ConfigError, DataError
-from common.files import path_of_id
 from common.metrics.selection import BACKGROUND
+from common.paths import path_of_id
 
 # Known by name only: their label 0 is a class.
 COCO_STUFF = ("cocostuff10k", "cocostuff164k")

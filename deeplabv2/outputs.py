@@ -14,7 +14,8 @@ from common.data.restricted_pickle import load_npy
 from common.data.value_ranges import require_logits
 from common.engine.inference import OutputFolder
 from common.errors import DataError, InputFailed
-from common.files import path_of_id, write_json, write_npy
+from common.files import write_json, write_npy
+from common.paths import path_of_id
 from deeplabv2.inference import Prediction
 
 ORIGIN_FILE = "origin.json"

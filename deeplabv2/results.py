@@ -17,9 +17,10 @@ from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import DataError
 from common.failures import read_failures
-from common.files import atomic_write, path_of_id, write_text
+from common.files import atomic_write, write_text
 from common.method.score import any_masks, evaluate_labels, record_score
 from common.metrics.scores import Scores, compute_scores, published_json
+from common.paths import path_of_id
 from common.report.record import Evaluated
 from common.report.results import NONE, NOT_RECORDED
 from common.visual.overlay import cam_overlay, label_overlay

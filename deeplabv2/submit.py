@@ -18,7 +18,8 @@ from common.data.images import image_size
 from common.data.layout import DatasetLayout
 from common.data.palette import voc_palette
 from common.errors import DataError
-from common.files import atomic_write, path_of_id
+from common.files import atomic_write
+from common.paths import path_of_id
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.settings import RefinedConfig
 

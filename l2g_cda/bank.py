@@ -23,8 +23,9 @@ from common.data.restricted_pickle import load_npy
 from common.data.saliency_levels import UNIT, stated_storage
 from common.errors import DataError, InputFailed, require
 from common.failures import left_out_line
-from common.files import path_of_id, read_json, resolve_inside, write_json
+from common.files import read_json, write_json
 from common.method.maps import record_of
+from common.paths import path_of_id, resolve_inside
 from common.pseudo_labels.labels import LabelMap
 from l2g_cda.objects import SALIENT, Foreground, Selection, cut_object, read_foreground, select_object
 

@@ -24,7 +24,7 @@ from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.data.sampling import Sample
 from common.errors import DataError
-from common.files import path_of_id
+from common.paths import path_of_id
 from common.pseudo_labels.background import Floats, constant
 from common.pseudo_labels.labels import pseudo_label
 from l2g_cda.network import ClassProbabilities

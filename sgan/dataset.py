@@ -14,7 +14,7 @@ from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.errors import DataError
 from common.failures import missing_file
-from common.files import path_of_id
+from common.paths import path_of_id
 from sgan.labels import LABELS_ENDING
 from sgan.sample import SganInput
 from sgan.settings import SemiConfig

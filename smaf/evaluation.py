@@ -20,12 +20,13 @@ from common.data.palette import IGNORE_LABEL
 from common.data.presets import CLASSES_FILE
 from common.errors import DataError, require
 from common.failures import read_failures
-from common.files import path_of_id, write_text
+from common.files import write_text
 from common.method.score import evaluate_labels
 from common.method.settings import ScoredFiles
 from common.metrics.confusion import LabelMap, Matrix
 from common.metrics.scores import Scores, compute_scores
 from common.metrics.selection import BACKGROUND
+from common.paths import path_of_id
 from smaf.settings import SMAF_KEYS
 
 NAME_LENGTH = 10

@@ -23,7 +23,6 @@ from common.engine.optimizer import OptimizerConfig, optimizer_by_rules, weights
 from common.engine.schedules import Schedule, ScheduleConfig, build_schedule, decay_steps
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.errors import ConfigError
-from common.files import path_of_id
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
 from common.method.maps import Maps
@@ -33,6 +32,7 @@ from common.method.training import SECTIONS, Training, fold_if_frozen
 from common.models.backbones import build_backbone
 from common.models.frozen import fold_frozen_batchnorm
 from common.models.weights import load_weights, read_state_dict
+from common.paths import path_of_id
 from common.pseudo_labels.rule import CamRule, LabelRule
 from common.report.record import describe_crf
 from sod_wsss.affinity import AffinityNet, AffinityStep

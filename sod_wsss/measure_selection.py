@@ -17,9 +17,9 @@ from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.data.mask_sets import readable_masks, require_a_class
 from common.data.presets import DATASET_NAMES
 from common.errors import ConfigError, run_command
-from common.files import path_of_id
 from common.metrics.confusion import Matrix, confusion_matrix
 from common.metrics.scores import Scores, compute_scores, restrict_truth
+from common.paths import path_of_id
 from sod_wsss.label_rules import SelectorConfig, select_salient, threshold_of
 
 # Those of the paper's table (sod_wsss spec, section 9).

@@ -9,7 +9,6 @@ from pathlib import Path
 from common.config import config_to_dict
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
-from common.files import path_of_id
 from common.method.given_labels import LabelsOrGiven, MapsBehind
 from common.method.label_maker import Need
 from common.method.label_sets import LabelSet
@@ -19,6 +18,7 @@ from common.method.method import Method
 from common.method.pictures import Pictured, map_overlay, one_class_and_most
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
+from common.paths import path_of_id
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
 from common.report.results import NONE

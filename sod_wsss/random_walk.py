@@ -19,8 +19,8 @@ from common.cam.random_walk_maps import RandomWalkMaps, read_affinity
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import DataError, NonFiniteError
-from common.files import path_of_id
 from common.models.fold import fold_batchnorm
+from common.paths import path_of_id
 from sod_wsss.affinity import neighbour_pairs
 
 

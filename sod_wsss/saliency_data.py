@@ -22,7 +22,7 @@ from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import DataError, require
-from common.files import path_of_id
+from common.paths import path_of_id
 from sod_wsss.saliency_losses import boundary_of, soften_edges
 
 # Names of the folders of images and of masks, side by side: the README's, the published code's.

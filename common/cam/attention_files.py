@@ -10,7 +10,8 @@ from PIL import Image
 
 from common.cam.files import Cams
 from common.data.colours import Uint8
-from common.files import atomic_write, path_of_id
+from common.files import atomic_write
+from common.paths import path_of_id
 from common.pseudo_labels.background import Floats
 
 

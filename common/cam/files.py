@@ -18,7 +18,8 @@ from common.data.restricted_pickle import load_npy
 from common.data.value_ranges import require_unit_range
 from common.errors import DataError
 from common.failures import missing_file
-from common.files import path_of_id, read_npz, write_npy, write_npz
+from common.files import read_npz, write_npy, write_npz
+from common.paths import path_of_id
 
 REDO = "delete it and run the CAM stage again"
 NORMALISE = "Divide every map by its maximum (negative parts set to 0), or delete the file and run the CAM stage again."

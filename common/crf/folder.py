@@ -22,7 +22,8 @@ from common.engine.inference import OutputFolder, StageReport, images_to_files, 
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
 from common.failures import read_failures
-from common.files import path_of_id, read_npz
+from common.files import read_npz
+from common.paths import path_of_id
 from common.pseudo_labels import background
 
 Form = Literal["probabilities", "logits"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from common.data.images import IMAGE_SUFFIXES
 from common.errors import DataError
 from common.failures import existing_file
-from common.files import path_of_id
+from common.paths import path_of_id
 
 # Cameras and Windows write .JPG; file names are case-sensitive on most systems that train.
 SUFFIX_VARIANTS = tuple(variant for suffix in IMAGE_SUFFIXES for variant in (suffix, suffix.upper()))

@@ -35,7 +35,7 @@ from common.data.tags import read_tags, select_tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
 from common.failures import existing_file
-from common.files import resolve_inside
+from common.paths import resolve_inside
 
 
 @dataclass

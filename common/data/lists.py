@@ -31,7 +31,7 @@ from pathlib import Path, PurePosixPath
 from common.data.images import IMAGE_SUFFIXES
 from common.data.textfile import read_lines
 from common.errors import DataError
-from common.files import fault_of_path, quoted_start, require_id
+from common.paths import fault_of_path, quoted_start, require_id
 
 # The end of the first of two paths in a line.
 END_OF_IMAGE = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + r")(?=\s)", re.IGNORECASE)

@@ -29,7 +29,7 @@ from common.data.restricted_pickle import load_npy, load_restricted_pickle
 from common.data.tags_csv import read_csv_names
 from common.data.tags_xml import read_xml_names
 from common.errors import DataError
-from common.files import quoted_start, require_id
+from common.paths import quoted_start, require_id
 
 Tags = dict[str, npt.NDArray[np.float32]]
 

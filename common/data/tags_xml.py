@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from common.errors import DataError
-from common.files import path_of_id
+from common.paths import path_of_id
 
 
 class PlainTreeBuilder(ElementTree.TreeBuilder):

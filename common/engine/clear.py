@@ -10,8 +10,9 @@ from typing import Any
 from common.engine.contents import INPUTS_FILE, RECORDS
 from common.errors import DataError
 from common.failures import STAGE_FILE
-from common.files import read_json, remove_partial_files, resolve_inside
+from common.files import read_json, remove_partial_files
 from common.locks import LOCK_FILES
+from common.paths import resolve_inside
 
 # In a run's folder; what shows it to be a run goes last.
 SIGNS_OF_RUN = ("environment.json", "config.yaml")

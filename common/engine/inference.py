@@ -20,7 +20,8 @@ from common.engine.run_folder import describe_differences
 from common.engine.session import Session, texts_of_all_processes
 from common.errors import ConfigError, DataError
 from common.failures import FAILED_FILE, STAGE_FILE, left_out_line, read_failures
-from common.files import path_of_id, remove_partial_files, write_json
+from common.files import remove_partial_files, write_json
+from common.paths import path_of_id
 from common.records import read_record
 
 REDO = "delete the folder that it is in, or make what it holds again with --force"

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.crf.presets import PRESETS
 from common.data.layout import DatasetLayout
+from common.data.saliency_levels import stated_storage
 from common.errors import ConfigError
 from common.method.label_maker import Need
 from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
@@ -55,3 +56,9 @@ def looks_for_threshold(settings: Any) -> bool:
 
 def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
     return frozenset()
+
+
+def saliency_record(layout: DatasetLayout, looked_at: bool, behind: bool) -> dict[str, Any]:
+    """What the record of label maps says of saliency: the maps that the rule looks at, and how those behind the labels are stored."""
+    record: dict[str, Any] = {"saliency": str(layout.saliency)} if looked_at else {}
+    return record | stated_storage(layout.saliency_top) if looked_at or behind else record

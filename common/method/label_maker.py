@@ -12,7 +12,7 @@ from common.cam.files import Cams, read_cams
 from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.value_ranges import require_labels
-from common.files import path_of_id
+from common.paths import path_of_id
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence, LabelRule
 

@@ -14,7 +14,7 @@ from common.config import config_to_dict
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
-from common.data.saliency_levels import GREY, stated_source, stated_storage
+from common.data.saliency_levels import GREY, stated_source
 from common.engine.inference import OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
@@ -28,6 +28,7 @@ from common.method.label_defaults import (
     needs_of_cam_rule,
     no_masks,
     row_of_settings,
+    saliency_record,
 )
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
 from common.method.maps import GivenMaps, Maps, TagsAlone, Write, record_of
@@ -100,13 +101,10 @@ class Labels(Stage):
                 session.on_main(lambda: self.sweep(settings, layout))
             chosen = self.chosen(settings)
             masked = self.masked(chosen, layout)
-            record: dict[str, Any] = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
+            record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
             record |= {"starts_from": before} if before else {}
-            record["result"] = self.stated(chosen, layout)
-            if "saliency" in self.needs(chosen):
-                record["saliency"] = str(layout.saliency)
-            if "saliency" in self.needs(chosen) or self.uses_saliency(chosen):
-                record |= stated_storage(layout.saliency_top)
+            uses = "saliency" in self.needs(chosen), self.uses_saliency(chosen)
+            record |= {"result": self.stated(chosen, layout), **saliency_record(layout, *uses)}
             report = images_to_files(
                 layout.ids(settings.split),
                 self.maker(chosen, layout),

@@ -25,10 +25,10 @@ from common.engine.inference import REDO, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
 from common.errors import ConfigError, DataError
 from common.failures import STAGE_FILE
-from common.files import path_of_id
 from common.memory import memory_limit
 from common.method.stage import Stage, inside
 from common.method.training import Training
+from common.paths import path_of_id
 from common.records import read_record, require_kind
 
 Load = Callable[[str], Sample]

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from common.data.images import read_label_map
 from common.data.palette import colour_label_map
-from common.files import path_of_id
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels
 from common.method.maps import TagsAlone
 from common.method.segmentation import Segmentation
+from common.paths import path_of_id
 from common.pseudo_labels.refinement import LEAST_SHARE, refined_evidence
 from common.report.html import Panel
 

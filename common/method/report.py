@@ -13,8 +13,9 @@ from common.data.images import read_label_map
 from common.data.palette import colour_label_map
 from common.engine.metric_file import read_metrics
 from common.errors import DataError
-from common.files import atomic_write, path_of_id
+from common.files import atomic_write
 from common.method.sweep import SWEEP_FILE, read_sweep
+from common.paths import path_of_id
 from common.report.curves import Curve
 from common.report.examples import FOLDER, read_class_names, read_examples
 from common.report.html import Example, Panel, ReportInput, write_report

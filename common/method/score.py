@@ -11,9 +11,9 @@ from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.engine.inference import REDO
 from common.errors import DataError
-from common.files import path_of_id
 from common.metrics.confusion import Matrix
 from common.metrics.folder import EvaluationResult, Prepare, evaluate_folder
+from common.paths import path_of_id
 from common.records import require_kind
 from common.report.record import Evaluated, floor_result, make_result
 from common.report.results import NONE, Result, add_results

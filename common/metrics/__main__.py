@@ -9,10 +9,11 @@ from pathlib import Path
 from common.bounds import MOST_PROCESSES, bounded_argument
 from common.data.lists import read_list
 from common.errors import run_command
-from common.files import path_of_id, write_json
+from common.files import write_json
 from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import evaluate_folder
 from common.metrics.scores import Scores, compute_scores, published_json, restrict_truth
+from common.paths import path_of_id
 
 
 def main(argv: Sequence[str] | None = None) -> None:

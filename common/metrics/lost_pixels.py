@@ -21,9 +21,9 @@ from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import IGNORE_LABEL
 from common.data.saliency_levels import largest_saliency
 from common.errors import ConfigError, DataError, run_command
-from common.files import path_of_id
 from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import sum_over_images
+from common.paths import path_of_id
 
 LabelMap = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]

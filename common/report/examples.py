@@ -11,7 +11,8 @@ from pathlib import Path
 
 from common.data.images import read_image
 from common.errors import DataError
-from common.files import path_of_id, read_json, write_json
+from common.files import read_json, write_json
+from common.paths import path_of_id
 from common.records import VALUE_CHECKS
 from common.report.html import Example, Panel
 from common.visual.panels import write_png

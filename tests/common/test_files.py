@@ -16,12 +16,12 @@ from common.files import (
     read_json,
     remove_partial_files,
     require_free_space,
-    resolve_inside,
     write_json,
     write_npz,
     write_text,
     write_torch,
 )
+from common.paths import resolve_inside
 
 
 def names(folder):

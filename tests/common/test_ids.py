@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import DataError
-from common.files import LONGEST_NAME, fault_of_id, path_of_id, require_id, resolve_inside
+from common.paths import LONGEST_NAME, fault_of_id, path_of_id, require_id, resolve_inside
 
 REFUSED = [
     "/etc/passwd", "//host/share/x", "\\\\host\\share\\x", "\\x", "C:\\x", "C:/x", "c:x", "..", "../x", "a/../../x", "a/../b",

@@ -75,7 +75,7 @@ def openings(sources):
 
 
 def test_ids_become_paths_in_one_function():
-    require_none(paths_of_ids(package_sources()), "puts an id into a path; use common.files.path_of_id")
+    require_none(paths_of_ids(package_sources()), "puts an id into a path; use common.paths.path_of_id")
 
 
 def test_images_are_opened_in_one_file():
