@@ -16,11 +16,12 @@ from common.bounds import bounded
 from common.data.classes import read_class_names
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DataConfig, DatasetLayout, open_layout
-from common.data.mask_sets import readable_masks, require_a_class
+from common.data.mask_sets import readable_masks, require_a_class, without_a_class
 from common.data.palette import IGNORE_LABEL
 from common.data.presets import CLASSES_FILE, PRESETS
 from common.data.sampling import Sample
 from common.data.textfile import read_lines
+from common.engine.inference import STAGE_FILE
 from common.errors import ConfigError, DataError
 from common.metrics.selection import BACKGROUND
 from common.paths import path_of_id
@@ -83,7 +84,8 @@ def label_file(folder: Path, image_id: str) -> Path:
 class TrainingImages(ListedImages):
     """Listed images with masks of labels 0..n_labels - 1 and ``ignore_label``; another value is a :class:`DataError` on reading.
 
-    Masks that all hold background and ``ignore_label`` alone are a :class:`DataError` at construction.
+    Masks that all hold background and ``ignore_label`` alone are a :class:`DataError` at construction; where a stage of the
+    toolbox made them, that is said on stderr.
 
     Args:
         label_dir: folder of the masks; empty for the dataset's own.
@@ -107,7 +109,12 @@ class TrainingImages(ListedImages):
         super().__init__(layout, layout.ids("train"), parts, masks)
         self.n_labels, self.ignore_label, self.unlabelled = n_labels, ignore_label, list(unlabelled)
         labels = map(self.without_unlabelled, readable_masks(self.ids, self.mask_path))
-        require_a_class(labels, n_labels, label_dir or str(layout.masks), ignore_label)
+        if label_dir and (Path(label_dir) / STAGE_FILE).is_file():
+            # A stage wrote these: weak maps may really show no class, and nothing is stored in another way.
+            if reason := without_a_class(labels, n_labels, ignore_label):
+                print(f"{label_dir}: {reason}. They teach background alone.", file=sys.stderr)
+        else:
+            require_a_class(labels, n_labels, label_dir or str(layout.masks), ignore_label)
 
     def without_unlabelled(self, mask: np.ndarray) -> np.ndarray:
         """A mask uint8 H x W with ``ignore_label`` in place of what else stands for no label."""

@@ -48,7 +48,7 @@ HEAD_WORDS = frozenset(word for head in (*NUMBER_HEADS, *NAME_HEADS) for word in
 LIST_HEADS = frozenset(
     ("name", "names", "class", "classes", "label", "labels", "class_name", "class_names", "class name", "class names")
 )
-PLAIN = "write one class name per line, in the order of the labels 1, 2, ..., without the background"
+PLAIN_LIST = "write one class name per line, in the order of the labels 1, 2, ..., without the background"
 
 LONGEST_LINE = 1000
 LABELMAP_HEAD = re.compile(r"#\s*label\s*:\s*colou?r", re.IGNORECASE)
@@ -96,7 +96,7 @@ def names_of_lines(lines: Sequence[tuple[int, str]], path: Path) -> list[Named]:
     """
     for number, text in lines:
         if len(text) > LONGEST_LINE:
-            raise refused(path, number, f"holds {len(text)} characters, more than a class name; {PLAIN}")
+            raise refused(path, number, f"holds {len(text)} characters, more than a class name; {PLAIN_LIST}")
     labelmap = any(LABELMAP_HEAD.match(text) for _, text in lines)
     kept = [(number, unwrapped(text)) for number, text in lines if not (text.startswith("#") and text != "#")]
     if labelmap or (kept and all(LABELMAP_LINE.fullmatch(text) for _, text in kept)):
@@ -127,7 +127,7 @@ def matched(lines: Sequence[tuple[int, str]], form: re.Pattern[str], expected: s
     for number, text in lines:
         found = form.fullmatch(text)
         if found is None:
-            raise refused(path, number, f"{text!r} is not {expected}, as the lines before it; {PLAIN}")
+            raise refused(path, number, f"{text!r} is not {expected}, as the lines before it; {PLAIN_LIST}")
         given = found.groupdict().get("number")
         names.append(Named(number, unwrapped(found["name"]), None if given is None else int(given)))
     return names
@@ -157,7 +157,7 @@ def is_numbered(lines: Sequence[tuple[int, str]]) -> bool:
 def plain_name(number: int, text: str, path: Path) -> Named:
     """The class of a line that is a bare name."""
     if NO_NAME.search(text):
-        raise refused(path, number, f"{text!r} is no class name, and of no known form of a class file; {PLAIN}")
+        raise refused(path, number, f"{text!r} is no class name, and of no known form of a class file; {PLAIN_LIST}")
     return Named(number, text)
 
 
@@ -191,12 +191,14 @@ def in_order(names: Sequence[Named], path: Path, pixel_values: bool = False) -> 
     counts_from = 0 if classes and classes[0].number == 0 and not pixel_values and len(classes) == len(names) else 1
     for number, one in enumerate(classes, start=counts_from):
         if one.number == 0 and pixel_values:
-            raise refused(path, one.line, f"{one.name!r} has the pixel value 0, which is the background here; {PLAIN}")
+            raise refused(
+                path, one.line, f"{one.name!r} has the pixel value 0, which is the background here; {PLAIN_LIST}"
+            )
         if one.number != number and not reserved_name(one.name):
             raise refused(
                 path,
                 one.line,
-                f"{one.name!r} has number {one.number} where {number} is next; labels have no gaps. {PLAIN}",
+                f"{one.name!r} has number {one.number} where {number} is next; labels have no gaps. {PLAIN_LIST}",
             )
     return classes
 

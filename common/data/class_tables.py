@@ -31,7 +31,7 @@ import yaml
 from common.data.class_forms import (
     NAME_HEADS,
     NUMBER_HEADS,
-    PLAIN,
+    PLAIN_LIST,
     Named,
     by_place,
     in_order,
@@ -68,7 +68,7 @@ def class_names_of_file(path: Path) -> tuple[str, ...]:
             Named(line_at(text, found.start()), html.unescape(found["name"])) for found in LABEL_TAG.finditer(text)
         ]
         if not names:
-            raise refused(path, 1, f'XML without <Label value="..."> is no known form of a class file; {PLAIN}')
+            raise refused(path, 1, f'XML without <Label value="..."> is no known form of a class file; {PLAIN_LIST}')
     else:
         lines = read_lines(path)
         names = names_of_table(lines, path) or names_of_lines(lines, path)
@@ -124,7 +124,7 @@ def row_of_table(line: int, cells: Sequence[str], name_column: int, number_colum
     if number_column is None:
         return Named(line, cells[name_column])
     if not re.fullmatch(r"-?\d+", cells[number_column]):
-        raise refused(path, line, f"{cells[number_column]!r} is no number, as the heading says; {PLAIN}")
+        raise refused(path, line, f"{cells[number_column]!r} is no number, as the heading says; {PLAIN_LIST}")
     return Named(line, cells[name_column], int(cells[number_column]))
 
 
@@ -137,7 +137,7 @@ def names_of_yaml(text: str, path: Path) -> list[Named]:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise refused(path, mark.line + 1 if mark else 1, f"is no YAML that can be read; {PLAIN}") from error
+        raise refused(path, mark.line + 1 if mark else 1, f"is no YAML that can be read; {PLAIN_LIST}") from error
     names = content.get("names") if isinstance(content, dict) else content
     if isinstance(names, dict) and all(type(number) is int for number in names):
         return in_order([named(text, name, path, number) for number, name in names.items()], path)
@@ -145,7 +145,7 @@ def names_of_yaml(text: str, path: Path) -> list[Named]:
         # YOLO numbers the names of a list from 0.
         return without_reserved(by_place([named(text, name, path) for name in names]), path)
     raise refused(
-        path, line_of(text, "names"), f"YAML without a list 'names' is no known form of a class file; {PLAIN}"
+        path, line_of(text, "names"), f"YAML without a list 'names' is no known form of a class file; {PLAIN_LIST}"
     )
 
 
@@ -154,7 +154,7 @@ def names_of_json(text: str, path: Path) -> list[Named]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise refused(path, getattr(error, "lineno", 1), f"is no JSON that can be read; {PLAIN}") from error
+        raise refused(path, getattr(error, "lineno", 1), f"is no JSON that can be read; {PLAIN_LIST}") from error
     if isinstance(content, list) and all(isinstance(one, str) for one in content):
         return [named(text, name, path) for name in content]
     categories = content.get("categories") if isinstance(content, dict) else content
@@ -171,7 +171,7 @@ def names_of_json(text: str, path: Path) -> list[Named]:
     if isinstance(content, dict) and content and all(is_grey(colour) for colour in content.values()):
         greys = sorted((colour[0], name) for name, colour in content.items())
         return in_order([named(text, name, path, grey) for grey, name in greys], path, pixel_values=True)
-    raise refused(path, 1, f"this JSON is no known form of a class file; {PLAIN}")
+    raise refused(path, 1, f"this JSON is no known form of a class file; {PLAIN_LIST}")
 
 
 def has_name(one: Any) -> bool:
@@ -189,7 +189,7 @@ def is_grey(colour: Any) -> bool:
 def named(text: str, name: Any, path: Path, number: int | None = None) -> Named:
     """A name of a YAML or JSON file with its line."""
     if not isinstance(name, str) or not name.strip():
-        raise refused(path, line_of(text, name), f"{name!r} is no class name; put it in quotes, or {PLAIN}")
+        raise refused(path, line_of(text, name), f"{name!r} is no class name; put it in quotes, or {PLAIN_LIST}")
     return Named(line_of(text, name), name.strip(), number)
 
 
@@ -206,8 +206,8 @@ def names_of_items(text: str, path: Path) -> list[Named]:
             r"\bname\s*:\s*(['\"])(.+?)\1", body
         )
         if number is None or name is None:
-            raise refused(path, line, f"this item has no id or no name; {PLAIN}")
+            raise refused(path, line, f"this item has no id or no name; {PLAIN_LIST}")
         names.append(Named(line, name[2].strip(), int(number[1])))
     if not names:
-        raise refused(path, 1, f"a label map without items is no known form of a class file; {PLAIN}")
+        raise refused(path, 1, f"a label map without items is no known form of a class file; {PLAIN_LIST}")
     return in_order(names, path)

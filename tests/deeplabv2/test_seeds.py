@@ -109,7 +109,7 @@ def test_a_seed_value_that_is_no_label_is_an_error(layout, tmp_path):
 
 
 @pytest.mark.parametrize("value", [7, 255])
-def test_label_maps_without_a_class_but_with_ignored_pixels_teach_nothing_and_are_refused(layout, tmp_path, value):
+def test_label_maps_without_a_class_are_refused_unless_a_stage_made_them(layout, tmp_path, capsys, value):
     seeds = np.zeros((96, 96), np.uint8)
     write_label_map(tmp_path / f"{layout.ids('train')[0]}.png", seeds)
     assert len(TrainingImages(layout, str(tmp_path), 7, unlabelled=(7,))) == len(layout.ids("train"))
@@ -117,6 +117,9 @@ def test_label_maps_without_a_class_but_with_ignored_pixels_teach_nothing_and_ar
     write_label_map(tmp_path / f"{layout.ids('train')[1]}.png", seeds)
     with pytest.raises(DataError, match=f"{tmp_path}: not one of 2 masks shows a class"):
         TrainingImages(layout, str(tmp_path), 7, unlabelled=(7,))
+    (tmp_path / "stage.json").write_text("{}")
+    TrainingImages(layout, str(tmp_path), 7, unlabelled=(7,))
+    assert "They teach background alone" in capsys.readouterr().err
 
 
 def test_a_missing_folder_of_seeds_is_an_error(layout, tmp_path):
