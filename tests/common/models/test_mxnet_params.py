@@ -65,3 +65,18 @@ def test_a_sparse_array_is_an_error(tmp_path):
     (tmp_path / "sparse.params").write_bytes(start)
     with pytest.raises(CheckpointError, match="sparse"):
         read_mxnet_params(tmp_path / "sparse.params")
+
+
+def test_what_stands_behind_the_end_is_an_error(tmp_path):
+    path = write(tmp_path / "net.params", ARRAYS)
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError, match=r"net\.params is not a readable MXNet.*something stands behind"):
+        read_mxnet_params(path)
+
+
+def test_a_name_that_occurs_twice_is_an_error(tmp_path):
+    other = {"arg:conv1a_weight": ARRAYS["arg:conv1a_weight"], "arg:conv1b_weight": ARRAYS["arg:conv1a_weight"] + 1}
+    path = write(tmp_path / "net.params", other)
+    path.write_bytes(path.read_bytes().replace(b"conv1b_weight", b"conv1a_weight"))
+    with pytest.raises(CheckpointError, match="a name occurs twice"):
+        read_mxnet_params(path)
