@@ -33,6 +33,10 @@ from common.system_errors import describe_os_error, shortened
 # Characters of what a library says of a broken file.
 LONGEST_REASON = 300
 
+# How a PNG begins, and which of its parts decide its pixels; others (texts, times) may be as they like.
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+DECISIVE_PARTS = (b"IHDR", b"PLTE", b"IDAT", b"tRNS")
+
 # Begins the checksum behind the arrays of .npy files.
 NPY_CHECKSUM = b"\nsha256:"
 
@@ -195,6 +199,23 @@ def require_intact(path: Path) -> None:
         damaged = archive.testzip()
     if damaged:
         raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+
+
+def require_png_intact(path: Path) -> None:
+    """Raise OSError where the checksum of a part of a PNG that decides its pixels is wrong; Pillow does not compare them.
+
+    Whether all parts are there is left to the decoder, as is whether the file is a PNG.
+    """
+    content = memoryview(path.read_bytes())
+    position = len(PNG_SIGNATURE)
+    while position + 12 <= len(content):
+        length, kind = struct.unpack(">I4s", content[position : position + 8])
+        end = position + 8 + length
+        if kind in DECISIVE_PARTS and end + 4 <= len(content):
+            (checksum,) = struct.unpack(">I", content[end : end + 4])
+            if zlib.crc32(content[position + 4 : end]) != checksum:
+                raise OSError(f"the checksum of its part {kind.decode()} is wrong, it is damaged")
+        position = end + 4
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

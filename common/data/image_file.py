@@ -20,9 +20,9 @@ from pathlib import Path
 
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from common.data.png import require_png_intact
 from common.errors import ConfigError, DataError
 from common.failures import missing_file
+from common.files import require_png_intact
 
 # What is decoded, told by the content of a file and not by its name. Pillow knows more formats, some of which it hands to other
 # programs (EPS to Ghostscript); of these files nothing but the first bytes is read.

@@ -52,8 +52,10 @@ def _read(file: IO[bytes]) -> dict[str, torch.Tensor]:
     _word(file, "Q")
     arrays = [_read_array(file) for _ in range(_word(file, "Q"))]
     names = [_bytes(file, _word(file, "Q")).decode("utf-8") for _ in range(_word(file, "Q"))]
-    if len(names) != len(arrays) or len(set(names)) != len(names):
-        raise _BrokenFile(f"{len(arrays)} arrays with {len(set(names))} names")
+    if len(names) != len(arrays):
+        raise _BrokenFile(f"{len(arrays)} arrays with {len(names)} names")
+    if len(set(names)) != len(names) or file.read(1):
+        raise _BrokenFile("a name occurs twice, or something stands behind the last one")
     return {name: torch.from_numpy(array) for name, array in zip(names, arrays, strict=True)}
 
 

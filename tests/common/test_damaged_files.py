@@ -7,18 +7,22 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 from torch import nn
 
 from common.cam.files import Cams, read_cams, write_cams, write_dictionary
 from common.cam.random_walk_maps import RandomWalkMaps, read_affinity, write_affinity
+from common.data.images import image_size, read_image, read_label_map, read_saliency
+from common.data.palette import write_label_map
 from common.engine.checkpoint import load_model_state, save_checkpoint
-from common.errors import CheckpointError, ToolboxError
+from common.errors import CheckpointError, DataError, ToolboxError
 from common.files import NPY_CHECKSUM, read_npz, write_npy, write_npz, write_torch
 from common.models.weights import load_weights, read_state_dict
 
 N_MUTANTS = 120
 MAPS = np.random.default_rng(0).random((2, 5, 6), dtype=np.float32)
 KEYS = np.array([1, 3])
+LABEL_MAP = np.repeat(np.random.default_rng(0).integers(0, 5, (6, 8), np.uint8), 5, axis=1)
 
 
 def network():
@@ -122,3 +126,32 @@ def test_files_of_others_that_lost_their_end_are_refused(tmp_path, form):
         path.write_bytes(content[:length])
         with pytest.raises(CheckpointError, match=form):
             read_state_dict(path)
+
+
+def test_a_flipped_bit_of_a_label_map_is_refused_or_changes_nothing(tmp_path):
+    path, choice = tmp_path / "a.png", random.Random(0)
+    write_label_map(path, LABEL_MAP)
+    content, refused = path.read_bytes(), 0
+    # The palette, which decides nothing here, would take most of them.
+    places = [choice.randrange(content.index(b"IDAT") - 4, len(content)) for _ in range(200)]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << choice.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            np.testing.assert_array_equal(read_label_map(path), LABEL_MAP)
+        except DataError:
+            refused += 1
+    assert refused > len(places) // 2
+
+
+@pytest.mark.parametrize("read", [read_label_map, read_saliency, read_image])
+def test_a_wrong_checksum_is_named_with_its_file(tmp_path, read):
+    path = tmp_path / "a.png"
+    Image.fromarray(LABEL_MAP).save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IEND") - 5] ^= 1
+    path.write_bytes(content)
+    assert image_size(path) == LABEL_MAP.shape
+    with pytest.raises(DataError, match=r"cannot read image .*a\.png: the checksum of its part IDAT is wrong.*again"):
+        read(path)

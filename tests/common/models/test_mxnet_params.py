@@ -94,8 +94,16 @@ def test_a_flipped_or_missing_byte_gives_other_numbers_or_an_error_and_nothing_e
             read_mxnet_params(tmp_path / "net.params")
 
 
-def test_two_arrays_of_one_name_are_refused(tmp_path):
-    path = write(tmp_path / "net.params", {"a": ARRAYS["aux:bn7_moving_mean"], "b": ARRAYS["aux:bn7_moving_mean"]})
-    path.write_bytes(path.read_bytes()[:-1] + b"a")
-    with pytest.raises(CheckpointError, match="2 arrays with 1 names"):
+def test_what_stands_behind_the_end_is_an_error(tmp_path):
+    path = write(tmp_path / "net.params", ARRAYS)
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError, match=r"net\.params is not a readable MXNet.*something stands behind"):
+        read_mxnet_params(path)
+
+
+def test_a_name_that_occurs_twice_is_an_error(tmp_path):
+    other = {"arg:conv1a_weight": ARRAYS["arg:conv1a_weight"], "arg:conv1b_weight": ARRAYS["arg:conv1a_weight"] + 1}
+    path = write(tmp_path / "net.params", other)
+    path.write_bytes(path.read_bytes().replace(b"conv1b_weight", b"conv1a_weight"))
+    with pytest.raises(CheckpointError, match="a name occurs twice"):
         read_mxnet_params(path)
