@@ -17,9 +17,10 @@ from typing import Any
 
 import torch
 
-from common.config import DASHES, SHORTCUTS, available, parse_config
+from common.config import SHORTCUTS, available, parse_config
 from common.config_files import Aliases
 from common.errors import ConfigError
+from common.plain_flags import DASHES
 from common.variables import number_of_variable
 
 COLUMN = 34
