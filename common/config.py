@@ -42,6 +42,7 @@ PARSER_ERRORS = (
     KeyError,
     AttributeError,
     RecursionError,
+    OverflowError,
 )
 
 # Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
