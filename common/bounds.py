@@ -161,12 +161,20 @@ def require_allowed(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     """Raise :class:`ConfigError` unless a value is as its setting's metadata wants it."""
     bounds = metadata.get(BOUNDS)
     if bounds is not None and not bounds.allow(value):
-        shown = list(value) if isinstance(value, Sequence) else value
-        raise ConfigError(f"{name} is {shown}; give {bounds.in_words(value)}")
+        raise ConfigError(f"{name} is {in_digits(value)}; give {bounds.in_words(value)}")
     if isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{name} is {value!r}; leave out the NUL character")
     if NOT_EMPTY in metadata and not value.strip():
         raise ConfigError(f"{name} is empty; give one, or leave the setting out for {metadata[NOT_EMPTY]!r}")
+
+
+def in_digits(value: Any) -> str:
+    """A value of a setting for a message."""
+    try:
+        return str(list(value) if isinstance(value, Sequence) else value)
+    except ValueError:
+        # The interpreter writes out no number of more than some thousand digits.
+        return "a number of thousands of digits"
 
 
 def bounded_argument(flag: str, kind: type[Any], **bounds: Any) -> Callable[[str], Any]:

@@ -17,10 +17,11 @@ from typing import Any
 
 import torch
 
-from common.config import DASHES, SHORTCUTS, available, parse_config
+from common.config import SHORTCUTS, available, parse_config
 from common.config_files import Aliases
 from common.engine.launch import processes_wanted, run_in_processes
 from common.errors import ConfigError
+from common.plain_flags import DASHES
 
 COLUMN = 34
 WIDTH = 112

@@ -28,7 +28,9 @@ from common.config_fields import default_settings, settings_metadata
 from common.config_files import Aliases, apply_alias, nest, read_settings
 from common.errors import ConfigError
 from common.files import write_text
-from common.strict_yaml import is_ambiguous, load_yaml
+from common.plain_flags import require_plain_flags
+from common.records import is_number
+from common.strict_yaml import load_yaml
 
 Config = TypeVar("Config")
 KEYS_LISTED = 40
@@ -41,10 +43,8 @@ PARSER_ERRORS = (
     KeyError,
     AttributeError,
     RecursionError,
+    OverflowError,
 )
-# Hyphens and dashes that editors and web pages put in the place of "--".
-DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212-"
-OTHER_DASHES = re.compile(r"-?[\u2010-\u2015\u2212]+-?[A-Za-z]")
 
 # Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
 SHORTCUTS: Mapping[str, str] = {
@@ -97,7 +97,8 @@ def parse_config(
     )
     arguments = expand_aliases(arguments, aliases or {})
     files, flags = split_off_files(expand_switches(arguments, config_class))
-    require_plain_flags(flags, config_class, program)
+    numbers = {name for name, default in default_settings(config_class).items() if is_number(default)}
+    require_plain_flags(flags, numbers, program)
     settings: dict[str, Any] = {}
     for file in files:
         of_file = read_settings(Path(file), aliases or {})
@@ -157,30 +158,6 @@ def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
             setting, converted = apply_alias(alias, value if isinstance(alias, str) else load_yaml(value, argument))
             expanded.append(f"--{setting}={converted}")
     return expanded
-
-
-def require_plain_flags(arguments: Sequence[str], config_class: type[Any], program: str) -> None:
-    """Raise :class:`ConfigError` for a flag behind a dash that is no hyphen, a number that is read as octal or base 60, and an alias
-    without an end."""
-    numbers = {f"--{name}" for name, default in default_settings(config_class).items() if is_plain_number(default)}
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        flag, _, value = argument.partition("=")
-        if OTHER_DASHES.match(argument) and not before.startswith("-"):
-            raise ConfigError(
-                f"{program}: {argument} begins with a dash that is no hyphen; type --{argument.lstrip(DASHES)}"
-            )
-        if "&" in argument and "*" in argument:
-            # An alias, which may stand for itself or for more values than there is memory.
-            load_yaml(value or argument, f"{program}: {before if not value else flag}")
-        name, text = (flag, value) if flag in numbers else (before, argument)
-        if name in numbers and is_ambiguous(text):
-            raise ConfigError(
-                f"{program}: {name[2:]} is {text}, which is read as octal or base 60; write the number without"
-            )
-
-
-def is_plain_number(default: Any) -> bool:
-    return isinstance(default, (int, float)) and not isinstance(default, bool)
 
 
 def is_value(argument: str) -> bool:

@@ -90,6 +90,7 @@ VALUE_CHECKS: Mapping[str, Callable[[object], bool]] = {
     "finite": is_finite_number,
     "share": lambda value: is_finite_number(value) and 0 <= value <= 1,  # type: ignore[operator]
     "dict": lambda value: isinstance(value, Mapping),
+    "numbers": lambda value: isinstance(value, Mapping) and all(map(is_number, value.values())),
     "dict[str, dict]": lambda value: isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values()),
     "dict[str, float]": is_dict_of(is_number),
     "dict[str, int]": is_dict_of(is_integer),

@@ -21,8 +21,8 @@ from common.data.palette import IGNORE_LABEL
 from common.data.presets import CLASSES_FILE, PRESETS
 from common.data.sampling import Sample
 from common.data.textfile import read_lines
-from common.engine.inference import STAGE_FILE
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.metrics.selection import BACKGROUND
 from common.paths import path_of_id
 

@@ -31,7 +31,7 @@ class SemiConfig:
     """
 
     list: str = ""
-    share: float = bounded_share(0.0)
+    share: float = bounded(0.0, least=1e-4, most=1, also=(0,))
 
     def __post_init__(self) -> None:
         require_bounds(self, "semi")

@@ -11,7 +11,7 @@ from common.files import write_text
 from common.records import VALUE_CHECKS
 
 # What a line has besides losses, speeds and times, which are numbers.
-METRIC_KINDS = {"step": "int", "lr": "dict"}
+METRIC_KINDS = {"step": "int", "lr": "numbers"}
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

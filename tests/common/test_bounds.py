@@ -102,6 +102,7 @@ def test_an_argument_outside_is_an_error_that_names_its_flag(text):
         (CamSettings, "optimizer.weight_decay", "-1"),
         (CamSettings, "engine.seed", str(2**70)),
         (CamSettings, "engine.seed", "-1"),
+        (CamSettings, "engine.seed", "0x" + "f" * 5000),
         (CamSettings, "engine.max_steps", str(10**30)),
         (CamSettings, "engine.workers", "1000000"),
         (CamSettings, "augmentation.crop_size", "0"),

@@ -137,7 +137,15 @@ def test_a_run_whose_environment_is_damaged_says_what_to_do(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "line", ['{"loss": 1}', '{"step": "5"}', '{"step": 5, "loss": "x"}', '{"step": 5, "lr": 1}', '{"step": null}']
+    "line",
+    [
+        '{"loss": 1}',
+        '{"step": "5"}',
+        '{"step": 5, "loss": "x"}',
+        '{"step": 5, "lr": 1}',
+        '{"step": 5, "lr": {"head": []}}',
+        '{"step": null}',
+    ],
 )
 def test_a_line_of_the_log_of_another_shape_is_named(tmp_path, line):
     log = written(tmp_path / "metrics.jsonl", '{"step": 1, "loss": NaN, "lr": {"head": 0.1}}\n' + line + "\n")

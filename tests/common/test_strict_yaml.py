@@ -130,6 +130,7 @@ def test_an_endless_file_is_not_read_to_its_end():
         (["--count=1:30"], "count is 1:30, which is read as octal or base 60"),
         (["--count", "abc"], "count"),
         (["--count"], "count"),
+        (["--mean", "[0x" + "f" * 5000 + "]"], ""),
         (["--x", "1"], "--x"),
         (["\u2013count", "1"], "\u2013count begins with a dash that is no hyphen; type --count"),
         (["\u2014\u2014name=x"], "begins with a dash that is no hyphen"),

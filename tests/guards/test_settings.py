@@ -4,10 +4,10 @@ import ast
 import importlib
 import re
 from collections import defaultdict
-from dataclasses import fields, make_dataclass
+from dataclasses import MISSING, fields, make_dataclass
 from typing import Any
 
-from common.bounds import BOUNDS, bounded, declared
+from common.bounds import BOUNDS, bounded, declared, require_bounds
 from tests.guards.modules import Project
 from tests.guards.settings import Settings
 from tests.guards.source import Sources, package_sources, require_none
@@ -127,3 +127,10 @@ def test_a_number_without_bounds_is_found() -> None:
         ("maybe", "int | None", None),
     ]
     assert unbounded(make_dataclass("Example", fields_of_example)) == ["Example.open", "Example.maybe"]
+
+
+def test_every_default_lies_within_its_bounds() -> None:
+    for module, name in sorted(Settings(Project(package_sources())).all):
+        config_class = getattr(importlib.import_module(module), name)
+        if all(one.default is not MISSING or one.default_factory is not MISSING for one in fields(config_class)):
+            require_bounds(config_class())
