@@ -39,7 +39,7 @@ def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def require_content(shape: tuple[int, ...], dtype: np.dtype[Any], n_bytes: int) -> None:
+def require_values(shape: tuple[int, ...], dtype: np.dtype[Any], n_bytes: int) -> None:
     """Raise :class:`ValueError` where a header announces more values than ``n_bytes`` hold."""
     announced = math.prod(shape) * dtype.itemsize
     if announced > n_bytes:

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from torch.utils.data import Dataset
 
-from common.data.image_file import exif_orientation
 from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
+from common.data.orientation_check import orientation_remark
 from common.data.sampling import Sample
 from common.errors import DataError
 
@@ -88,15 +88,6 @@ def require_same_size(sample: Sample, path: Path, upright: bool) -> None:
                 f"{sample['id']}: the {part} is {other} but the image is {size[0]}x{size[1]} (height x width); make them the "
                 f"same size{orientation_remark(path, upright)}"
             )
-
-
-def orientation_remark(path: Path, upright: bool) -> str:
-    """What a message about sizes should say of an image whose pixels are not stored upright; empty of others."""
-    number = exif_orientation(path)
-    if number == 1:
-        return ""
-    rule = "is applied, so maps are drawn on the upright image" if upright else "is not applied in this kind of dataset"
-    return f". The EXIF orientation of {path.name} is {number}; it {rule}"
 
 
 def with_saliency(layout: DatasetLayout, ids: Sequence[str]) -> ListedImages:

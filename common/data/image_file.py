@@ -97,7 +97,7 @@ LONGEST_SIGNATURE = 512
 
 @contextmanager
 def open_image(path: Path, whole: bool = True) -> Iterator[Image.Image]:
-    """Open an image file; its pixels are decoded once something asks for them (see :func:`turned`).
+    """Open an image file; its pixels are decoded once something asks for them (see :func:`turned_image`).
 
     Args:
         path: the file.
@@ -167,7 +167,7 @@ def require_few_pixels(size: tuple[int, int], path: Path) -> None:
         )
 
 
-def turned(image: Image.Image, upright: bool) -> Image.Image:
+def turned_image(image: Image.Image, upright: bool) -> Image.Image:
     """The decoded image, upright or with its pixels as stored."""
     # Pillow turns TIFF by itself when it decodes, and other formats never.
     by_itself = image.format == "TIFF"
@@ -207,7 +207,7 @@ def may_be_turned(image: Image.Image, path: Path) -> bool:
 
 
 def size_of(image: Image.Image, path: Path, upright: bool) -> tuple[int, int]:
-    """(height, width) of an opened image as :func:`turned` gives it, from the header alone."""
+    """(height, width) of an opened image as :func:`turned_image` gives it, from the header alone."""
     width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         # What Pillow says depends on its version.

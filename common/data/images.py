@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.data.image_file import open_image, size_of, turned
+from common.data.image_file import open_image, size_of, turned_image
 from common.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -40,7 +40,7 @@ def read_image(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:
             raise DataError(
                 f"{path} has pixel format {image.mode}, more than 8 bits per channel; save it as 8-bit RGB."
             )
-        return np.array(turned(image, upright).convert("RGB"))
+        return np.array(turned_image(image, upright).convert("RGB"))
 
 
 def read_label_map(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:
@@ -57,9 +57,9 @@ def read_label_map(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:
         if image.format in ("JPEG", "MPO") or image.info.get("compression") in ("jpeg", "tiff_jpeg"):
             raise DataError(f"{path} is a JPEG, whose compression changes class numbers; save label maps as PNG.")
         if image.mode in ("1", "L", "P"):
-            return np.array(turned(image, upright), dtype=np.uint8)
+            return np.array(turned_image(image, upright), dtype=np.uint8)
         if image.mode.startswith("I"):
-            return narrow_label_map(np.array(turned(image, upright)), path)
+            return narrow_label_map(np.array(turned_image(image, upright)), path)
         raise DataError(f"{path} {RGB_LABEL_MAP_HELP}")
 
 
@@ -104,10 +104,10 @@ def read_saliency_levels(path: Path, upright: bool = False) -> npt.NDArray[Any]:
     """
     with open_image(path) as image:
         if image.mode == "F":
-            return np.array(turned(image, upright), np.float32)
+            return np.array(turned_image(image, upright), np.float32)
         if image.mode not in EIGHT_BIT_MODES:
             raise DataError(f"{path} has pixel format {image.mode}; a saliency map is an 8-bit grey image.")
-        image = turned(image, upright)
+        image = turned_image(image, upright)
         if image.mode in ("1", "L"):
             return np.array(image.convert("L"))
         colours = np.array(image.convert("RGB"))

@@ -31,7 +31,7 @@ from pathlib import Path, PurePosixPath
 from common.data.images import IMAGE_SUFFIXES
 from common.data.textfile import read_lines
 from common.errors import DataError
-from common.paths import fault_of_path, quoted_start, require_id
+from common.paths import quoted_start, require_id
 
 # The end of the first of two paths in a line.
 END_OF_IMAGE = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + r")(?=\s)", re.IGNORECASE)
@@ -60,7 +60,7 @@ def read_list(path: Path) -> list[ListEntry]:
 
     Raises:
         DataError: the file is missing or empty, an id occurs twice or cannot name a file (see
-            :func:`common.files.fault_of_id`), or lines have different styles.
+            :func:`common.paths.fault_of_id`), or lines have different styles.
     """
     lines = read_lines(path)
     if not lines:
@@ -69,18 +69,9 @@ def read_list(path: Path) -> list[ListEntry]:
     parse = {"path": parse_path_line, "classes": parse_class_line, "id": parse_id_line}[style]
     entries = [parse(line) for _, line in lines]
     for (number, _), entry in zip(lines, entries, strict=True):
-        require_entry(entry, f"list {path} line {number}")
+        require_id(entry.id, f"list {path} line {number}")
     check_unique([number for number, _ in lines], entries, style, path)
     return entries
-
-
-def require_entry(entry: ListEntry, source: str) -> None:
-    """Raise :class:`DataError` where the id or a path of an entry leaves the dataset or cannot name a file."""
-    require_id(entry.id, source)
-    for written in filter(None, (entry.image, entry.label)):
-        fault = fault_of_path(written)
-        if fault:
-            raise DataError(f"{source}: the path {quoted_start(written)} {fault}; refused. Correct it there.")
 
 
 def line_style(line: str) -> str:

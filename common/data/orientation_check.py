@@ -1,4 +1,4 @@
-"""What ``common.data.check`` says of files whose pixels are not stored upright."""
+"""What is said of files whose pixels are not stored upright, by ``common.data.check`` and where sizes do not agree."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def lies_sideways(shape: Sequence[int], image_shape: Sequence[int], paths: Seque
     """
     swapped = tuple(shape[:2]) == (image_shape[1], image_shape[0])
     return swapped and any(orientation_of(path) in ON_ITS_SIDE for path in paths)
+
+
+def orientation_remark(path: Path, upright: bool) -> str:
+    """What a message about sizes should say of an image whose pixels are not stored upright; empty of others."""
+    number = exif_orientation(path)
+    if number == 1:
+        return ""
+    rule = "is applied, so maps are drawn on the upright image" if upright else "is not applied in this kind of dataset"
+    return f". The EXIF orientation of {path.name} is {number}; it {rule}"
 
 
 def orientation_of(path: Path | None) -> int:

@@ -20,7 +20,7 @@ from common.data.pickle_limits import BUDGET, MOST_ENTRIES, check_table, entries
 from common.errors import DataError
 from common.failures import missing_file
 from common.files import LONGEST_REASON, require_npy_intact
-from common.npy_header import BROKEN_ARRAYS, read_npy_header, require_content
+from common.npy_header import BROKEN_ARRAYS, read_npy_header, require_values
 
 SHORT_TEXT = 8
 
@@ -95,7 +95,7 @@ def read_npy(file: IO[bytes], name: str) -> Any:
         shape, dtype = read_npy_header(file)
         if not dtype.hasobject:
             start = file.tell()
-            require_content(shape, dtype, file.seek(0, io.SEEK_END) - start)
+            require_values(shape, dtype, file.seek(0, io.SEEK_END) - start)
             file.seek(0)
             return np.load(file, allow_pickle=False)
     except PICKLE_ERRORS as error:

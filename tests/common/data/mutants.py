@@ -82,7 +82,7 @@ def picture(kind: str, mode: str = "L", **options: Any) -> bytes:
 
 
 def dictionary(content: Any) -> bytes:
-    return saved(np.save, np.array(content, dtype=object), allow_pickle=True)
+    return saved(np.save, np.array(content, dtype=object))
 
 
 def seeds() -> list[Seed]:

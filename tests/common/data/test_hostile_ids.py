@@ -30,7 +30,8 @@ from smaf.evaluation import require_pngs
 from sod_wsss.base_stages import label_map_file
 from sod_wsss.random_walk import WalkLoader
 
-HOSTILE = ["/etc/x", "../x", "a/../../x", "C:\\x", "\\\\host\\x", "a\0b"]
+DRIVE = "C" + ":"
+HOSTILE = ["/x", "../x", "a/../../x", DRIVE + "\\x", "\\\\host\\x", "a\0b"]
 NO_MAPS = Cams(np.array([0]), np.zeros((1, 2, 2), np.float32))
 
 
@@ -116,13 +117,14 @@ def test_lists_name_the_line(tmp_path, image_id, line):
         read_list(tmp_path / "list.txt")
 
 
-@pytest.mark.parametrize("line", ["/../x.jpg /Labels/x.png", "/JPEGImages/x.jpg ../x.png", "C:/x.jpg /Labels/x.png"])
-def test_path_lists_name_the_line_and_a_leading_slash_means_the_root(tmp_path, line):
-    (tmp_path / "list.txt").write_text(f"/JPEGImages/a.jpg /Labels/a.png\n{line}\n")
-    with pytest.raises(DataError, match=r"list\.txt line 2: the path .* leaves its root; refused"):
-        read_list(tmp_path / "list.txt")
-    (tmp_path / "list.txt").write_text("/JPEGImages/a.jpg /Labels/a.png\n")
-    assert read_list(tmp_path / "list.txt")[0].image == "/JPEGImages/a.jpg"
+@pytest.mark.parametrize("hostile", ["../x.png", "/../x.png", "/a/../../x.png", DRIVE + "/x.png", "\\..\\x.png"])
+def test_paths_of_lists_are_refused_where_they_are_used_and_a_leading_slash_means_the_root(layout, hostile):
+    (layout.root / "train.txt").write_text(f"/images/a.png {hostile}\n{hostile} /masks/a.png\n")
+    listed = open_layout(DataConfig(dataset="folder", root=str(layout.root)))
+    assert listed.image_path("a") == layout.root / "images" / "a.png"
+    for find, image_id in ((listed.mask_path, "a"), (listed.image_path, listed.ids("train")[1])):
+        with pytest.raises(DataError, match=r"path .* leaves its root .*; refused"):
+            find(image_id)
 
 
 @pytest.mark.parametrize("image_id", HOSTILE[:5])
