@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.models.backbones import BackboneConfig
+from common.models.backbones import BackboneConfig, build_backbone
 from deeplabv2.networks.deeplab import hidden_atrous_pyramid, large_fov
 from deeplabv2.networks.deeplabv3plus import DeepLabV3Plus
 from deeplabv2.networks.dsrg import DeepLabVGG16
@@ -63,8 +63,6 @@ def test_dropout_follows_each_hidden_layer_of_a_head(build):
 
 
 def test_the_decoder_of_deeplabv3plus_sees_features_with_dropout():
-    from common.models.backbones import build_backbone
-
     network = DeepLabV3Plus(build_backbone(SMALL), 5, RATES, width=0.125)
     seen = dropped(network.train(), torch.randn(2, 3, 33, 33))
     assert seen == DROPPED["DeepLabV3Plus"]
