@@ -19,7 +19,9 @@ import torch
 
 from common.config import SHORTCUTS, available, parse_config
 from common.config_files import Aliases
+from common.engine.launch import processes_wanted, run_in_processes
 from common.errors import ConfigError
+from common.plain_flags import DASHES
 
 COLUMN = 34
 WIDTH = 112
@@ -159,10 +161,8 @@ def run_alone(program: str, command: Command, argv: Sequence[str] | None = None)
 
 def share_work(arguments: Sequence[str]) -> None:
     """Give this process up for several ones of the same command, where GPUS asks for them."""
-    gpus = os.environ.get("GPUS", "")
-    if gpus not in ("", "1") and "WORLD_SIZE" not in os.environ:
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", gpus]
-        os.execv(sys.executable, [*launcher, sys.argv[0], *arguments])
+    if processes_wanted() > 1:
+        sys.exit(run_in_processes([sys.argv[0], *arguments], processes_wanted()))
 
 
 def parse_command(program: str, command: Command, arguments: Sequence[str]) -> Any:
@@ -202,7 +202,7 @@ def names_config(arguments: Sequence[str]) -> bool:
 
 def first_is_config(arguments: Sequence[str]) -> list[str]:
     """``CONFIG --flag`` as ``-c CONFIG --flag``; of several the last takes the place of the others."""
-    flags = next((n for n, argument in enumerate(arguments) if argument.startswith("-")), len(arguments))
+    flags = next((n for n, argument in enumerate(arguments) if argument.startswith(tuple(DASHES))), len(arguments))
     files = list(arguments[:flags])[-1:]
     return [word for file in files for word in ("-c", file)] + list(arguments[flags:])
 

@@ -23,12 +23,28 @@ from typing import Any, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
+from common.bounds import require_allowed
+from common.config_fields import default_settings, settings_metadata
 from common.config_files import Aliases, apply_alias, nest, read_settings
 from common.errors import ConfigError
 from common.files import write_text
+from common.plain_flags import require_plain_flags
+from common.records import is_number
+from common.strict_yaml import load_yaml
 
 Config = TypeVar("Config")
 KEYS_LISTED = 40
+# What a wrong value leads to inside the parser.
+PARSER_ERRORS = (
+    argparse.ArgumentError,
+    yaml.YAMLError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+)
 
 # Short flag -> what it stands for, in every program; :mod:`common.commands` has their help.
 SHORTCUTS: Mapping[str, str] = {
@@ -81,6 +97,8 @@ def parse_config(
     )
     arguments = expand_aliases(arguments, aliases or {})
     files, flags = split_off_files(expand_switches(arguments, config_class))
+    numbers = {name for name, default in default_settings(config_class).items() if is_number(default)}
+    require_plain_flags(flags, numbers, program)
     settings: dict[str, Any] = {}
     for file in files:
         of_file = read_settings(Path(file), aliases or {})
@@ -90,12 +108,14 @@ def parse_config(
     from_files = [f"--config={yaml.safe_dump(nest(settings))}"] if settings else []
     try:
         namespace = parser.parse_args([*from_files, *flags])
-    except argparse.ArgumentError as error:
+    except PARSER_ERRORS as error:
         raise ConfigError(f"{program}: {explain(str(error), config_class, aliases or {})}") from error
     namespace.pop("config", None)
+    metadata = settings_metadata(config_class)
     for name, default in default_settings(config_class).items():
         if default is not None and namespace[name] is None:
             raise ConfigError(f"{program}: {name} has no value (null); give one or leave the key out")
+        require_allowed(name, namespace[name], metadata[name])
     values = parser.instantiate(namespace)
     return config_class(**{field.name: values[field.name] for field in dataclasses.fields(config_class)})  # type: ignore[arg-type]
 
@@ -135,7 +155,7 @@ def expand_aliases(arguments: list[str], aliases: Aliases) -> list[str]:
             value = f"[{', '.join(words)}]" if len(words) > 1 else next(iter(words), "true")
         alias = aliases[name]
         if alias is not None:
-            setting, converted = apply_alias(alias, value if isinstance(alias, str) else yaml.safe_load(value))
+            setting, converted = apply_alias(alias, value if isinstance(alias, str) else load_yaml(value, argument))
             expanded.append(f"--{setting}={converted}")
     return expanded
 
@@ -213,18 +233,6 @@ def nearest(name: str, known: Sequence[str]) -> str:
     if len(known) > KEYS_LISTED:
         return f". Known keys begin with {', '.join(dict.fromkeys(one.split('.')[0] for one in known))}."
     return f". Known keys: {', '.join(known)}."
-
-
-def default_settings(config_class: type[Any]) -> dict[str, Any]:
-    """Dotted name -> default of all settings of a nested dataclass."""
-    settings: dict[str, Any] = {}
-    for field in dataclasses.fields(config_class):
-        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-        if dataclasses.is_dataclass(default):
-            settings |= {f"{field.name}.{name}": value for name, value in default_settings(type(default)).items()}
-        else:
-            settings[field.name] = default
-    return settings
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from common.errors import ConfigError
+from common.strict_yaml import BIGGEST_FILE, load_yaml
 
 BASE = "base"
 
@@ -47,13 +46,19 @@ def read_settings(path: Path, aliases: Aliases) -> dict[str, Any]:
 
 
 def _read(path: Path, aliases: Aliases, below: tuple[Path, ...]) -> dict[str, Any]:
-    place = path.resolve()
+    try:
+        place = path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"cannot read {str(path)!r}: {error}") from error
     if place in below:
         raise ConfigError(f"{path} is its own base; remove the line {BASE}: from one of the files")
     values = read_yaml(path)
-    bases = values.pop(BASE, [])
+    bases = values.pop(BASE, None) or []
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise ConfigError(f"{path}: {BASE} is {bases!r}; give the name of a settings file, or a list of names")
     settings: dict[str, Any] = {}
-    for base in [bases] if isinstance(bases, str) else bases or []:
+    for base in bases:
         settings |= _read(path.parent / base, aliases, (*below, place))
     return settings | translate(flatten(values), aliases)
 
@@ -72,10 +77,17 @@ def translate(values: Mapping[str, Any], aliases: Aliases) -> dict[str, Any]:
 
 
 def apply_alias(alias: str | Renamed, value: Any) -> tuple[str, Any]:
-    """The setting that a published key stands for, and its value there."""
-    if isinstance(alias, Renamed):
+    """The setting that a published key stands for, and its value there.
+
+    Raises:
+        ConfigError: the value is of a kind that the key cannot have.
+    """
+    if not isinstance(alias, Renamed):
+        return alias, value
+    try:
         return alias.setting, alias.convert(value)
-    return alias, value
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ConfigError(f"{value!r} is no value for what is called {alias.setting} here; correct it") from error
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -110,9 +122,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, broken or not a mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+        with Path(path).open("rb") as file:
+            # One byte more than is read, so that a file that is too large is refused and an endless one ends.
+            content = file.read(BIGGEST_FILE + 1)
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {path}: it is no text in UTF-8 ({error.reason}); save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    values = load_yaml(text, str(path))
     if not isinstance(values, dict):
         raise ConfigError(f"{path} does not hold settings (a mapping of keys to values)")
     return values

@@ -14,11 +14,16 @@ import torch
 
 UNKNOWN_COMMIT = "unknown"
 MODIFIED_MARK = " + uncommitted changes"
+# What decides numbers, where it lies in a folder that has tracked files: an untracked file of these is a change of the source.
+SOURCE_PATTERNS = ("*.py", "*.yaml", "*.yml", "*.sh", "setup.cfg", "pyproject.toml")
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python", "numba", "pydensecrf2")
 
 
 def current_commit(folder: Path | None = None) -> str:
-    """The git commit of the toolbox, ``+ uncommitted changes`` when tracked files differ from it.
+    """The git commit of the toolbox, ``+ uncommitted changes`` when tracked files differ from it or there is source it does not have.
+
+    Untracked source counts in the top folder and in folders that have tracked source (a package's), at any depth; outputs, data and notes
+    inside the clone do not.
 
     ``folder`` (default: this file's) must itself be tracked: an installed copy that happens to lie inside somebody's
     own repository must not borrow that repository's commit. Without git, a repository or a commit: ``unknown``.
@@ -29,7 +34,23 @@ def current_commit(folder: Path | None = None) -> str:
     if not commit or not tracked:
         return UNKNOWN_COMMIT
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return commit + (MODIFIED_MARK if changes else "")
+    return commit + (MODIFIED_MARK if changes or untracked_source(folder) else "")
+
+
+def untracked_source(folder: Path) -> list[str]:
+    """Paths, from the top of the repository of ``folder``, of untracked source that lies among the tracked."""
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if not top:
+        return []
+    found = _git(Path(top), "ls-files", "--others", "--exclude-standard", "--", *SOURCE_PATTERNS).splitlines()
+    if not found:
+        return []
+    packages = {
+        name.partition("/")[0]
+        for name in _git(Path(top), "ls-files", "--", *SOURCE_PATTERNS).splitlines()
+        if "/" in name
+    }
+    return [name for name in found if "/" not in name or name.partition("/")[0] in packages]
 
 
 def _git(folder: Path, *arguments: str) -> str:

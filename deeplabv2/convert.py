@@ -122,7 +122,10 @@ def layer_values(layer: CaffeLayer) -> dict[str, np.ndarray]:
 
 def store(state: dict[str, Tensor], network: nn.Module, module: str, layer: str, values: dict[str, np.ndarray]) -> None:
     """Put the numbers, as :func:`layer_values` gives them, into ``state`` in the shape of the network's tensors."""
-    own = network.get_submodule(module).state_dict()
+    try:
+        own = network.get_submodule(module).state_dict()
+    except AttributeError as error:
+        raise CheckpointError(f"layer {layer} would be {module}, which the network does not have") from error
     for name, numbers in values.items():
         if name not in own or own[name].numel() != numbers.size:
             wanted = f"{list(own[name].shape)}" if name in own else "none"
@@ -139,7 +142,9 @@ def require_settings(layer: CaffeLayer, network: nn.Module, name: str) -> None:
     except AttributeError as error:
         raise CheckpointError(f"layer {layer.name} would be {name}, which the network does not have") from error
     for setting, theirs in layer.settings.items():
-        ours = getattr(module, setting)
+        ours = getattr(module, setting, None)
+        if ours is None:
+            raise CheckpointError(f"layer {layer.name} ({layer.type}) would be {name}, which is none in the network")
         if not np.allclose(theirs, ours, rtol=0, atol=SETTING_TOLERANCE):
             raise CheckpointError(f"layer {layer.name}: {setting} is {theirs}, but {ours} in {name} of the network")
 

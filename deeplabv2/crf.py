@@ -22,7 +22,9 @@ from common.engine.inference import OutputFolder
 from common.engine.run_folder import describe_differences
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
+from common.failures import read_failures
 from common.method.maps import record_of
+from common.paths import path_of_id
 from common.report.record import describe_crf
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.inference import ImageForm, Prediction, Predictor, largest_label
@@ -108,13 +110,18 @@ class LogitSource(NamedTuple):
 
 @dataclass(frozen=True)
 class RefineAndWrite:
-    """``(path, prediction)``: CRF on the probabilities at image size, label map to ``path``; runs in any process."""
+    """``(path, prediction)``: CRF on the probabilities at image size, label map to ``path``; runs in any process.
+
+    Attributes:
+        upright: turn images as their EXIF orientation says.
+    """
 
     crf: ImageCrf
     form: ImageForm
+    upright: bool = False
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
-        image = read_image(prediction.image)
+        image = read_image(prediction.image, self.upright)
         q = self.crf(image, self.form.probabilities(prediction.logits, prediction.size))
         write_label_map(path, largest_label(q, prediction.tags))
 
@@ -134,10 +141,13 @@ def refine_predictions(config: DeepLabConfig) -> int:
     record = {"test": source.record, "crf": crf.record()}
     output = OutputFolder(config.label_maps(crf=True), ".png", record, config.force)
     tags = tags_of(config, layout, ids)
-    load: Callable[[str], Any] = load_inputs(config, layout.image_path, form, tags=tags)
+    load: Callable[[str], Any] = load_inputs(
+        config, layout.image_path, form, tags=tags, upright=layout.upright, n_labels=config.network.n_labels
+    )
     if source.folder:
-        load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags)
-    with start_session("cpu" if source.folder else config.engine.device) as session:
+        load = ReadPredictions(layout.image_path, source.folder, config.network.n_labels, tags, layout.upright)
+    device = "cpu" if source.folder else config.engine.device
+    with start_session(device) as session, session.writing(output.path, shared=config.test.parts > 1):
         predictor = None
         if source.checkpoint and not source.folder:
             predictor = Predictor(form, load_network(config.network, source.checkpoint), session.device)
@@ -146,11 +156,9 @@ def refine_predictions(config: DeepLabConfig) -> int:
                 f"Mode: crf, logits from {source.folder or f'{source.checkpoint} on {session.device}'}\n"
                 f"CRF: {crf.describe()}\nLabel map dst: {output.path}"
             )
-        finish = RefineAndWrite(crf, form)
+        finish = RefineAndWrite(crf, form, layout.upright)
         report = images_to_outputs(config, ids, load, finish, output, session, predictor, "CRF")
-        failed = session.any(bool(report.failed))
-        if session.is_main and not failed:
-            score_folder(config, layout, source.checkpoint, crf.describe())
+        session.on_main(lambda: score_folder(config, layout, source.checkpoint, crf.describe()))
     return report.exit_status("crf")
 
 
@@ -160,7 +168,9 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
     without a record.
     """
     folder = config.logits
-    complete = not config.test.squares and all((folder / f"{image_id}.npy").is_file() for image_id in ids)
+    failed = read_failures(folder)
+    wanted_ids = [image_id for image_id in ids if image_id not in failed]
+    complete = not config.test.squares and all(path_of_id(folder, one, ".npy").is_file() for one in wanted_ids)
     recorded = record_of(folder) if complete else {}
     given = existing_checkpoint(Path(config.checkpoint)) if config.checkpoint else None
     if recorded:
@@ -180,7 +190,9 @@ def find_logits(config: DeepLabConfig, ids: list[str], form: ImageForm) -> Logit
 
 def tested_checkpoint(config: DeepLabConfig) -> Path | None:
     """The checkpoint that ``test`` used, if it still is where it was; else that of the training."""
-    tested = Path(record_of(config.label_maps(crf=False), ORIGIN_FILE).get("checkpoint", ""))
+    folder = config.label_maps(crf=False)
+    # Relative to the folder where it lies in the run.
+    tested = folder / record_of(folder, ORIGIN_FILE).get("checkpoint", "")
     return next((path for path in (tested, config.final_checkpoint) if path.is_file()), None)
 
 

@@ -12,15 +12,19 @@ from typing import Any, Literal
 import numpy as np
 from torch.utils.data import default_collate
 
+from common.bounds import bounded
 from common.data.classes import read_class_names
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DataConfig, DatasetLayout, open_layout
+from common.data.mask_sets import readable_masks, require_a_class, without_a_class
 from common.data.palette import IGNORE_LABEL
 from common.data.presets import CLASSES_FILE, PRESETS
 from common.data.sampling import Sample
 from common.data.textfile import read_lines
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.metrics.selection import BACKGROUND
+from common.paths import path_of_id
 
 # Known by name only: their label 0 is a class.
 COCO_STUFF = ("cocostuff10k", "cocostuff164k")
@@ -48,7 +52,7 @@ class DatasetConfig(DataConfig):
     val_list: str = "val"
     test_list: str = "test"
     label_names: str = ""
-    ignore_label: int = IGNORE_LABEL
+    ignore_label: int = bounded(IGNORE_LABEL, least=0, most=255)
 
 
 def data_config(config: DatasetConfig) -> DataConfig:
@@ -74,11 +78,14 @@ def open_segmentation_data(config: DatasetConfig, n_labels: int) -> DatasetLayou
 
 
 def label_file(folder: Path, image_id: str) -> Path:
-    return folder / f"{image_id}.png"
+    return path_of_id(folder, image_id, ".png")
 
 
 class TrainingImages(ListedImages):
     """Listed images with masks of labels 0..n_labels - 1 and ``ignore_label``; another value is a :class:`DataError` on reading.
+
+    Masks that all hold background and ``ignore_label`` alone are a :class:`DataError` at construction; where a stage of the
+    toolbox made them, that is said on stderr.
 
     Args:
         label_dir: folder of the masks; empty for the dataset's own.
@@ -101,13 +108,22 @@ class TrainingImages(ListedImages):
         masks = partial(label_file, Path(label_dir)) if label_dir else None
         super().__init__(layout, layout.ids("train"), parts, masks)
         self.n_labels, self.ignore_label, self.unlabelled = n_labels, ignore_label, list(unlabelled)
+        labels = map(self.without_unlabelled, readable_masks(self.ids, self.mask_path))
+        if label_dir and (Path(label_dir) / STAGE_FILE).is_file():
+            # A stage wrote these: weak maps may really show no class, and nothing is stored in another way.
+            if reason := without_a_class(labels, n_labels, ignore_label):
+                print(f"{label_dir}: {reason}. They teach background alone.", file=sys.stderr)
+        else:
+            require_a_class(labels, n_labels, label_dir or str(layout.masks), ignore_label)
+
+    def without_unlabelled(self, mask: np.ndarray) -> np.ndarray:
+        """A mask uint8 H x W with ``ignore_label`` in place of what else stands for no label."""
+        return np.where(np.isin(mask, self.unlabelled), np.uint8(self.ignore_label), mask) if self.unlabelled else mask
 
     def read(self, image_id: str) -> Sample:
         """``image`` uint8 H x W x 3, ``mask`` uint8 H x W, ``tags`` where they were asked for."""
         sample = super().read(image_id)
-        mask = sample["mask"]
-        if self.unlabelled:
-            mask = np.where(np.isin(mask, self.unlabelled), np.uint8(self.ignore_label), mask)
+        mask = self.without_unlabelled(sample["mask"])
         wrong = mask[(mask >= self.n_labels) & (mask != self.ignore_label)]
         if wrong.size:
             none = " or ".join(map(str, [*self.unlabelled, self.ignore_label]))

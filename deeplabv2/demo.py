@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from common.bounds import bounded
 from common.commands import Command, Flag, Program, run_commands
 from common.data.images import read_image
 from common.engine.session import start_session
@@ -50,7 +51,7 @@ class DemoConfig(RefinedConfig):
     image_path: str = ""
     picture: str = ""
     show: bool = False
-    camera_id: int = 0
+    camera_id: int = bounded(0, least=0, most=1000)
 
 
 class Segmented(NamedTuple):
@@ -90,7 +91,7 @@ def run_single(config: DemoConfig) -> int:
     if config.show:
         require_display()
     names = label_names(config.data, config.network.n_labels)
-    image = read_image(Path(config.image_path))
+    image = read_image(Path(config.image_path), upright=True)
     with start_session(config.engine.device) as session:
         segmented = SegmentImage(config, session.device)(image, config.image_path)
     picture = panels(segmented, names)

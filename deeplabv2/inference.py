@@ -24,6 +24,7 @@ from common.data.transforms import ResizeLongSide
 from common.engine.inference import same_size_groups
 from common.engine.precision import autocast
 from common.errors import ConfigError, DataError, NonFiniteError
+from common.memory import MemoryLimit, segmentation_bytes
 from common.models.fold import fold_batchnorm
 from deeplabv2.resize import Edge, enlarge_maps, largest_enlarged, resize_aligned, resize_by
 from deeplabv2.samples import InputConvention
@@ -196,6 +197,9 @@ class LoadInputs:
         form: how the network is applied.
         pyramid: scales that the network adds by itself.
         tags: id -> 0/1 of the classes, where only these are allowed.
+        upright: turn images as their EXIF orientation says.
+        limit: an image that needs more memory than this is a :class:`DataError` that says what to set.
+        n_labels: labels whose probabilities are made at the size of the image.
     """
 
     path_of: Callable[[str], Path]
@@ -203,14 +207,28 @@ class LoadInputs:
     form: ImageForm
     pyramid: Sequence[float] = ()
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
+    upright: bool = False
+    limit: MemoryLimit = field(default_factory=MemoryLimit)
+    n_labels: int = 0
 
     def __call__(self, image_id: str) -> Sample:
         path = self.path_of(image_id)
-        image = read_image(path)
+        image = read_image(path, self.upright)
         shown = self.form.shown(image)
         self.require_pixels(path, shown)
+        self.require_memory(path, shown)
         inputs, size = self.form.inputs(shown, self.convention), image.shape[:2]
         return {"id": image_id, "path": path, "inputs": inputs, "size": size, "tags": self.tags.get(image_id)}
+
+    def require_memory(self, path: Path, shown: np.ndarray) -> None:
+        """Raise :class:`DataError` where the passes or the probabilities of the image (uint8 RGB H x W x 3) do not fit."""
+        height, width = shown.shape[:2]
+        scales = [scale * factor for scale in self.form.scales for factor in (1.0, *self.pyramid)]
+        self.limit.require(
+            *segmentation_bytes(height * width, scales, self.n_labels),
+            f"{path}: the segmentation of {width}x{height} pixels",
+            lambda share: f"set test.long_side (predict: --long-side) to {share * max(height, width):.0f} or less",
+        )
 
     def require_pixels(self, path: Path, shown: np.ndarray) -> None:
         """Raise :class:`DataError` where a scale would leave nothing of the image (uint8 RGB H x W x 3)."""

@@ -75,8 +75,8 @@ ENVIRONMENT = {
 
 
 def run_all(config: DeepLabConfig) -> int:
-    """Train, test, CRF; the first stage that fails ends it."""
-    return TRAIN.run(config) or test_network(config) or refine_predictions(config)
+    """Train, test, CRF; an error ends it, images that failed are left out."""
+    return max(TRAIN.run(config), test_network(config), refine_predictions(config))
 
 
 def start_bench(arguments: Sequence[str]) -> int:

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 
 from common.data.images import image_size
+from common.data.restricted_pickle import load_npy
+from common.data.value_ranges import require_logits
 from common.engine.inference import OutputFolder
-from common.errors import DataError
-from common.files import atomic_write, write_json
+from common.errors import DataError, InputFailed
+from common.files import write_json, write_npy
+from common.paths import path_of_id
 from deeplabv2.inference import Prediction
 
 ORIGIN_FILE = "origin.json"
+REDO_LOGITS = "Delete it and run test --save-logits again."
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class OutputFolders(OutputFolder):
             other.begin(ids)
         write_json(self.path / ORIGIN_FILE, dict(self.origin))
 
+    def record_failures(self, ids: Sequence[str], failed: Mapping[str, str]) -> None:
+        super().record_failures(ids, failed)
+        for other in self.others:
+            other.record_failures(ids, failed)
+
     def missing(self, ids: Sequence[str]) -> list[str]:
         lacking = {*super().missing(ids), *(image_id for other in self.others for image_id in other.missing(ids))}
         return [image_id for image_id in ids if image_id in lacking]
@@ -45,33 +54,39 @@ class OutputFolders(OutputFolder):
 def write_logits(path: Path, logits: np.ndarray) -> None:
     """``logit/<id>.npy``: float32, C x h x w at the network's resolution, no softmax."""
     values = np.ascontiguousarray(logits, np.float32)
-    atomic_write(path, lambda file: np.save(file, values))
+    write_npy(path, values)
 
 
 def read_logits(path: Path, n_labels: int) -> np.ndarray:
-    """Read one file of :func:`write_logits`: float32, n_labels x h x w."""
+    """Read one file of :func:`write_logits`: float32, n_labels x h x w.
+
+    Raises:
+        DataError: it is missing, damaged, of another shape, or holds NaN, infinite values or probabilities.
+    """
     try:
-        logits = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"cannot read the logits {path}: {error}. Delete it and run test --save-logits again."
-        ) from error
+        logits = load_npy(path)
+    except InputFailed:
+        raise
+    except DataError as error:
+        raise DataError(f"cannot read the logits {path}: {error} {REDO_LOGITS}") from error
     if not isinstance(logits, np.ndarray) or logits.ndim != 3 or logits.shape[0] != n_labels:
         shape = getattr(logits, "shape", "several arrays")
         raise DataError(f"{path} holds {shape}; logits of this configuration are {n_labels} x height x width")
+    require_logits(logits, path, REDO_LOGITS)
     return logits.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True)
 class ReadPredictions:
-    """``id -> Prediction`` from the files of ``test --save-logits``; tags as for LoadInputs."""
+    """``id -> Prediction`` from the files of ``test --save-logits``; tags and upright as for LoadInputs."""
 
     path_of: Callable[[str], Path]
     folder: Path
     n_labels: int
     tags: Mapping[str, np.ndarray]
+    upright: bool = False
 
     def __call__(self, image_id: str) -> Prediction:
+        logits = read_logits(path_of_id(self.folder, image_id, ".npy"), self.n_labels)
         path = self.path_of(image_id)
-        logits = read_logits(self.folder / f"{image_id}.npy", self.n_labels)
-        return Prediction(path, image_size(path), [logits], tags=self.tags.get(image_id))
+        return Prediction(path, image_size(path, self.upright), [logits], tags=self.tags.get(image_id))

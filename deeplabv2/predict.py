@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from common.bounds import LONGEST_SIDE, bounded
 from common.data.classes import read_class_names
 from common.data.images import IMAGE_SUFFIXES, read_image
 from common.data.palette import write_label_map
@@ -46,7 +47,7 @@ class PredictConfig(RefinedConfig):
 
     image_folder: str = ""
     results: str = ""
-    seen_side: int | None = None
+    seen_side: int | None = bounded(None, least=0, most=LONGEST_SIDE)
     overlays: bool = True
     probabilities: bool = False
 
@@ -70,7 +71,7 @@ class WritePrediction:
     probabilities: Path | None
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
-        shown = self.form.shown(read_image(prediction.image))
+        shown = self.form.shown(read_image(prediction.image, upright=True))
         scores = self.form.probabilities(prediction.logits, (shown.shape[0], shown.shape[1]))
         if self.crf:
             scores = self.crf(shown, scores)
@@ -128,9 +129,9 @@ def predict_folder(config: PredictConfig) -> int:
     checkpoint, form = chosen_checkpoint(config), form_of(config, seen_side)
     crf = image_crf(config) if config.with_crf else None
     output = results_of(config, checkpoint, form, crf)
-    load = load_inputs(config, paths.__getitem__, form)
+    load = load_inputs(config, paths.__getitem__, form, upright=True, n_labels=config.network.n_labels)
     finish = WritePrediction(form, crf, output.path, *wanted_folders(config))
-    with start_session(config.engine.device) as session:
+    with start_session(config.engine.device) as session, session.writing(output.path):
         if session.is_main:
             print(f"Mode: predict on {session.device}\nModel: {config.network.name}, {checkpoint}")
             print(f"Images: {len(paths)} below {config.image_folder}\nMask dst: {output.path}")

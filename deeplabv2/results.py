@@ -16,9 +16,11 @@ from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import DataError
+from common.failures import read_failures
 from common.files import atomic_write, write_text
-from common.method.score import any_masks, label_matrix, record_score
+from common.method.score import any_masks, evaluate_labels, record_score
 from common.metrics.scores import Scores, compute_scores, published_json
+from common.paths import path_of_id
 from common.report.record import Evaluated
 from common.report.results import NONE, NOT_RECORDED
 from common.visual.overlay import cam_overlay, label_overlay
@@ -39,20 +41,24 @@ def score_folder(config: DeepLabConfig, layout: DatasetLayout, checkpoint: Path 
         crf: the CRF that they went through, in words.
     """
     ids, folder = layout.ids("val"), config.label_maps(crf != NONE)
-    # Of several parts the last to end finds all files there.
-    if not all((folder / f"{image_id}.png").is_file() for image_id in ids):
+    # Of several parts the last to end finds all files there, but those of images that failed.
+    failed = read_failures(folder)
+    if not all(image_id in failed or path_of_id(folder, image_id, ".png").is_file() for image_id in ids):
         print(f"{folder} does not hold the label maps of all {len(ids)} images yet: nothing scored")
         return
     if not any_masks(layout, ids):
         print(f"no masks in {layout.masks} for {config.data.val_list}: predictions written, nothing scored")
         return
-    matrix = label_matrix(layout, ids, folder, config.data.ignore_label)
+    evaluated = evaluate_labels(layout, ids, folder, config.data.ignore_label)
+    matrix, n_images, left_out = evaluated.matrix, evaluated.n_images, len(evaluated.left_out)
     scores_file = config.scores / f"scores{folder.name.removeprefix('label').replace('crf', '_crf', 1)}.json"
     write_text(scores_file, published_text(compute_scores(matrix)))
     result = record_score(
         matrix,
         layout,
-        Evaluated("val", len(ids), config.scores, config.engine.seed, config.report.score_classes),
+        Evaluated(
+            *("val", n_images, config.scores, config.engine.seed, config.report.score_classes), left_out=left_out
+        ),
         config.scores / "results.json",
         split=split_name(config),
         crf=crf,
@@ -104,12 +110,12 @@ def draw_sheets(
         (prediction,) = predictor([load(image_id)])
         probabilities = predictor.form.probabilities(prediction.logits, prediction.size)
         sheet = png_bytes(panels_of(config, layout, image_id, probabilities))
-        atomic_write(folder / f"{image_id}.png", methodcaller("write", sheet))
+        atomic_write(path_of_id(folder, image_id, ".png"), methodcaller("write", sheet))
 
 
 def panels_of(config: DeepLabConfig, layout: DatasetLayout, image_id: str, probabilities: np.ndarray) -> np.ndarray:
     """All panels of one image side by side, uint8 RGB; probabilities are C x H x W at image size."""
-    image, predicted = read_image(layout.image_path(image_id)), probabilities.argmax(0).astype(np.uint8)
+    image, predicted = read_image(layout.image_path(image_id), layout.upright), probabilities.argmax(0).astype(np.uint8)
     unsure = entropy_bits(np.maximum(probabilities, 1e-12)) / np.log2(len(probabilities))
     panels = [("image", image), *known_maps(config, layout, image_id)]
     panels += [("prediction", colour_label_map(predicted)), ("on image", label_overlay(image, predicted))]
@@ -120,10 +126,10 @@ def panels_of(config: DeepLabConfig, layout: DatasetLayout, image_id: str, proba
 def known_maps(config: DeepLabConfig, layout: DatasetLayout, image_id: str) -> list[tuple[str, np.ndarray]]:
     """Title and colours (uint8 RGB, H x W x 3) of the label maps there are: its mask, and what it was trained on."""
     title = "seeds" if config.takes_seeds else "labels"
-    places = {title: Path(config.label_dir) / f"{image_id}.png"} if config.label_dir else {}
+    places = {title: path_of_id(Path(config.label_dir), image_id, ".png")} if config.label_dir else {}
     with suppress(DataError):
         places["mask"] = layout.mask_path(image_id)
-    maps = [(title, read_label_map(path)) for title, path in places.items() if path.is_file()]
+    maps = [(title, read_label_map(path, layout.upright)) for title, path in places.items() if path.is_file()]
     unlabelled = config.network.n_labels
     return [
         (title, colour_label_map(np.where(labels == unlabelled, IGNORE_LABEL, labels).astype(np.uint8)))

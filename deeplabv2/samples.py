@@ -26,7 +26,6 @@ from common.data.transforms import (
     RandomCrop,
     RandomFlip,
     RandomScale,
-    ResizeLongSide,
     ToTensors,
 )
 from common.data.windows import cut, draw_window, long_side_size, resized_bicubic, resized_nearest
@@ -211,15 +210,13 @@ def scaled_crop(
     ignore_label: int = IGNORE_LABEL,
 ) -> Transform:
     """Scale, pad, crop, flip, normalise; draws choice(scales), randint of top and of left, random, in this order.
-    ``base_size`` is the longer side to which images are brought first; 0 keeps their size.
+    ``base_size`` is the longer side of the size that the scale multiplies; 0 for the image's own size.
     """
     as_published: list[Transform] = [as_float] if convention.resize_in_float else []
-    base: list[Transform] = [ResizeLongSide(base_size)] if base_size else []
     return Compose(
         [
             *as_published,
-            *base,
-            RandomScale(scales),
+            RandomScale(scales, base_size),
             PadToSize(crop_size, convention.fill, ignore_label),
             RandomCrop(crop_size),
             RandomFlip(),

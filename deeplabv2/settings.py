@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from common.bounds import LONGEST_SIDE, bounded, bounded_share, bounded_side, needed_text, require_bounds
 from common.crf.inference import Engine
 from common.crf.presets import CrfSettings
 from common.engine.optimizer import OptimizerConfig
@@ -29,9 +30,9 @@ LOSSES_ON_SEEDS = ("dsrg", "retrain")
 class MeanColour:
     """Mean colour in grey levels, subtracted by networks with a Caffe input (all published ones)."""
 
-    blue: float = CAFFE_MEAN[0]
-    green: float = CAFFE_MEAN[1]
-    red: float = CAFFE_MEAN[2]
+    blue: float = bounded(CAFFE_MEAN[0], least=0, most=255)
+    green: float = bounded(CAFFE_MEAN[1], least=0, most=255)
+    red: float = bounded(CAFFE_MEAN[2], least=0, most=255)
 
     @property
     def bgr(self) -> tuple[float, float, float]:
@@ -45,7 +46,7 @@ class ImageConfig(CropConfig, LongSidesConfig):
 
     Args:
         mean: mean colour.
-        base_size: longer side to which training images are scaled first; 0 keeps their size.
+        base_size: longer side of the size that scales multiply in training, resized to once; 0 for the image's own size.
         warp_size: side of a square to which training images are brought, aspect ratio not kept, in place of scales (DSRG);
             0 for none.
         distort_colours: brightness, contrast, saturation and hue at random, with warp_size.
@@ -55,10 +56,10 @@ class ImageConfig(CropConfig, LongSidesConfig):
     crop_size: int = 321
     scales: list[float] = field(default_factory=lambda: [0.5, 0.75, 1.0, 1.25, 1.5])
     mean: MeanColour = field(default_factory=MeanColour)
-    base_size: int = 0
-    warp_size: int = 0
+    base_size: int = bounded_side(0, 0)
+    warp_size: int = bounded_side(0, 0)
     distort_colours: bool = False
-    test_size: int = 513
+    test_size: int = bounded_side(513, 0)
 
 
 @dataclass
@@ -83,22 +84,20 @@ class SegmentationLossConfig:
 
     name: Literal[LossName, "dsrg", "retrain"] = "ce"
     size: Literal["map", "image"] = "map"
-    focal_gamma: float = 0.0
+    focal_gamma: float = bounded(0.0, least=0, most=100)
     self_training: Literal["mask", "multiply"] = "mask"
     seed_loss: Literal["balanced", "plain"] = "balanced"
     constrain: bool = True
-    crf_scale: float = CRF_SCALE
+    crf_scale: float = bounded(CRF_SCALE, above=0, most=1e4)
     crf_engine: Engine = "auto"
     grow: bool = False
-    grow_background: float = 0.99
-    grow_foreground: float = 0.85
+    grow_background: float = bounded_share(0.99)
+    grow_foreground: float = bounded_share(0.85)
 
     def __post_init__(self) -> None:
         if self.grow and self.name != "dsrg":
             raise ConfigError(f"loss.grow spreads seeds; the loss {self.name} has none: leave it out")
-        for name in ("grow_background", "grow_foreground"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"loss.{name} is {getattr(self, name)}; give a probability")
+        require_bounds(self, "loss")
 
     @property
     def needs_tags(self) -> bool:
@@ -122,14 +121,14 @@ class TestConfig(PassConfig):
         parts, part: work on one (1, 2, ...) of so many consecutive parts of the list only.
     """
 
-    squares: list[int] = field(default_factory=list)
+    squares: list[int] = bounded([], least=1, most=LONGEST_SIDE)
     edge: Edge = "repaired"
     summed: bool = False
-    canvas: int = 0
+    canvas: int = bounded_side(0, 0)
     true_tags: bool = False
     save_logits: bool = False
-    parts: int = 1
-    part: int = 1
+    parts: int = bounded(1, least=1)
+    part: int = bounded(1, least=1)
 
 
 @dataclass
@@ -148,12 +147,12 @@ class CrfConfig:
         engine: torch (the toolbox's own, also auto) or pydensecrf.
     """
 
-    iterations: int = 10
-    gaussian_sxy: float = 1
-    gaussian_compat: float = 3
-    bilateral_sxy: float = 67
-    bilateral_srgb: float = 3
-    bilateral_compat: float = 4
+    iterations: int = bounded(10, least=0, most=1000)
+    gaussian_sxy: float = bounded(1, above=0, most=1e4)
+    gaussian_compat: float = bounded(3, least=0, most=1e4)
+    bilateral_sxy: float = bounded(67, above=0, most=1e4)
+    bilateral_srgb: float = bounded(3, above=0, most=1e4)
+    bilateral_compat: float = bounded(4, least=0, most=1e4)
     image: CrfImage = "original"
     engine: Engine = "auto"
 
@@ -181,7 +180,7 @@ class DeepLabConfig(RunSettings):
     """
 
     out: str = "data"
-    experiment: str = "voc12"
+    experiment: str = needed_text("voc12")
     network_folder: str = ""
     label_dir: str = ""
     data: DatasetConfig = field(default_factory=DatasetConfig)

@@ -12,11 +12,14 @@ from typing import IO, Literal
 
 import numpy as np
 
-from common.data.images import image_size, open_image
+from common.bounds import needed_text
+from common.data.image_file import open_image
+from common.data.images import image_size
 from common.data.layout import DatasetLayout
 from common.data.palette import voc_palette
 from common.errors import DataError
 from common.files import atomic_write
+from common.paths import path_of_id
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.settings import RefinedConfig
 
@@ -35,7 +38,7 @@ class SubmitConfig(RefinedConfig):
         mask_folder: pack the label maps of this folder instead.
     """
 
-    archive: str = "results.tgz"
+    archive: str = needed_text("results.tgz")
     competition: Literal[5, 6] = 6
     mask_folder: str = ""
 
@@ -46,7 +49,7 @@ def submit(config: SubmitConfig) -> int:
     config = replace(config, data=replace(config.data, val_list=config.data.test_list))
     layout = open_segmentation_data(config.data, config.network.n_labels)
     folder = Path(config.mask_folder) if config.mask_folder else config.label_maps(config.with_crf)
-    files = {image_id: folder / f"{image_id}.png" for image_id in sorted(layout.ids("val"))}
+    files = {image_id: path_of_id(folder, image_id, ".png") for image_id in sorted(layout.ids("val"))}
     require_complete(files, config)
     largest = min(LARGEST_VOC_LABEL, config.network.n_labels - 1)
     faults = [fault for image_id, file in files.items() if (fault := fault_of(file, layout, image_id, largest))]
@@ -84,7 +87,7 @@ def fault_of(file: Path, layout: DatasetLayout, image_id: str, largest: int) -> 
     try:
         with open_image(file) as image:
             mode, palette, labels = image.mode, image.getpalette(), np.array(image)
-        size = image_size(layout.image_path(image_id))
+        size = image_size(layout.image_path(image_id), layout.upright)
     except DataError as error:
         return str(error)
     if mode != "P":

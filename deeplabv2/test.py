@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ import numpy as np
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.engine.finishing import FinishingProcesses, number_of_processes
-from common.engine.inference import OutputFolder, StageReport, images_to_files
+from common.engine.inference import OutputFolder, StageReport, images_to_files, record_failures
 from common.engine.session import Session, start_session
 from common.errors import CheckpointError, ConfigError
+from common.failures import read_failures
+from common.memory import memory_limit
 from common.models.weights import file_fingerprint
 from deeplabv2.dataset import open_segmentation_data
 from deeplabv2.image_forms import OnCanvas, SummedScales
@@ -69,8 +72,10 @@ def tags_of(config: DeepLabConfig, layout: DatasetLayout, ids: Sequence[str]) ->
     return layout.read_tags(ids) if config.test.true_tags else {}
 
 
-def load_inputs(config: DeepLabConfig, path_of: Callable[[str], Path], form: ImageForm, **tags: Any) -> LoadInputs:
-    return LoadInputs(path_of, convention_of(config), form, config.network.pyramid, **tags)
+def load_inputs(config: DeepLabConfig, path_of: Callable[[str], Path], form: ImageForm, **more: Any) -> LoadInputs:
+    return LoadInputs(
+        path_of, convention_of(config), form, config.network.pyramid, limit=memory_limit(config.engine.device), **more
+    )
 
 
 def images_to_outputs(
@@ -96,7 +101,15 @@ def images_to_outputs(
         passes: dict[str, Any] = network if predictor else {"workers": 0}
         report = images_to_files(ids, load, finishing, output, session, title=title, **passes)
     finishing.correct(report, {output.file(image_id): image_id for image_id in ids})
+    if session.any(bool(finishing.failed)):
+        record_failures(output, ids, report, session)
     return report
+
+
+def predicted(output: OutputFolder, ids: Sequence[str]) -> list[str]:
+    """The ids without those that failed."""
+    failed = read_failures(output.path)
+    return [image_id for image_id in ids if image_id not in failed]
 
 
 def test_network(config: DeepLabConfig) -> int:
@@ -106,8 +119,9 @@ def test_network(config: DeepLabConfig) -> int:
     ids = part_of(layout.ids("val"), config.test.parts, config.test.part)
     output = test_output(config, checkpoint, form)
     logits = config.logits if config.test.save_logits else None
-    load = load_inputs(config, layout.image_path, form, tags=tags_of(config, layout, ids))
-    with start_session(config.engine.device) as session:
+    tags = tags_of(config, layout, ids)
+    load = load_inputs(config, layout.image_path, form, tags=tags, upright=layout.upright)
+    with start_session(config.engine.device) as session, session.writing(output.path, shared=config.test.parts > 1):
         predictor = Predictor(form, load_network(config.network, checkpoint), session.device, label_maps=True)
         if session.is_main:
             print(
@@ -118,10 +132,8 @@ def test_network(config: DeepLabConfig) -> int:
             )
         finish = WriteTest(form, output.path, logits)
         report = images_to_outputs(config, ids, load, finish, output, session, predictor, "test")
-        failed = session.any(bool(report.failed))
-        if session.is_main and not failed:
-            draw_sheets(config, layout, ids, load, predictor)
-            score_folder(config, layout, checkpoint)
+        session.on_main(lambda: draw_sheets(config, layout, predicted(output, ids), load, predictor))
+        session.on_main(lambda: score_folder(config, layout, checkpoint))
     return report.exit_status("test")
 
 
@@ -131,8 +143,15 @@ def test_output(config: DeepLabConfig, checkpoint: Path, form: ImageForm) -> Out
     if config.test.save_logits and config.test.squares:
         raise ConfigError("test.save_logits is for whole images; leave it out, crf asks the network again")
     others = [OutputFolder(config.logits, ".npy", record, config.force)] if config.test.save_logits else []
-    origin = {"checkpoint": str(checkpoint.resolve())}
-    return OutputFolders(config.label_maps(crf=False), ".png", record, config.force, others, origin)
+    folder = config.label_maps(crf=False)
+    origin = {"checkpoint": relative_within(checkpoint, Path(config.out), folder)}
+    return OutputFolders(folder, ".png", record, config.force, others, origin)
+
+
+def relative_within(path: Path, whole: Path, folder: Path) -> str:
+    """A path as it is written in a record in ``folder``: relative to it where both lie in ``whole``, so that this can be moved."""
+    path, whole = path.resolve(), whole.resolve()
+    return os.path.relpath(path, folder.resolve()) if path.is_relative_to(whole) else str(path)
 
 
 def prediction_record(config: DeepLabConfig, checkpoint: Path, form: ImageForm) -> dict[str, Any]:

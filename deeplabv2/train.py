@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -167,6 +168,7 @@ TRAIN = Training(
     network=lambda config, layout: starting_network(config.network, announce),
     step=build_step,
     data=training_samples,
+    learns_from=lambda config: [Path(config.label_dir)] if config.label_dir else [],
     optimizer=group_optimizer,
     decides=RECORDED,
     free=FREE,

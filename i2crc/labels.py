@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.bounds import bounded, bounded_share, require_bounds
 from common.cam.attention_files import attention_bytes
 from common.data.colours import Uint8
 from common.data.palette import IGNORE_LABEL
-from common.errors import DataError, require
-from common.method.settings import require_share
+from common.errors import DataError
 from common.pseudo_labels.labels import Keys, LabelMap
 from common.pseudo_labels.refinement import ignored_if_small
 from common.pseudo_labels.rule import Evidence
@@ -30,18 +30,14 @@ class InitialLabelConfig:
         least_foreground: labels whose foreground covers a smaller share of the image are ignored altogether.
     """
 
-    least_score: float = 0.3
-    conflict_score: float = 0.9
-    object_score: float = 0.5
-    salient_grey: int = 32
-    least_foreground: float = 0.01
+    least_score: float = bounded_share(0.3)
+    conflict_score: float = bounded_share(0.9)
+    object_score: float = bounded_share(0.5)
+    salient_grey: int = bounded(32, least=0, most=255)
+    least_foreground: float = bounded_share(0.01)
 
     def __post_init__(self) -> None:
-        for name in ("least_score", "conflict_score", "object_score", "least_foreground"):
-            require_share(f"labels.{name}", getattr(self, name))
-        require(
-            0 <= self.salient_grey <= 255, f"labels.salient_grey is {self.salient_grey}; give a grey value, 0 to 255"
-        )
+        require_bounds(self, "labels")
 
 
 def initial_label(

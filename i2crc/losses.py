@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from common.bounds import bounded, require_bounds
 from common.engine.losses import Losses, Mean
-from common.errors import require
 from common.method.plain_cam import classification_loss
 
 AREA_EPSILON = 1e-5
@@ -38,17 +38,15 @@ class RelationConfig:
             term, which has no lower bound.
     """
 
-    object_weight: float = 0.01
-    background_weight: float = 0.025
-    class_weight: float = 0.1
+    object_weight: float = bounded(0.01, least=0, most=1e6)
+    background_weight: float = bounded(0.025, least=0, most=1e6)
+    class_weight: float = bounded(0.1, least=0, most=1e6)
     images_with: Literal["single", "all", "background"] = "single"
     divide_by: Literal["classes", "tags"] = "classes"
-    margin: float = 0.0
+    margin: float = bounded(0.0, least=0, most=1e6)
 
     def __post_init__(self) -> None:
-        weights = (self.object_weight, self.background_weight, self.class_weight)
-        require(min(weights) >= 0, f"the weights of the section relation are {weights}; none can be negative")
-        require(self.margin >= 0, f"relation.margin is {self.margin}; give 0 (no margin) or a positive score")
+        require_bounds(self, "relation")
 
     @property
     def is_used(self) -> bool:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from common.bench.comparison import Comparison
-from common.errors import ConfigError, ToolboxError, run_command
+from common.bounds import LONGEST_SIDE, MOST_IMAGES, bounded_argument
+from common.errors import ToolboxError, run_command
 from i2crc.bench import noise_with_objects, terms_one_by_one
 from i2crc.losses import RelationConfig, RelationTerms, relation_terms
 
@@ -60,13 +61,31 @@ def compare_terms(count: int, n_classes: int, side: int, repeats: int, double: b
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=5, help="images of a batch (default: %(default)s)")
-    parser.add_argument("--classes", type=int, default=20, help="maps of an image (%(default)s)")
-    parser.add_argument("--side", type=int, default=256, help="of the square in pixels (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=5, help="times each is run, in turns; the median counts")
+    parser.add_argument(
+        "--images",
+        type=bounded_argument("--images", int, least=1, most=MOST_IMAGES),
+        default=5,
+        help="images of a batch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--classes",
+        type=bounded_argument("--classes", int, least=1, most=255),
+        default=20,
+        help="maps of an image (%(default)s)",
+    )
+    parser.add_argument(
+        "--side",
+        type=bounded_argument("--side", int, least=8, most=LONGEST_SIDE),
+        default=256,
+        help="of the square in pixels (%(default)s)",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=bounded_argument("--repeats", int, least=1, most=10000),
+        default=5,
+        help="times each is run, in turns; the median counts",
+    )
     arguments = parser.parse_args(argv)
-    if min(arguments.images, arguments.classes, arguments.repeats) < 1 or arguments.side < MAP_STRIDE:
-        raise ConfigError(f"--images, --classes and --repeats must be positive, --side at least {MAP_STRIDE}")
     for double in (True, False):
         print(compare_terms(arguments.images, arguments.classes, arguments.side, arguments.repeats, double).text())
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from common.engine.optimizer import GroupRule
 from common.errors import require
-from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, build_backbone
+from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
 from common.models.base import Backbone, initialise_convolutions
 from common.models.vgg import VGG16
 from common.models.weights import load_weights, read_state_dict
@@ -68,8 +68,8 @@ def build_classifier(config: BackboneConfig, n_classes: int) -> RelationClassifi
     require(config.output_stride == 8, f"backbone.output_stride is {config.output_stride}, but I2CRC's VGG16 has 8")
     backbone = FlooredVGG16(config.width)
     if config.weights:
-        state, source = backbone_weights(config)
-        load_weights(backbone, state, source=source, strip_prefixes=BACKBONE_PREFIXES)
+        state, source = backbone_weights(config, backbone)
+        load_weights(backbone, state, source=source)
     backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
     return RelationClassifier(backbone, n_classes)
 
@@ -91,6 +91,5 @@ def classifier_content(network: nn.Module, epoch: int, steps: int) -> dict[str, 
 
 
 def load_classifier(network: nn.Module, path: Path) -> None:
-    """Load a published checkpoint, or a bare state dict, with or without DataParallel's prefix."""
-    state = {name.removeprefix(PARALLEL): tensor for name, tensor in read_state_dict(path).items()}
-    load_weights(network, state, source=str(path), rename={IN_FILES: IN_BACKBONE})
+    """Load a published checkpoint, or a bare state dict."""
+    load_weights(network, read_state_dict(path, network), source=str(path), rename={IN_FILES: IN_BACKBONE})

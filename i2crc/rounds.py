@@ -86,7 +86,7 @@ def settings_of_round(arguments: Sequence[str]) -> tuple[int, dict[str, Any], li
 
 
 def run_round(arguments: Sequence[str], command: str, *more: str, number: int = 0, predicts: bool = False) -> int:
-    """A command of the segmentation trainer on the labels of a round, which is printed.
+    """A command of the segmentation trainer on the labels of a round, which is printed; 1 when an image failed, else 0.
 
     Args:
         more: flags that distinguish the program.
@@ -108,8 +108,7 @@ def run_round(arguments: Sequence[str], command: str, *more: str, number: int = 
     flags = [f"--{name}={in_repository(value) if name in IN_SEGMENTATION else value}" for name, value in chosen.items()]
     split = ["--split", str(chosen["data.train_list"])] if predicts else []
     configs = [word for file in files for word in ("-c", in_repository(file))]
-    call(SEGMENTER, [command, *configs, *flags, *split, *more, *rest])
-    return 0
+    return call(SEGMENTER, [command, *configs, *flags, *split, *more, *rest])
 
 
 def run_round_program(program: str, texts: Mapping[str, str], predicts: bool, argv: Sequence[str] | None = None) -> int:

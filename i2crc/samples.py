@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from common.bounds import bounded_side, require_bounds
 from common.cam.inference import ReadableImages
 from common.data.colours import NORMALISATIONS, InputColourConfig, Jitter, Uint8, jitter_colours
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
-from common.errors import require
 from i2crc.attention import AttentionConfig
 
 
@@ -28,12 +28,12 @@ class SquaredConfig(InputColourConfig):
         mirror: whether half of the training images are mirrored; published ones never are.
     """
 
-    side: int = 256
+    side: int = bounded_side(256, 8)
     mirror: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.side >= 8, f"square.side is {self.side}; give at least 8 pixels")
+        require_bounds(self, "square")
 
 
 def squared_image(image: Uint8, side: int) -> Uint8:

@@ -8,6 +8,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from common.bounds import bounded, require_bounds
 from common.errors import require
 from common.models.backbones import BackboneConfig, BackboneName, build_backbone
 from common.models.base import Backbone
@@ -42,14 +43,14 @@ class L2GBackbone(BackboneConfig):
     freeze_batchnorm: bool = True
     attention: AttentionName = "se"
     suppression: SuppressionName = "learnable"
-    suppression_share: float = 0.55
+    suppression_share: float = bounded(0.55, above=0, most=1)
 
     def __post_init__(self) -> None:
         is_published = self.name == "resnet38"
-        stride, share = self.output_stride, self.suppression_share
+        stride = self.output_stride
+        require_bounds(self, "backbone")
         require(not is_published or stride == 8, f"backbone.output_stride is {stride}; resnet38 has 8")
         require(not is_published or self.weights != "imagenet", "give the file of resnet38's ImageNet weights instead")
-        require(0 < share <= 1, f"backbone.suppression_share is {share}; give a number in 0..1, e.g. 0.55")
 
 
 class AttentiveBottleneck(BottleneckBlock):
@@ -133,7 +134,7 @@ def build_l2g_backbone(config: L2GBackbone) -> L2GResNet38 | StagedBackbone:
     if config.name == "resnet38":
         built = L2GResNet38(config.width, *added)
         if config.weights:
-            load_weights(built, read_resnet38_weights(config.weights), source=config.weights, optional=ADDED)
+            load_weights(built, read_resnet38_weights(config.weights, built), source=config.weights, optional=ADDED)
     else:
         unfrozen = dataclasses.replace(config, frozen_stages=0, freeze_batchnorm=False)
         built = StagedBackbone(build_backbone(unfrozen), *added)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,15 +13,19 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from common.bounds import bounded_share
 from common.config import config_to_dict
 from common.data.colours import Uint8
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
 from common.data.restricted_pickle import load_npy
-from common.errors import DataError, require
-from common.files import read_json, resolve_inside, write_json
+from common.data.saliency_levels import UNIT, stated_storage
+from common.errors import DataError, InputFailed, require
+from common.failures import left_out_line
+from common.files import read_json, write_json
 from common.method.maps import record_of
+from common.paths import path_of_id, resolve_inside
 from common.pseudo_labels.labels import LabelMap
 from l2g_cda.objects import SALIENT, Foreground, Selection, cut_object, read_foreground, select_object
 
@@ -44,9 +49,9 @@ class BankConfig:
 
     label_maps: str = ""
     object_saliency: Literal["maps", "labels"] = "maps"
-    least_share: float = 0.1
-    largest_share: float = 0.7
-    least_salient: float = 0.0
+    least_share: float = bounded_share(0.1)
+    largest_share: float = bounded_share(0.7)
+    least_salient: float = bounded_share(0.0)
 
     def __post_init__(self) -> None:
         least, largest = self.least_share, self.largest_share
@@ -58,6 +63,9 @@ class ObjectReader:
 
     def __init__(self, layout: DatasetLayout, config: BankConfig) -> None:
         self.layout, self.config = layout, config
+        if config.object_saliency == "maps":
+            # Found out once, and not by every thread and worker.
+            _ = layout.saliency_top
 
     def __call__(self, name: str) -> Foreground:
         image_id = name.partition("/")[2]
@@ -65,7 +73,7 @@ class ObjectReader:
         selection = select_object(label_map, self.config.least_share, self.config.largest_share)
         if selection is None:
             raise DataError(f"{image_id}: its labels changed while the bank was made; run the command again")
-        image = read_image(self.layout.image_path(image_id))
+        image = read_image(self.layout.image_path(image_id), self.layout.upright)
         return cut_object(selection, image, label_map, self.saliency(image_id, label_map))
 
     def select(self, image_id: str) -> Selection | None:
@@ -79,7 +87,7 @@ class ObjectReader:
 
     def label_map(self, image_id: str) -> LabelMap:
         """uint8 H x W: 0 background, class number + 1, 255 ignored."""
-        label_map = read_label_map(resolve_inside(Path(self.config.label_maps), f"{image_id}.png"))
+        label_map = read_label_map(path_of_id(Path(self.config.label_maps), image_id, ".png"))
         wrong = label_map[(label_map > self.layout.n_classes) & (label_map != IGNORE_LABEL)]
         if wrong.size:
             raise DataError(
@@ -90,7 +98,7 @@ class ObjectReader:
     def saliency(self, image_id: str, label_map: LabelMap) -> Uint8:
         """uint8 H x W, for a label map uint8 H x W that shows one class."""
         if self.config.object_saliency == "maps":
-            return read_saliency(self.layout.saliency_path(image_id))
+            return self.layout.read_saliency(image_id)
         return np.where((label_map != 0) & (label_map != IGNORE_LABEL), np.uint8(255), np.uint8(0))
 
 
@@ -101,15 +109,22 @@ def names_of_objects(layout: DatasetLayout, config: BankConfig, ids: Sequence[st
     if not Path(folder).is_dir():
         raise DataError(f"folder {folder} does not exist; make the label maps first")
 
+    left_out: dict[str, str] = {}
+
     def name_of(image_id: str) -> str | None:
         try:
             selection = reader.select(image_id)
+        except InputFailed as error:
+            left_out[image_id] = str(error)
+            return None
         except DataError:
             return UNREADABLE + image_id
         return None if selection is None else f"{selection.number}/{image_id}"
 
     with ThreadPoolExecutor() as pool:
         names = [name for name in pool.map(name_of, ids) if name is not None]
+    if left_out:
+        print(left_out_line(left_out), file=sys.stderr)
     if all(name.startswith(UNREADABLE) for name in names):
         raise DataError(
             f"none of {len(ids)} images gives an object: {len(names)} cannot be read, the others do not show exactly "
@@ -120,14 +135,15 @@ def names_of_objects(layout: DatasetLayout, config: BankConfig, ids: Sequence[st
 
 def bank_record(layout: DatasetLayout, config: BankConfig) -> dict[str, Any]:
     """Everything the objects depend on, with the record of the stage that made the label maps."""
-    return {"bank": config_to_dict(config), "labels": record_of(Path(config.label_maps)), "dataset": layout.name}
+    record = {"bank": config_to_dict(config), "labels": record_of(Path(config.label_maps)), "dataset": layout.name}
+    return record | (stated_storage(layout.saliency_top) if config.object_saliency == "maps" else {})
 
 
 def write_index(folder: Path, names: Sequence[str], classes: Sequence[str]) -> None:
     """Name the objects that are there, by class; without this file a bank counts as unfinished."""
     index: dict[str, list[str]] = {str(number): [] for number in range(len(classes))}
     for number, _, image_id in (name.partition("/") for name in names):
-        if (folder / number / f"{image_id}{SUFFIX}").exists():
+        if path_of_id(folder / number, image_id, SUFFIX).exists():
             index[number].append(f"{image_id}{SUFFIX}")
     write_json(folder / INDEX, index)
     counts = ", ".join(f"{name} {len(found)}" for name, found in zip(classes, index.values(), strict=True))
@@ -182,7 +198,11 @@ def read_bank(folder: Path, n_classes: int, with_saliency: bool = True) -> Foreg
         return foreground
 
     with ThreadPoolExecutor() as pool:
-        return ForegroundBank({number: list(pool.map(partial(read, number), names)) for number, names in index.items()})
+        objects = {number: list(pool.map(partial(read, number), names)) for number, names in index.items()}
+    tops = [one.saliency.max() for found in objects.values() for one in found if one.saliency is not None]
+    if with_saliency and max(tops, default=0) == UNIT:
+        raise DataError(f"no object of {folder} has saliency above {UNIT}: made from maps of 0..1; make the bank again")
+    return ForegroundBank(objects)
 
 
 def read_index(folder: Path) -> dict[int, list[str]]:

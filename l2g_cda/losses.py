@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 from torchvision.ops import roi_align
 
+from common.bounds import bounded, require_bounds
 from common.engine.losses import Losses
-from common.errors import require
 from common.method.plain_cam import classification_loss
 from l2g_cda.network import ScoreMaps
 from l2g_cda.views import cut_patches
@@ -34,15 +34,13 @@ class L2GLoss:
         global_weight: factor of the global network's own classification loss; as published it is computed for the log only.
     """
 
-    distillation_weight: float = 10.0
-    background_threshold: float = 0.001
+    distillation_weight: float = bounded(10.0, least=0, most=1e6)
+    background_threshold: float = bounded(0.001, least=0, below=1)
     background_target: BackgroundRule = "indicator"
-    global_weight: float = 0.0
+    global_weight: float = bounded(0.0, least=0, most=1e6)
 
     def __post_init__(self) -> None:
-        weights, threshold = (self.distillation_weight, self.global_weight), self.background_threshold
-        require(min(weights) >= 0, "loss.distillation_weight and loss.global_weight cannot be negative")
-        require(0 <= threshold < 1, f"loss.background_threshold is {threshold}; give a number in 0..1")
+        require_bounds(self, "loss")
 
 
 class L2GStep:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from common.bounds import bounded_share
 from common.cam.attention_files import attention_bytes, write_attention_pngs
 from common.cam.files import Cams, write_cams, write_dictionary
 from common.cam.inference import CamConfig, CamInference, divided_by_maximum, finite_sum, resize_maps
@@ -23,7 +24,7 @@ from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
 from common.data.sampling import Sample
 from common.errors import DataError
-from common.files import resolve_inside
+from common.paths import path_of_id
 from common.pseudo_labels.background import Floats, constant
 from common.pseudo_labels.labels import pseudo_label
 from l2g_cda.network import ClassProbabilities
@@ -46,7 +47,7 @@ class L2GCam(CamConfig):
 
     scales: list[float] = field(default_factory=lambda: [0.5, 1.0, 1.5, 2.0])
     batch_size: int = 8
-    png_threshold: float = 0.35
+    png_threshold: float = bounded_share(0.35)
     values: Literal["scores", "probabilities"] = "scores"
 
 
@@ -99,7 +100,7 @@ def write_published_pngs(out: Path, threshold: float, image_id: str, cams: Cams)
     """Write maps K x H x W in 0..1 as ``ms/attention/<id>_<c>.png`` (8-bit grey) and their labels as ``cam_png/<id>.png``."""
     write_attention_pngs(out / "ms" / "attention", image_id, cams)
     labels = pseudo_label(cams.maps, cams.keys, constant(threshold, cams.maps.shape[1:]))
-    write_label_map(resolve_inside(out / "cam_png", f"{image_id}.png"), labels)
+    write_label_map(path_of_id(out / "cam_png", image_id, ".png"), labels)
 
 
 def write_irn(path: Path, maps: RandomWalkMaps) -> None:
@@ -109,7 +110,11 @@ def write_irn(path: Path, maps: RandomWalkMaps) -> None:
 
 def picture_names(layout: DatasetLayout, ids: Sequence[str], folder: Path) -> list[str]:
     """``<id>_<class number>`` of all maps in a folder; images without are passed over, as published."""
-    tags = {image_id: row for image_id, row in layout.read_tags(ids).items() if (folder / f"{image_id}.npz").is_file()}
+    tags = {
+        image_id: row
+        for image_id, row in layout.read_tags(ids).items()
+        if path_of_id(folder, image_id, ".npz").is_file()
+    }
     names = [f"{image_id}_{number}" for image_id, row in tags.items() for number in np.flatnonzero(row)]
     if not names:
         raise DataError(f"no attention map of any listed image in {folder}; compute them first")
@@ -128,7 +133,7 @@ class AttentionPicture:
         if int(number) not in keys:
             raise DataError(f"the maps of {image_id} have none of class {number}; compute them again")
         attention = attention_bytes(maps[keys == int(number)][0])
-        values = stretched(attention, image_size(self.layout.image_path(image_id)))
+        values = stretched(attention, image_size(self.layout.image_path(image_id), self.layout.upright))
         colours: Uint8 = matplotlib.colormaps["jet"](values, bytes=True)[..., :3]
         return colours
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from common.bounds import bounded
 from common.commands import Flag
 from common.data.sampling import IndexedSamples, Sample, SampleKey, sample_rng
 from common.errors import run_command
@@ -47,7 +48,7 @@ class DefectSettings(L2GSettings):
         effects_file: JSON file for the numbers; empty for none.
     """
 
-    epochs_drawn: int = 3
+    epochs_drawn: int = bounded(3, least=1)
     effects_file: str = ""
 
 
@@ -76,7 +77,7 @@ def item_effects(twins: PastedTwins, sample: Sample, key: SampleKey) -> dict[str
     drawn = twins.drawn(sample, key)
     if drawn is None:
         return {"nothing_to_paste": 1.0, "wrong_tags": 0.0}
-    tags = twins.twins(sample, key)["original"]["tags"].numpy()
+    tags = twins.make(sample, key)["original"]["tags"].numpy()
     around = np.ones(sample["saliency"].shape, bool)
     around[drawn.box] = ~drawn.mask
     colours = sample["image"].astype(np.int16)[around]

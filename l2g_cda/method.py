@@ -22,12 +22,14 @@ from common.data.transforms import ToTensors
 from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import EngineConfig
+from common.memory import memory_limit
 from common.method.files import Files
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
 from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
+from common.method.requirements import Requirement
 from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training, fold_if_frozen
@@ -54,6 +56,11 @@ def pasted_views(settings: L2GSettings, layout: DatasetLayout) -> PastedTwins:
     cda, images = settings.cda, salient_images(settings, layout)
     objects = bank.read_bank(Path(cda.bank), layout.n_classes, cda.mask == "saliency")
     return PastedTwins(images, ViewMaker(settings.views), settings.engine.seed, objects, cda)
+
+
+def require_bank(settings: L2GSettings) -> None:
+    """Raise :class:`DataError` where the second training has no finished bank."""
+    bank.read_index(Path(settings.cda.bank))
 
 
 def salient_images(settings: L2GSettings, layout: DatasetLayout) -> ListedImages:
@@ -148,6 +155,7 @@ SECOND = l2g_training(
     after=FIRST,
     decides=(*DECIDES, "cda", "pasting"),
     in_chain=lambda settings: settings.pasting.epochs > 0,
+    requires=lambda settings: [Requirement(partial(require_bank, settings), Path(settings.cda.bank))],
     text="the second training, with objects of the bank pasted in",
 )
 
@@ -157,7 +165,10 @@ def l2g_maps(inference: type[maps.ScoreInference], **slots: Any) -> Maps:
     return Maps(
         training=SECOND,
         load=lambda settings, images: PyramidLoader(
-            images, settings.cam, ToTensors(*NORMALISATIONS[settings.views.normalisation])
+            images,
+            settings.cam,
+            ToTensors(*NORMALISATIONS[settings.views.normalisation]),
+            memory_limit(settings.engine.device),
         ),
         compute=lambda settings, trained, device: inference(trained, settings.cam, device),
         decides=lambda settings: {"normalisation": settings.views.normalisation},

@@ -130,8 +130,7 @@ def build_pair(config: L2GBackbone, n_classes: int) -> LocalToGlobal:
 
 
 def own_name(name: str) -> str:
-    """The name in :class:`L2GNetwork` of a published tensor, with or without DataParallel's prefix."""
-    name = name.removeprefix(WRAPPED)
+    """The name in :class:`L2GNetwork` of a published tensor."""
     return name if name.startswith(HEAD_LAYERS) else BACKBONE + name
 
 
@@ -147,5 +146,4 @@ def published_content(pair: nn.Module, epoch: int, steps: int) -> dict[str, Any]
 
 def load_global_network(network: nn.Module, path: Path) -> None:
     """Load the global network of a published checkpoint, or of a bare state dict."""
-    state = {own_name(name): tensor for name, tensor in read_state_dict(path).items()}
-    load_weights(network, state, source=str(path))
+    load_weights(network, read_state_dict(path, network), source=str(path), rename=own_name)

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.data.colours import Uint8
 from common.data.palette import IGNORE_LABEL
+from common.data.plain_values import as_array
 from common.data.restricted_pickle import load_npy
 from common.errors import DataError
 from common.files import read_npz, write_npz
@@ -99,7 +100,7 @@ def read_foreground(path: Path) -> Foreground:
 
 def eight_bit(array: Any, path: Path) -> Uint8:
     """The array, of any shape, as contiguous uint8; labels of other whole-number types are taken when they fit."""
-    values = np.asarray(array)
+    values = as_array(array, "its pixels", path)
     if values.dtype.kind not in "biu" or (values.size and (values.min() < 0 or values.max() > 255)):
         raise DataError(f"{path} holds {values.dtype} values; objects are 8-bit; {MAKE_AGAIN}")
     return np.ascontiguousarray(values, np.uint8)

@@ -34,6 +34,7 @@ class L2GOptimizer(OptimizerConfig):
     argument_slip: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         slips = self.argument_slip and self.name != "sgd"
         require(not slips, "optimizer.argument_slip is a slip in the arguments of sgd; leave it out with another one")
         require(self.decay_vectors, "all parameters of L2G decay; leave optimizer.decay_vectors as it is")

@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
+from common.bounds import bounded, bounded_share, require_bounds
 from common.data.colours import Uint8
-from common.data.sampling import IndexedSamples, Sample, SampleFailure, SampleKey, SeededDataset, sample_rng
-from common.errors import DataError, require
+from common.data.sampling import IndexedSamples, Sample, SampleKey, SeededDataset, sample_rng
+from common.errors import DataError
 from l2g_cda.bank import ForegroundBank
 from l2g_cda.objects import SALIENT, Foreground
 from l2g_cda.views import ViewMaker, resize
@@ -41,18 +42,15 @@ class CdaConfig:
     """
 
     bank: str = "sem_seg_fg"
-    max_overlap: float = 0.2
-    attempts: int = 10
+    max_overlap: float = bounded_share(0.2)
+    attempts: int = bounded(10, least=1, most=10000)
     mask: Literal["saliency", "labels"] = "saliency"
-    rotation: int = 0
+    rotation: int = bounded(0, least=0, most=180)
     twin_tags: Literal["published", "growing", "repaired"] = "published"
     channels: Channels = "published"
 
     def __post_init__(self) -> None:
-        overlap, degrees = self.max_overlap, self.rotation
-        require(0 <= overlap <= 1, f"cda.max_overlap is {overlap}; give a share between 0 and 1")
-        require(self.attempts >= 1, f"cda.attempts is {self.attempts}; at least one attempt is needed")
-        require(0 <= degrees <= 180, f"cda.rotation is {degrees}; give degrees between 0 and 180")
+        require_bounds(self, "cda")
 
 
 @dataclass(frozen=True)
@@ -154,13 +152,7 @@ class PastedTwins(SeededDataset):
         super().__init__(images, views, seed)
         self.bank, self.config = bank, config
 
-    def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
-        try:
-            return self.twins(self.samples[key.index], key)
-        except DataError as error:
-            return SampleFailure(str(error))
-
-    def twins(self, sample: Sample, key: SampleKey) -> Sample:
+    def make(self, sample: Sample, key: SampleKey) -> Sample:
         """Both views of ``sample``; their tags as ``config.twin_tags`` says (defect D2)."""
         sample = pasted_sample = sample | {"tags": self.tags_before(sample["tags"], key)}
         original = self.transform(sample, sample_rng(self.seed, key.epoch, key.index))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from common.bounds import bounded, bounded_share
 from common.cam.files import Cams, find_cams, read_cams
 from common.commands import Flag
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.files import write_text
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from common.method.settings import ScoredFiles
 from common.method.stage import dataset_of
 from common.metrics.confusion import Matrix
@@ -44,8 +45,8 @@ class QualitySettings(L2GSettings, ScoredFiles):
     """
 
     mode: Literal["npy", "rw", "png"] = "npy"
-    max_th: float = 0.5
-    thr: list[float] = field(default_factory=list)
+    max_th: float = bounded_share(0.5)
+    thr: list[float] = bounded([], least=0, most=1, ascending=True)
 
 
 class CamQuality(NamedTuple):
@@ -123,7 +124,7 @@ def swept(
 ) -> list[Matrix]:
     """A confusion matrix, int64 [n, n + 1], per threshold, of all labels."""
     return threshold_matrices(
-        lambda image_id: CamSample(read_label_map(layout.mask_path(image_id)), *read(image_id)),
+        lambda image_id: CamSample(read_label_map(layout.mask_path(image_id), layout.upright), *read(image_id)),
         *(ids, thresholds, layout.n_classes + 1),
     )
 
@@ -137,7 +138,7 @@ def print_quality(settings: QualitySettings) -> int:
     layout = dataset_of(settings)
     ids, folder = layout.ids(settings.split), Path(settings.pred_dir or Path(settings.out) / "cam_npy_aff")
     if settings.mode == "png":
-        sweep = [cam_quality(label_matrix(layout, ids, folder), None)]
+        sweep = [cam_quality(evaluate_labels(layout, ids, folder).matrix, None)]
     else:
         end = settings.max_th if settings.mode == "rw" else 1.0
         tried = settings.thr or [threshold for threshold in SWEPT if threshold < end]

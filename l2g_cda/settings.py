@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.bounds import bounded
 from common.commands import Command, Flag, run_alone
 from common.config_files import Aliases, Renamed
 from common.engine.schedules import ScheduleConfig
@@ -40,11 +41,7 @@ class PartConfig(EpochConfig):
         rate: learning rate of the backbone; 0 takes ``optimizer.lr``.
     """
 
-    rate: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.rate >= 0, f"a rate of {self.rate} cannot be negative")
+    rate: float = bounded(0.0, least=0, most=1000)
 
 
 @dataclass

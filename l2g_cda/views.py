@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from common.bounds import bounded, bounded_side
 from common.data.colours import NORMALISATIONS, InputColourConfig, Uint8, jitter_colours
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
@@ -36,10 +37,10 @@ class ViewConfig(InputColourConfig):
     """
 
     recipe: Literal["voc", "coco"] = "voc"
-    short_side: int = 512
-    input_size: int = 448
-    patch_side: int = 320
-    patches: int = 6
+    short_side: int = bounded_side(512)
+    input_size: int = bounded_side(448)
+    patch_side: int = bounded_side(320)
+    patches: int = bounded(6, least=1, most=1000)
     crop_axes: Axes = "published"
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from common.errors import CheckpointError, ConfigError
-from common.models.backbones import BACKBONE_PREFIXES, BackboneConfig, backbone_weights, build_backbone
+from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
 from common.models.base import Backbone, initialise_convolutions, scaled_channels
 from common.models.weights import load_weights
 
@@ -75,9 +75,9 @@ def sgan_backbone(config: BackboneConfig) -> Backbone:
         )
     backbone = SganVGG16(config.width)
     if config.weights:
-        state, source = backbone_weights(config)
+        state, source = backbone_weights(config, backbone)
         # A classifier of stage 0 numbers its layers as torchvision does; the published file names them.
         names = {f"features.{layer}.": f"{name}." for layer, name in zip(TORCHVISION, CONVOLUTIONS, strict=True)}
-        load_weights(backbone, state, source=source, strip_prefixes=BACKBONE_PREFIXES, rename=names)
+        load_weights(backbone, state, source=source, rename=names)
     backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
     return backbone

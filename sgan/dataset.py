@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from common.data.dataset import ListedImages, require_same_size
-from common.data.images import read_saliency
 from common.data.layout import DatasetLayout
 from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.errors import DataError
-from common.files import resolve_inside
+from common.failures import missing_file
+from common.paths import path_of_id
+from sgan.labels import LABELS_ENDING
 from sgan.sample import SganInput
 from sgan.settings import SemiConfig
 
@@ -26,10 +29,13 @@ def seed_file(folder: Path, layout: DatasetLayout, masked: frozenset[str], image
     """The file that supervises the seed branch: the initial seed, or the true mask of an image of ``masked``."""
     if image_id in masked:
         return layout.mask_path(image_id)
-    path = resolve_inside(folder, f"{image_id}.png")
+    path = path_of_id(folder, image_id, ".png")
     if not path.is_file():
-        raise DataError(
-            f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir"
+        # The record of what failed lies beside the label maps that belong to the seeds.
+        labels = folder.with_name(folder.name + LABELS_ENDING)
+        raise missing_file(
+            path_of_id(labels, image_id, ".png"),
+            f"{image_id!r} has no initial seed {path}; make them for the whole list, or correct seed_subdir",
         )
     return path
 
@@ -54,10 +60,20 @@ def masked_ids(semi: SemiConfig, layout: DatasetLayout) -> frozenset[str]:
     return frozenset(ids[:: round(1 / semi.share)] if semi.share else ids)
 
 
+def map_loader(images: ListedImages, convert: SganInput) -> Callable[[str], Sample]:
+    """``id -> the network's input for the maps`` in worker processes, see :func:`map_input`."""
+    if convert.use_saliency:
+        # Found out once, and not by every worker.
+        _ = images.layout.saliency_top
+    return partial(map_input, images, convert)
+
+
 def map_input(images: ListedImages, convert: SganInput, image_id: str) -> Sample:
     """The network's input for the maps of an image, and ``keys`` (int64, numbers of its tagged classes)."""
+    # Before the image: where a stage has not made it because it cannot be read, it says so.
+    saliency = images.layout.read_saliency(image_id) if convert.use_saliency else None
     raw = images.read(image_id)
-    if convert.use_saliency:
-        raw["saliency"] = read_saliency(images.layout.saliency_path(image_id))
-        require_same_size(raw)
+    if saliency is not None:
+        raw["saliency"] = saliency
+        require_same_size(raw, images.layout.image_path(image_id), images.layout.upright)
     return {**convert.convert(raw), "keys": np.flatnonzero(raw["tags"])}

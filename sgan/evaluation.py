@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+from common.bounds import bounded
 from common.commands import Command, Flag
 from common.data.layout import open_layout
 from common.data.zoom import Floats
 from common.errors import ConfigError, DataError
-from common.files import read_json, write_text
-from common.method.score import label_matrix
+from common.failures import left_out_line, read_failures
+from common.files import write_text
+from common.method.maps import record_of
+from common.method.score import evaluate_labels
 from common.metrics.confusion import Matrix
 from common.metrics.scores import compute_scores
 from common.metrics.selection import BACKGROUND
@@ -38,7 +41,7 @@ class EvaluationSettings(SganSettings):
         scored_labels: labels with background, and one more where the files may hold "unlabelled"; 0: one more for seeds.
     """
 
-    scored_labels: int = 0
+    scored_labels: int = bounded(0, least=0, most=256)
 
 
 def evaluate(settings: EvaluationSettings) -> int:
@@ -60,13 +63,14 @@ def evaluate(settings: EvaluationSettings) -> int:
     # Seeds have their record beside the label maps that belong to them.
     places = (folder.with_name(folder.name + LABELS_ENDING), folder)
     made = next((place for place in places if (place / "stage.json").is_file()), None)
-    masked = set(read_json(made / "stage.json").get("masked", [])) if made else set()
+    masked = set(record_of(made).get("masked", [])) if made else set()
     found = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.png")}
     if not found - masked:
         raise DataError(f"{folder} holds no PNG files to score; make seeds first, or correct --res_path")
     if found & masked:
         print(f"{len(found & masked)} images whose true masks were used are left out")
-    matrix = label_matrix(layout, sorted(found - masked), folder)
+    evaluated = evaluate_labels(layout, sorted(found - masked), folder)
+    matrix = evaluated.matrix
     unlabelled = int(matrix[:, -1].sum())
     if wanted == n_labels and unlabelled:
         raise DataError(f"{unlabelled} pixels of {folder} hold no label; for seeds give --num_classes {n_labels + 1}")
@@ -76,8 +80,13 @@ def evaluate(settings: EvaluationSettings) -> int:
         scores = compute_scores(matrix, over="all")
         values = (scores.mean_iou, *scores.class_iou)
         write_text(folder / "mIoU.txt", " & ".join(f"{100 * value:.1f}" for value in values) + "\n")
-    if made == SEED_LABELS.folder(settings) and found >= set(layout.ids(settings.split)):
-        SEED_LABELS.score(settings, matrix)
+    failed = read_failures(made) if made else {}
+    lacking = set(layout.ids(settings.split)) - found
+    if lacking and lacking <= failed.keys():
+        evaluated = dataclasses.replace(evaluated, left_out=tuple(sorted(lacking)))
+        print(left_out_line({image_id: failed[image_id] for image_id in sorted(lacking)}))
+    if made == SEED_LABELS.folder(settings) and lacking <= failed.keys():
+        SEED_LABELS.score(settings, evaluated)
     elif made:
         print("no record in results.json: give the configuration that made the folder, and score all of its list")
     return 0

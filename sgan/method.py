@@ -16,24 +16,29 @@ from common.config_files import read_settings
 from common.data.dataset import ListedImages, Part
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout, open_layout
+from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import colour_label_map
+from common.data.saliency_levels import stated_storage
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
 from common.method.calls import in_repository, in_repository_if_file
+from common.method.label_defaults import no_masks
 from common.method.label_sets import LabelSet
-from common.method.labels import Labels, Score, no_masks
+from common.method.labels import Labels, Score
 from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import Method, Variant
 from common.method.other_run import InitialWeights, OtherRun
 from common.method.pictures import Pictured
 from common.method.published import Published
+from common.method.requirements import required_if
 from common.method.segmentation import common_flags
+from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training
 from common.models.weights import load_weights, read_state_dict
 from common.report.html import Panel
 from sgan.backbone import VGG_BLOCKS, sgan_backbone
-from sgan.dataset import initial_seed_folder, map_input, masked_ids, seed_file
+from sgan.dataset import initial_seed_folder, map_loader, masked_ids, seed_file
 from sgan.labels import LABELS_ENDING, SeedRule, write_seed
 from sgan.network import SGAN, tagged_maps
 from sgan.panels import network_panels
@@ -67,7 +72,9 @@ def sgan_data(settings: SganSettings, layout: DatasetLayout) -> SeededDataset:
     parts: set[Part] = {"tags", "mask", "saliency"} if settings.use_sal else {"tags", "mask"}
     folder = initial_seed_folder(settings.data.root, settings.seed_subdir)
     ids = repeated(sorted(layout.ids(settings.split)), settings.engine.max_steps * settings.engine.batch_size)
-    masks = partial(seed_file, folder, layout, masked_ids(settings.semi, layout))
+    masked = masked_ids(settings.semi, layout)
+    require_a_class(readable_masks(sorted(masked), layout.mask_path), layout.n_classes + 1, str(layout.masks))
+    masks = partial(seed_file, folder, layout, masked)
     return SeededDataset(ListedImages(layout, ids, parts, masks), sgan_input(settings), settings.engine.seed)
 
 
@@ -84,13 +91,14 @@ def training_folder(settings: SganSettings) -> Path:
 def load_trained(settings: SganSettings, network: nn.Module, path: Path) -> None:
     """Our own tensors, those of the published ``model_iter_8000.pth``, or of its older form without ``backbone.``."""
     old = {block: f"backbone.{block}" for block in VGG_BLOCKS}
-    load_weights(network, read_state_dict(path), source=str(path), rename=old)
+    load_weights(network, read_state_dict(path, network), source=str(path), rename=old)
 
 
 def map_decisions(settings: SganSettings) -> dict[str, Any]:
     """What the maps depend on besides network and images."""
     values = config_to_dict(settings)
-    return {"saliency": settings.data.saliency, **{name: values[name] for name in OF_NETWORK}}
+    stored = stated_storage(dataset_of(settings).saliency_top) if settings.use_sal else {}
+    return {"saliency": settings.data.saliency, **stored, **{name: values[name] for name in OF_NETWORK}}
 
 
 def of_background(settings: SganSettings) -> DatasetLayout:
@@ -148,7 +156,10 @@ def sgan_panels(settings: SganSettings, layout: DatasetLayout, pictured: Picture
 
 
 STAGE0_CLASSIFIER = OtherRun(
-    name="classifier", text="train the classifier that SGAN starts from, and its CAMs", arguments=classifier_arguments
+    name="classifier",
+    text="train the classifier that SGAN starts from, and its CAMs",
+    arguments=classifier_arguments,
+    makes=lambda settings: [Path(settings.stage0.classifier, "cams")],
 )
 INITIAL_WEIGHTS = InitialWeights(
     name="make_init",
@@ -166,6 +177,8 @@ SGAN_TRAINING = Training(
     step=lambda settings, network: partial(sgan_step, settings.seed_loss_ratio),
     data=sgan_data,
     optimizer=optimizer_of,
+    learns_from=lambda settings: [folder for folder in [initial_seed_labels(settings)] if folder.is_dir()],
+    requires=lambda settings: required_if(settings.use_sal, dataset_of(settings)),
     decides=(*SECTIONS, *OF_NETWORK, *OF_TRAINING),
     # The network's tensors alone, in the published place.
     published=Published(
@@ -178,7 +191,7 @@ SGAN_MAPS = Maps(
     training=SGAN_TRAINING,
     text="the maps of the tagged classes of every image of the list",
     batch_size=lambda settings: 8,
-    load=lambda settings, images: partial(map_input, images, sgan_input(settings)),
+    load=lambda settings, images: map_loader(images, sgan_input(settings)),
     compute=lambda settings, network, device: partial(tagged_maps, network.to(device), settings.cam.combine, device),
     write=write_single_precision,
     decides=map_decisions,

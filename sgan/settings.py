@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from common.bounds import bounded, bounded_share, bounded_side, require_bounds
 from common.config_files import Aliases, Renamed
 from common.data.layout import DataConfig
 from common.engine.optimizer import OptimizerConfig
 from common.engine.settings import EngineConfig
-from common.errors import ConfigError
-from common.method.settings import ChainConfig, MethodSettings, ReportConfig, require_share
+from common.errors import ConfigError, require
+from common.method.settings import ChainConfig, MethodSettings, ReportConfig
 from common.models.backbones import BackboneConfig
 
 # The folder of the published saliency maps, and what made them.
@@ -30,10 +31,10 @@ class SemiConfig:
     """
 
     list: str = ""
-    share: float = 0.0
+    share: float = bounded(0.0, least=1e-4, most=1, also=(0,))
 
     def __post_init__(self) -> None:
-        require_share("semi.share", self.share)
+        require_bounds(self, "semi")
 
     @property
     def description(self) -> str:
@@ -80,7 +81,7 @@ class SeedRuleConfig:
     """
 
     rule: Literal["sec", "harmonic"] = "sec"
-    cam_thresh: float = 0.25
+    cam_thresh: float = bounded_share(0.25)
     ignore_conflict: bool = False
     at: Literal["feature", "image"] = "feature"
     fill: Literal["none", "strongest"] = "none"
@@ -89,7 +90,7 @@ class SeedRuleConfig:
     overruled: list[str] = field(default_factory=lambda: ["boat", "train"])
 
     def __post_init__(self) -> None:
-        require_share("cam_thresh", self.cam_thresh)
+        require_bounds(self)
 
 
 @dataclass
@@ -168,15 +169,16 @@ class SganSettings(MethodSettings):
     save_model_path: str = "model/"
     res_path: str = "result"
     test_cfg: str = "_seedcam_0.25"
-    image_side: int = 321
-    mean: list[float] = field(default_factory=lambda: [104.008, 116.669, 122.675])
-    std: list[float] = field(default_factory=list)
+    # With less no position would be inside the border.
+    image_side: int = bounded_side(321, 17)
+    mean: list[float] = bounded([104.008, 116.669, 122.675], items=(3, 3))
+    std: list[float] = bounded([], above=0, most=255)
     self_attention: bool = True
     normaliser: Literal["masked_normalize", "masked_softmax", "softmax"] = "masked_normalize"
     seed_subdir: str = "base_30_bg"
-    seed_loss_ratio: float = 0.15
+    seed_loss_ratio: float = bounded(0.15, least=0, most=1e6)
     use_sal: bool = True
-    sal_thresh: float = 0.06
+    sal_thresh: float = bounded_share(0.06)
     sdnet_path: str = PUBLISHED_SALIENCY
     semi: SemiConfig = field(default_factory=SemiConfig)
     cam: ClassMapConfig = field(default_factory=ClassMapConfig)
@@ -186,13 +188,8 @@ class SganSettings(MethodSettings):
     def __post_init__(self) -> None:
         if not self.cfg_name or Path(self.cfg_name).name != self.cfg_name:
             raise ConfigError(f"cfg_name is {self.cfg_name!r}; give a name that can be a folder's, without slashes")
-        require_share("sal_thresh", self.sal_thresh)
-        if len(self.mean) != 3 or (self.std and (len(self.std) != 3 or min(self.std) <= 0)):
-            raise ConfigError("mean needs three numbers, and std none or three positive ones")
-        if self.image_side < 17:
-            raise ConfigError(
-                f"image_side is {self.image_side}; at least 17 pixels, or no position would be inside the border"
-            )
+        require_bounds(self)
+        require(len(self.std) in (0, 3), f"std is {self.std}; give one number for each of R, G and B, or none")
         if self.data.saliency == PUBLISHED_SALIENCY and not self.report.saliency_source:
             self.report = dataclasses.replace(self.report, saliency_source=PUBLISHED_SOURCE)
 

@@ -19,12 +19,14 @@ from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.data.palette import IGNORE_LABEL
 from common.data.presets import CLASSES_FILE
 from common.errors import DataError, require
+from common.failures import read_failures
 from common.files import write_text
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from common.method.settings import ScoredFiles
 from common.metrics.confusion import LabelMap, Matrix
 from common.metrics.scores import Scores, compute_scores
 from common.metrics.selection import BACKGROUND
+from common.paths import path_of_id
 from smaf.settings import SMAF_KEYS
 
 NAME_LENGTH = 10
@@ -69,10 +71,11 @@ def evaluate_pngs(settings: PngSettings) -> int:
     layout = masks_of(data)
     ids = layout.ids("train")
     require_pngs(folder, ids)
-    matrix = label_matrix(layout, ids, folder, prepare=partial(at_size_of_truth, layout.n_classes + 1))
+    evaluated = evaluate_labels(layout, ids, folder, prepare=partial(at_size_of_truth, layout.n_classes + 1))
+    matrix = evaluated.matrix
     table = score_rows(scores_of_labelled(matrix), [BACKGROUND, *layout.classes])
     without = 100 * matrix[:, -1].sum() / max(1, matrix.sum())
-    print(f"{folder}: {len(ids)} images; {without:.2f} % of their pixels have no label and are not counted")
+    print(f"{folder}: {evaluated.n_images} images; {without:.2f} % of their pixels have no label and are not counted")
     print(table)
     write_text(Path(settings.save_path), f"{table}\n")
     return 0
@@ -98,7 +101,8 @@ def require_pngs(folder: Path, ids: Sequence[str]) -> None:
     """Raise :class:`DataError` unless every image has its PNG in the folder."""
     if not folder.is_dir():
         raise DataError(f"--pred_dir {folder} is no folder; give the one with the PNGs to score")
-    missing = [image_id for image_id in ids if not (folder / f"{image_id}.png").is_file()]
+    failed = read_failures(folder)
+    missing = [one for one in ids if one not in failed and not path_of_id(folder, one, ".png").is_file()]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(ids)} images have no PNG in {folder}, e.g. {missing[0]}; make them, or correct --datalist"

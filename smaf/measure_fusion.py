@@ -15,12 +15,13 @@ import torch
 
 from common.bench.cam import N_CLASSES, SCALES, GeneratedImages, compare_cams, with_statistics
 from common.bench.comparison import Comparison
+from common.bounds import MOST_PROCESSES, bounded_argument
 from common.cam.files import Cams
 from common.cores import map_on_cores, torch_threads
 from common.crf.inference import dense_crf
 from common.crf.recipes import crf_recipe
 from common.data.sampling import Sample
-from common.errors import ConfigError, ToolboxError, run_command
+from common.errors import ToolboxError, run_command
 from common.models.backbones import BackboneConfig
 from common.pseudo_labels.labels import LabelMap, pseudo_label
 from common.pseudo_labels.rule import CamRule, Evidence, LabelConfig
@@ -79,14 +80,32 @@ def compare_masks(images: GeneratedImages, repeats: int) -> tuple[Comparison, fl
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=8, help="number of generated images (default: %(default)s)")
+    parser.add_argument(
+        "--images",
+        type=bounded_argument("--images", int, least=1, most=10**6),
+        default=8,
+        help="number of generated images (default: %(default)s)",
+    )
     parser.add_argument("--backbone", default="resnet38", help="as backbone.name of a configuration (%(default)s)")
-    parser.add_argument("--width", type=float, default=0.25, help="factor on the backbone's channels (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="times each is run, in turns; the median counts")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (%(default)s)")
+    parser.add_argument(
+        "--width",
+        type=bounded_argument("--width", float, above=0, most=16),
+        default=0.25,
+        help="factor on the backbone's channels (%(default)s)",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=bounded_argument("--repeats", int, least=1, most=10000),
+        default=3,
+        help="times each is run, in turns; the median counts",
+    )
+    parser.add_argument(
+        "--threads",
+        type=bounded_argument("--threads", int, least=1, most=MOST_PROCESSES),
+        default=torch.get_num_threads(),
+        help="CPU threads (%(default)s)",
+    )
     arguments = parser.parse_args(argv)
-    if min(arguments.images, arguments.repeats, arguments.threads, arguments.width) <= 0:
-        raise ConfigError("--images, --width, --repeats and --threads must be positive")
     images = GeneratedImages(arguments.images)
     torch.manual_seed(0)
     stride = 8 if arguments.backbone == "resnet38" else 16

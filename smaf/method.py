@@ -22,6 +22,7 @@ from common.method.method import Method
 from common.method.other_run import OtherProgram
 from common.method.pictures import Pictured
 from common.method.published import Published, nothing_given
+from common.method.requirements import required_if
 from common.method.settings import with_values
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
@@ -111,6 +112,7 @@ EPS = Training(
     ),
     data=tagged_with_saliency,
     prepare=fold_if_frozen,
+    requires=lambda settings: required_if(settings.head != "cls", dataset_of(settings)),
     decides=(*DECIDE_BOTH, "saliency_loss"),
     published=published_by(0),
     folder=round_folder(0),
@@ -152,6 +154,8 @@ def round_of_self_training(number: int, before: Training) -> Training:
         network=score_network,
         step=step,
         data=data,
+        learns_from=lambda settings: [attention_folder(settings)],
+        requires=lambda settings: required_if(settings.self_training.saliency_weight > 0, dataset_of(settings)),
         n_samples=lambda settings, layout: len(layout.ids(settings.split)),
         engine=lambda settings, n_samples: in_round(settings).engine,
         optimizer=lambda settings, network: head_and_backbone_optimizer(in_round(settings), network),

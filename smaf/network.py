@@ -18,6 +18,7 @@ from common.errors import CheckpointError
 from common.models.backbones import BackboneConfig, build_backbone
 from common.models.base import Backbone, freeze_batchnorm_statistics
 from common.models.frozen import freeze_batchnorm_parameters
+from common.models.tensor_names import tensors_by_names_of
 from common.models.weights import load_weights, read_state_dict
 
 HeadName = Literal["cls", "plain", "projection"]
@@ -138,8 +139,7 @@ def smaf_content(network: nn.Module, steps: int, prototypes: Tensor | None) -> d
 
 
 def name_here(name: str) -> str:
-    """The name in :class:`ScoreNetwork` of a published tensor, with or without DataParallel's prefix."""
-    name = name.removeprefix("module.")
+    """The name in :class:`ScoreNetwork` of a published tensor; those of this toolbox stay."""
     known = name.startswith((OF_BACKBONE, OF_HEAD, OF_TEACHER))
     return name if known else (OF_HEAD if name.startswith(TOP_LAYERS) else OF_BACKBONE) + name
 
@@ -153,7 +153,7 @@ def load_published_network(network: ScoreNetwork, path: Path, lift: bool = False
     Raises:
         CheckpointError: the file is missing, damaged or of another network.
     """
-    state = {name_here(name): tensor for name, tensor in read_state_dict(path).items()}
+    state = tensors_by_names_of(network.state_dict(), read_state_dict(path, network), name_here, str(path))
     if network.head.projects and "head.cov_feat.weight" not in state and "head.fc8.weight" in state:
         if not lift:
             raise CheckpointError(

@@ -107,8 +107,9 @@ class ImagesWithAttention:
         return len(self.images)
 
     def __getitem__(self, index: int) -> Sample:
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
+        cams = read_cams(find_cams(self.folder, self.images.ids[index]))
         sample = self.images[index]
-        cams = read_cams(find_cams(self.folder, sample["id"]))
         require_fitting(sample, cams)
         return {**sample, "attention": cams}
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.bounds import bounded, bounded_share, bounded_side, require_bounds
 from common.commands import Flag
 from common.config_files import Aliases, Renamed
 from common.data.colours import ColourConfig
 from common.engine.optimizer import OptimizerConfig
 from common.errors import require
 from common.method.method import Variant
-from common.method.settings import LongSidesConfig, RefinedSettings, require_long_sides, require_share
+from common.method.settings import LongSidesConfig, RefinedSettings, require_long_sides
 from common.models.backbones import BackboneConfig
 from common.pseudo_labels.rule import LabelConfig
 from smaf.files import FilesConfig
@@ -29,13 +30,13 @@ MOST_ROUNDS = 4
 class LongSideConfig(LongSidesConfig, ColourConfig):
     """What the networks see of an image; the colours change in the first training only."""
 
-    crop_size: int = 448
+    crop_size: int = bounded_side(448, 16)
     long_sides: list[int] = field(default_factory=lambda: [256, 512])
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_bounds(self, "crop")
         require_long_sides("crop.long_sides", self.long_sides)
-        require(self.crop_size >= 16, f"crop.crop_size is {self.crop_size}; give at least 16 pixels")
 
 
 @dataclass
@@ -47,12 +48,11 @@ class SaliencyLossConfig:
         lam: weight of the estimate from the foreground maps against that from the background's (VOC 0.5, COCO 0.9).
     """
 
-    tau: float = 0.4
-    lam: float = 0.5
+    tau: float = bounded_share(0.4)
+    lam: float = bounded_share(0.5)
 
     def __post_init__(self) -> None:
-        require_share("saliency_loss.tau", self.tau)
-        require_share("saliency_loss.lam", self.lam)
+        require_bounds(self, "saliency_loss")
 
 
 @dataclass
@@ -70,22 +70,16 @@ class SelfTrainingConfig:
         prototype_momentum: share of a new mean feature in a prototype.
     """
 
-    round_steps: int = 0
-    round_lr: float = 0.0
+    round_steps: int = bounded(0, least=0)
+    round_lr: float = bounded(0.0, least=0, most=1000)
     maps: str = ""
-    floor: float = 0.2
-    saliency_weight: float = 0.0
+    floor: float = bounded(0.2, above=0, most=1)
+    saliency_weight: float = bounded_share(0.0)
     prototypes: bool = False
-    prototype_momentum: float = 1e-4
+    prototype_momentum: float = bounded_share(1e-4)
 
     def __post_init__(self) -> None:
-        require(
-            min(self.round_steps, self.round_lr) >= 0,
-            "neither self_training.round_steps nor self_training.round_lr can be negative",
-        )
-        require(0 < self.floor <= 1, f"self_training.floor is {self.floor}; give a number above 0, at most 1")
-        require_share("self_training.saliency_weight", self.saliency_weight)
-        require_share("self_training.prototype_momentum", self.prototype_momentum)
+        require_bounds(self, "self_training")
 
 
 @dataclass
@@ -116,7 +110,7 @@ class SmafSettings(RefinedSettings):
     head: HeadName = "projection"
     lift: bool = False
     initial_model: str = ""
-    rounds: int = 1
+    rounds: int = bounded(1, least=0, most=MOST_ROUNDS)
     crop: LongSideConfig = field(default_factory=LongSideConfig)
     saliency_loss: SaliencyLossConfig = field(default_factory=SaliencyLossConfig)
     self_training: SelfTrainingConfig = field(default_factory=SelfTrainingConfig)
@@ -127,7 +121,7 @@ class SmafSettings(RefinedSettings):
     segment_eps: bool = True
 
     def __post_init__(self) -> None:
-        require(0 <= self.rounds <= MOST_ROUNDS, f"rounds is {self.rounds}; give 0 (EPS alone) to {MOST_ROUNDS}")
+        require_bounds(self)
         baseline = self.head == "cls"
         require(
             not baseline or self.rounds == 0,

@@ -20,7 +20,7 @@ from common.data.sampling import Sample
 from common.errors import require
 from common.files import write_json
 from common.method.maps import Maps
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from common.method.settings import with_values
 from common.metrics.confusion import LabelMap
 from common.metrics.scores import compute_scores, published_json
@@ -87,16 +87,15 @@ def validate(settings: ValidationSettings) -> int:
     one_pass = {"cam.scales": [1.0], "cam.flip": False, "cam.long_side": 0}
     settings = with_values(settings, {"split": "val", "data.val_list": listed, **one_pass})
     status = VALIDATED.run(settings)
-    if status:
-        return status
     layout, folder = VALIDATED.layout(settings), VALIDATED.folder(settings)
     ids = layout.ids("val")
     as_published = (
         (lambda truth, labels: (ignored_as_background(truth), labels)) if settings.ignored_as_background else None
     )
-    scores = compute_scores(label_matrix(layout, ids, folder, prepare=as_published), over="all")
+    evaluated = evaluate_labels(layout, ids, folder, prepare=as_published)
+    scores, n_images = compute_scores(evaluated.matrix, over="all"), evaluated.n_images
     ignored = "counted as background" if settings.ignored_as_background else "left out"
-    print(f"{folder}: {len(ids)} images of {layout.lists['val'].name}, ignored pixels {ignored}")
+    print(f"{folder}: {n_images} images of {layout.lists['val'].name}, ignored pixels {ignored}")
     values = {
         "overall accuracy": scores.pixel_accuracy,
         "mean accuracy": scores.mean_accuracy,
@@ -104,8 +103,8 @@ def validate(settings: ValidationSettings) -> int:
         "frequency-weighted accuracy": scores.frequency_weighted_iou,
     }
     print(", ".join(f"{name} {100 * value:.2f}" for name, value in values.items()))
-    write_json(folder / "scores.json", {**published_json(scores), "ignored": ignored, "n_images": len(ids)})
-    return 0
+    write_json(folder / "scores.json", {**published_json(scores), "ignored": ignored, "n_images": n_images})
+    return status
 
 
 VALIDATE = Command(

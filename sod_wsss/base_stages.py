@@ -23,7 +23,6 @@ from common.engine.optimizer import OptimizerConfig, optimizer_by_rules, weights
 from common.engine.schedules import Schedule, ScheduleConfig, build_schedule, decay_steps
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.errors import ConfigError
-from common.files import resolve_inside
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
 from common.method.maps import Maps
@@ -33,6 +32,7 @@ from common.method.training import SECTIONS, Training, fold_if_frozen
 from common.models.backbones import build_backbone
 from common.models.frozen import fold_frozen_batchnorm
 from common.models.weights import load_weights, read_state_dict
+from common.paths import path_of_id
 from common.pseudo_labels.rule import CamRule, LabelRule
 from common.report.record import describe_crf
 from sod_wsss.affinity import AffinityNet, AffinityStep
@@ -42,7 +42,8 @@ from sod_wsss.random_walk import WalkInference, WalkLoader
 from sod_wsss.settings import BaseSettings
 
 # The published networks hold their backbone several times, by these names besides "model".
-COPIES = re.compile(r"^(module\.)?(stage\d|backbone\.\d+|edge_layers)\.")
+COPIES = re.compile(r"^(.*\.)?(stage\d|backbone\.\d+|edge_layers)\.")
+OF_MODEL = re.compile(r"(^|\.)model\.")
 EDGE_BRANCH = re.compile(r"^fc_edge([1-5])\.")
 # Published beginning of a name -> ours.
 BEGINNINGS = {"model.": "backbone.", "classifier.": "head.", "fc_edge6.": "edge_last."}
@@ -73,7 +74,7 @@ def published_tensors(network: nn.Module) -> dict[str, Tensor]:
 
 def without_copies(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors by published names without the further names of the backbone's."""
-    is_published = any(name.removeprefix("module.").startswith("model.") for name in state)
+    is_published = any(OF_MODEL.search(name) for name in state)
     return {name: tensor for name, tensor in state.items() if not (is_published and COPIES.match(name))}
 
 
@@ -83,7 +84,7 @@ def load_base_network(network: nn.Module, path: Path) -> None:
     Raises:
         CheckpointError: the file is of another network.
     """
-    load_weights(network, without_copies(read_state_dict(path)), source=str(path), rename=name_of_ours)
+    load_weights(network, without_copies(read_state_dict(path, network)), source=str(path), rename=name_of_ours)
 
 
 IMAGE: tuple[Need, ...] = ("image",)
@@ -175,7 +176,7 @@ CONFIDENT = Labels(
 
 
 def label_map_file(folder: Path, image_id: str) -> Path:
-    return resolve_inside(folder, f"{image_id}.png")
+    return path_of_id(folder, image_id, ".png")
 
 
 def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) -> SeededDataset:
@@ -185,7 +186,7 @@ def images_with_confident_labels(settings: BaseSettings, layout: DatasetLayout) 
         DataError: there are none.
         ConfigError: they were made with other settings.
     """
-    made, wanted = CONFIDENT.made(settings)["rule"], CONFIDENT.decides(settings)
+    made, wanted = CONFIDENT.made(settings).get("rule"), CONFIDENT.decides(settings)
     if made != wanted:
         raise ConfigError(
             f"the confident labels in {CONFIDENT.folder(settings)} were made with other settings ({made}, not {wanted}); give the "
@@ -228,6 +229,7 @@ AFFINITY = Training(
     decides=("data", "split", "backbone", "square", "affinity", "engine.seed"),
     free={f"affinity.{name}" for name in FREE_TO_CHANGE},
     taught_by=(PUZZLE,),
+    learns_from=lambda settings: [CONFIDENT.folder(settings)],
     published=Published(
         published_at("affinitynet"),
         content=lambda settings, network, engine: published_tensors(network),

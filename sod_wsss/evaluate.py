@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.data.presets import DATASET_NAMES, DatasetName
 from common.errors import DataError, require, run_command
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from common.metrics.scores import Scores, compute_scores
 from sod_wsss.segmentation import DOMAINS, EXPERIMENTS, list_of
 
@@ -63,9 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     predictions = EXPERIMENTS / "predictions" / given.experiment_name
     layout = scored_layout(given.dataset, given.domain, given.gt_dir)
     ids = layout.ids("val")
-    matrix = label_matrix(layout, ids, predictions)
-    print(f"{given.experiment_name}, {len(ids)} images of {given.domain}")
-    print("\n".join(published_lines(compute_scores(matrix, over="all"))))
+    evaluated = evaluate_labels(layout, ids, predictions)
+    print(f"{given.experiment_name}, {evaluated.n_images} images of {given.domain}")
+    print("\n".join(published_lines(compute_scores(evaluated.matrix, over="all"))))
     return 0
 
 

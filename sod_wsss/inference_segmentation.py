@@ -14,9 +14,12 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from common.bounds import bounded_argument
+from common.data.image_file import open_image
 from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL, colour_label_map
 from common.errors import ConfigError, run_command
+from common.failures import FAILED_FILE
 from common.files import atomic_write
 from sod_wsss.segmentation import (
     DOMAINS,
@@ -54,7 +57,7 @@ def published_colours(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]
 def colour_folder(folder: Path) -> None:
     """Put colour pictures in the place of all label maps of a folder."""
     for path in sorted(folder.glob("*.png")):
-        with Image.open(path) as picture:
+        with open_image(path) as picture:
             if picture.mode == "RGB":
                 continue
         coloured = Image.fromarray(published_colours(read_label_map(path)))
@@ -68,7 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--domain", choices=DOMAINS, default="val", help="list to predict (val)")
     parser.add_argument("--scales", "--scale", default="0.5,1.0,1.5,2.0", help="factors of the image (0.5,1.0,1.5,2.0)")
-    parser.add_argument("--iteration", type=int, default=0, help="mean-field steps of the dense CRF (0: none)")
+    parser.add_argument(
+        "--iteration",
+        type=bounded_argument("--iteration", int, least=0, most=1000),
+        default=0,
+        help="mean-field steps of the dense CRF (0: none)",
+    )
     parser.add_argument(
         "--colour",
         action="store_true",
@@ -90,14 +98,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         "crf.iterations": given.iteration,
     }
     refined = given.iteration > 0
-    call_trainer("crf" if refined else "test", given.config, settings, rest)
+    status = call_trainer("crf" if refined else "test", given.config, settings, rest)
     made = EXPERIMENTS / "features" / name / NETWORK_FOLDER / Path(split).stem / ("crf" if refined else "label")
     target = EXPERIMENTS / "predictions" / name
     shutil.copytree(made, target, ignore=shutil.ignore_patterns("*.json"), dirs_exist_ok=True)
+    # What scores the label maps leaves the images out that failed.
+    if (made / FAILED_FILE).is_file():
+        shutil.copy(made / FAILED_FILE, target / FAILED_FILE)
+    else:
+        (target / FAILED_FILE).unlink(missing_ok=True)
     if given.colour:
         colour_folder(target)
     print(f"label maps: {target}")
-    return 0
+    return status
 
 
 if __name__ == "__main__":

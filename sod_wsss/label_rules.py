@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from common.bounds import bounded, bounded_share, require_bounds
 from common.crf.presets import PRESETS, CrfSettings
 from common.crf.recipes import RECIPES
 from common.data.colours import Uint8
-from common.errors import DataError, require
+from common.errors import DataError
 from common.pseudo_labels.background import constant
 from common.pseudo_labels.crf import refine_labels
 from common.pseudo_labels.labels import LabelMap, ignore_between, pseudo_label
@@ -38,11 +39,7 @@ class BaseLabelConfig(LabelConfig):
     # As in the README of Puzzle-CAM; its program has 0.25 and 10 iterations where nothing is said.
     threshold: float = 0.35
     crf: Literal["none", "label", "label_all", "cam"] = "label"
-    crf_iterations: int = RECIPES["puzzlecam_label"].settings.iterations
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.crf_iterations >= 0, f"labels.crf_iterations is {self.crf_iterations}; it cannot be negative")
+    crf_iterations: int = bounded(RECIPES["puzzlecam_label"].settings.iterations, least=0, most=1000)
 
     @property
     def crf_in_words(self) -> str:
@@ -101,19 +98,14 @@ class SelectorConfig:
     """
 
     labels: str = ""
-    least_iou: float = 0.4
-    weak_margin: float = 0.2
+    least_iou: float = bounded_share(0.4)
+    weak_margin: float = bounded_share(0.2)
     weak_classes: list[str] = field(default_factory=lambda: ["chair", "sofa"])
-    one_threshold: float = -1.0
-    salient_above: float = 0.5
+    one_threshold: float = bounded(-1.0, least=0, most=1, also=(-1,))
+    salient_above: float = bounded_share(0.5)
 
     def __post_init__(self) -> None:
-        require(
-            self.one_threshold == -1 or 0 <= self.one_threshold <= 1,
-            f"select.one_threshold is {self.one_threshold}; give 0 to 1, or -1 for none",
-        )
-        for name in ("least_iou", "weak_margin", "salient_above"):
-            require(0 <= getattr(self, name) <= 1, f"select.{name} is {getattr(self, name)}; give 0 to 1")
+        require_bounds(self, "select")
 
     def is_salient(self, saliency: Uint8) -> npt.NDArray[np.bool_]:
         """uint8 H x W to the pixels of the object."""

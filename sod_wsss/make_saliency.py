@@ -14,7 +14,8 @@ from common.errors import CheckpointError, DataError, run_command
 from sod_wsss.saliency_stages import BEST_FILE, LAST_FILE, SALIENCY
 from sod_wsss.settings import SodWsssSettings
 
-IMAGE_FOLDERS = ("images", "JPEGImages", "Images")
+PUBLISHED_IMAGES = "JPEGImages"
+IMAGE_FOLDERS = ("images", PUBLISHED_IMAGES, "Images")
 SALIENCY_FOLDER = "Sal"
 RECORDED_SETTINGS = "config.yaml"
 
@@ -26,9 +27,18 @@ def images_below(folder: Path) -> Path:
     return next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), folder)
 
 
+class ImagesAsStored(DatasetLayout):
+    """Images whose EXIF orientation is not looked at, as of the VOC layout."""
+
+    @property
+    def upright(self) -> bool:
+        return False
+
+
 def layout_of_images(images: Path) -> DatasetLayout:
-    """All images of a folder and of those below it, without lists or tags."""
-    return DatasetLayout("folder", images.parent, ("salient object",), images, images, images, None, {})
+    """All images of a folder and of those below it, without lists or tags; those of the VOC layout as stored, others upright."""
+    kind = ImagesAsStored if images.name == PUBLISHED_IMAGES else DatasetLayout
+    return kind("folder", images.parent, ("salient object",), images, images, images, None, {})
 
 
 def settings_of_network(network: Path, configs: Sequence[str], rest: Sequence[str]) -> SodWsssSettings:

@@ -2,8 +2,8 @@
 
 ``python sod_wsss/measure_saliency.py --maps MAPS --masks MASKS [--list FILE] [--out results.json]`` scores one folder of
 maps; ``--benchmarks dataset/benchmark --maps MAPS`` every dataset ``<name>`` of a folder of them (``<name>/Images`` and
-``<name>/Masks``), whose maps lie in ``MAPS/<name>``. Maps are 8-bit grey pictures, 0 to 255, and are compared as they
-are, at the size of the masks; a map and its mask have the same name.
+``<name>/Masks``), whose maps lie in ``MAPS/<name>``. Maps are 8-bit grey pictures, 0 to 255 (or all of them
+0 to 1), and are compared as they are, at the size of the masks; a map and its mask have the same name.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.cores import map_on_cores
+from common.data.image_names import folder_ids
 from common.data.images import IMAGE_SUFFIXES, image_size, read_saliency
-from common.data.layout import folder_ids
 from common.data.lists import read_list
+from common.data.saliency_levels import largest_saliency
 from common.errors import DataError, run_command
 from common.files import write_json
 from sod_wsss.measures import MEASURES, SaliencyMeasures, SMeasure, mean_scores, measure_map, object_mask, sod_package
@@ -111,9 +112,9 @@ def measure_folder(maps: Path, masks: Path, ids: Sequence[str] | None, s_measure
         if sizes[0] != sizes[1]:
             text = " and ".join(f"{path} is {high} x {wide}" for path, (high, wide) in zip(files, sizes, strict=True))
             raise DataError(f"{text} (height x width); bring the map to the size of its mask")
-    results = dict(
-        zip(pairs, map_on_cores(lambda files: measure_pair(*files, s_measure), [*pairs.values()]), strict=True)
-    )
+    largest = largest_saliency((map_file for map_file, _ in pairs.values()), maps)
+    measured = map_on_cores(lambda files: measure_pair(*files, s_measure, largest), [*pairs.values()])
+    results = dict(zip(pairs, measured, strict=True))
     remarks: dict[str, list[str]] = {LEFT_OVER: left_over} if left_over else {}
     for image_id, (_, own) in results.items():
         for remark in own:
@@ -124,9 +125,15 @@ def measure_folder(maps: Path, masks: Path, ids: Sequence[str] | None, s_measure
     return DatasetScores(mean_scores([one for one, _ in results.values()]), len(results), notes)
 
 
-def measure_pair(map_file: Path, mask_file: Path, s_measure: SMeasure) -> tuple[SaliencyMeasures, list[str]]:
-    """The scores of a map, and what should be known about its files."""
-    levels = read_saliency(map_file)
+def measure_pair(
+    map_file: Path, mask_file: Path, s_measure: SMeasure, largest: int
+) -> tuple[SaliencyMeasures, list[str]]:
+    """The scores of a map, and what should be known about its files.
+
+    Args:
+        largest: the value that stands for salient in maps.
+    """
+    levels = read_saliency(map_file, largest=largest)
     mask, zero_and_one = object_mask(read_saliency(mask_file))
     known = {
         WITHOUT_OBJECT: not mask.any(),

@@ -12,12 +12,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from tqdm import tqdm
 
-from common.data.images import read_label_map, read_saliency
+from common.data.images import read_label_map
 from common.data.layout import DataConfig, DatasetLayout, open_layout
+from common.data.mask_sets import readable_masks, require_a_class
 from common.data.presets import DATASET_NAMES
 from common.errors import ConfigError, run_command
 from common.metrics.confusion import Matrix, confusion_matrix
 from common.metrics.scores import Scores, compute_scores, restrict_truth
+from common.paths import path_of_id
 from sod_wsss.label_rules import SelectorConfig, select_salient, threshold_of
 
 # Those of the paper's table (sod_wsss spec, section 9).
@@ -43,12 +45,13 @@ def compare_labels(layout: DatasetLayout, split: str, folder: Path, config: Sele
     """All images of a list."""
     ids = layout.ids(split)
     tags, n_labels = layout.read_tags(ids), layout.n_classes + 1
+    require_a_class(readable_masks(ids, layout.mask_path), n_labels, str(layout.masks))
     compared = []
     for image_id in tqdm(ids, folder.name, leave=False):
-        truth = read_label_map(layout.mask_path(image_id))
-        label_map = read_label_map(folder / f"{image_id}.png")
+        truth = read_label_map(layout.mask_path(image_id), layout.upright)
+        label_map = read_label_map(path_of_id(folder, image_id, ".png"))
         classes = [int(key) + 1 for key in np.flatnonzero(tags[image_id])]
-        salient = config.is_salient(read_saliency(layout.saliency_path(image_id)))
+        salient = config.is_salient(layout.read_saliency(image_id))
         # Below every agreement there is: what a replacement would give.
         selection = select_salient(label_map, salient, classes, -1.0)
         before = confusion_matrix(truth, label_map, n_labels)

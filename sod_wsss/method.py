@@ -18,6 +18,7 @@ from common.method.method import Method
 from common.method.pictures import Pictured, map_overlay, one_class_and_most
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
+from common.paths import path_of_id
 from common.pseudo_labels.rule import LabelRule
 from common.report.html import Panel
 from common.report.results import NONE
@@ -105,7 +106,7 @@ def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, picture
         keys, maps = WALK.read(settings, sample["id"])
         for key, heat in zip(keys, maps, strict=True):
             yield Panel(f"CAM: {layout.classes[key]}", map_overlay(sample["image"], heat))
-    label_map = read_label_map(BASE_LABELS.label_folder(settings) / f"{sample['id']}.png")
+    label_map = read_label_map(path_of_id(BASE_LABELS.label_folder(settings), sample["id"], ".png"))
     classes = [int(key) + 1 for key in pictured.cams.keys]
     yield from selection_panels(
         sample["image"], sample["saliency"], label_map, classes, layout.classes, settings.select

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms import RandAugment
 
+from common.bounds import bounded, bounded_share, bounded_side, require_bounds
 from common.data.colours import ColourConfig, Jitter, Uint8, jitter_colours
 from common.data.palette import IGNORE_LABEL
 from common.data.sampling import Sample
@@ -22,7 +23,7 @@ from common.data.windows import cut, draw_window, long_side_size, resized_bicubi
 from common.engine.losses import PROGRESS, Losses
 from common.errors import DataError, require
 from common.method.plain_cam import classification_loss
-from common.method.settings import LongSidesConfig, require_long_sides, require_share
+from common.method.settings import LongSidesConfig, require_long_sides
 from common.models.base import Backbone
 
 # Operations on an image, and their strength among 31 steps (spec, section 4.3).
@@ -39,7 +40,7 @@ class BaseSquareConfig(LongSidesConfig, ColourConfig):
         rand_augment: put each image through two random operations of RandAugment.
     """
 
-    crop_size: int = 512
+    crop_size: int = bounded_side(512, 16)
     long_sides: list[int] = field(default_factory=lambda: [320, 640])
     # Published: both changes of the colours are there, and off.
     jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
@@ -47,8 +48,8 @@ class BaseSquareConfig(LongSidesConfig, ColourConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_bounds(self, "square")
         require_long_sides("square.long_sides", self.long_sides)
-        require(self.crop_size >= 16, f"square.crop_size is {self.crop_size}; give at least 16 pixels")
 
 
 class BaseInput:
@@ -122,19 +123,18 @@ class PuzzleConfig:
         distance_in: the distance is measured in the maps of the tagged classes (published), or in all.
     """
 
-    pieces: int = 4
-    reconstruction: float = 4.0
-    rising_share: float = 0.5
+    pieces: int = bounded(4, least=1, most=10000)
+    reconstruction: float = bounded(4.0, least=0, most=1e6)
+    rising_share: float = bounded_share(0.5)
     distance: Literal["l1", "l2"] = "l1"
     distance_in: Literal["tagged", "all"] = "tagged"
 
     def __post_init__(self) -> None:
+        require_bounds(self, "puzzle")
         require(
-            self.pieces >= 1 and math.isqrt(self.pieces) ** 2 == self.pieces,
+            math.isqrt(self.pieces) ** 2 == self.pieces,
             f"puzzle.pieces is {self.pieces}; give 1, 4, 9, ...: as many pieces down as across",
         )
-        require(self.reconstruction >= 0, f"puzzle.reconstruction is {self.reconstruction}; it cannot be negative")
-        require_share("puzzle.rising_share", self.rising_share)
 
     @property
     def per_side(self) -> int:

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from common.bounds import MOST_IMAGES, bounded, bounded_side, require_bounds
 from common.cam.files import Cams
 from common.cam.inference import ReadableImages
 from common.cam.random_walk_maps import RandomWalkMaps, read_affinity
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
-from common.errors import DataError, NonFiniteError, require
+from common.errors import DataError, NonFiniteError
 from common.models.fold import fold_batchnorm
+from common.paths import path_of_id
 from sod_wsss.affinity import neighbour_pairs
 
 
@@ -87,10 +89,11 @@ class RadiusConfig:
         radius: two pixels are a pair where they are nearer to each other than this, in pixels of the edge map.
     """
 
-    radius: int = 10
+    # With less than 2 no pixel has a neighbour.
+    radius: int = bounded(10, least=2, most=1000)
 
     def __post_init__(self) -> None:
-        require(self.radius >= 2, f"the radius is {self.radius}; with less than 2 no pixel has a neighbour")
+        require_bounds(self)
 
 
 @dataclass
@@ -107,18 +110,11 @@ class WalkConfig(RadiusConfig):
     """
 
     radius: int = 5
-    beta: float = 10.0
-    exponent: int = 8
+    beta: float = bounded(10.0, above=0, most=1000)
+    exponent: int = bounded(8, least=0, most=16)
     edge_network: str = ""
-    padded_side: int = 512
-    batch_size: int = 8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.beta > 0, f"walk.beta is {self.beta}; give a positive number (the field uses 8 to 10)")
-        require(0 <= self.exponent <= 16, f"walk.exponent is {self.exponent}; give 0 to 16 (8 are 256 steps)")
-        require(self.padded_side >= 0, f"walk.padded_side is {self.padded_side}; it cannot be negative")
-        require(self.batch_size >= 1, f"walk.batch_size is {self.batch_size}; give at least 1")
+    padded_side: int = bounded_side(512, 0)
+    batch_size: int = bounded(8, least=1, most=MOST_IMAGES)
 
 
 class WalkLoader:
@@ -136,9 +132,10 @@ class WalkLoader:
         self.to_tensors = ToTensors()
 
     def __call__(self, image_id: str) -> Sample:
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
+        found = read_affinity(path_of_id(self.maps, image_id, ".npy"))
         image = self.images.read(image_id)["image"]
         height, width = image.shape[:2]
-        found = read_affinity(self.maps / f"{image_id}.npy")
         if found.full.shape[1:] != (height, width):
             raise DataError(
                 f"{image_id}: the image is {(height, width)}, its maps are {found.full.shape[1:]} (height, width)"

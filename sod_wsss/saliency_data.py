@@ -15,13 +15,14 @@ from torch import Tensor
 
 from common.cam.inference import ReadableImages
 from common.data.dataset import ListedImages
+from common.data.image_names import folder_ids
 from common.data.images import read_saliency
-from common.data.layout import DatasetLayout, folder_ids
+from common.data.layout import DatasetLayout
 from common.data.lists import read_list
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.errors import DataError, require
-from common.files import resolve_inside
+from common.paths import path_of_id
 from sod_wsss.saliency_losses import boundary_of, soften_edges
 
 # Names of the folders of images and of masks, side by side: the README's, the published code's.
@@ -70,6 +71,11 @@ class SaliencyLayout(DatasetLayout):
                 raise DataError(f"{where} lacks {lacking[0]} ({len(lacking)} in all); images and masks go by name")
         return [f"{name}/{stem}" if name else stem for stem in sorted(stems)]
 
+    @property
+    def upright(self) -> bool:
+        """As stored: the programs of the field read the public datasets of saliency so, and their masks follow."""
+        return False
+
     def saliency_path(self, image_id: str) -> Path:
         return self.file_of(image_id, 1)
 
@@ -87,7 +93,7 @@ class SaliencyLayout(DatasetLayout):
         name = self.dataset_of_id(image_id)
         folder = self.folders[name][kind]
         assert folder is not None
-        base = resolve_inside(folder, image_id.removeprefix(f"{name}/") if name else image_id)
+        base = path_of_id(folder, image_id.removeprefix(f"{name}/") if name else image_id)
         candidates = sorted(base.parent.glob(f"{glob.escape(base.name)}.*"))
         # Names may have dots: a.b.png is not a file of the image a.
         found = next((path for path in candidates if path.stem == base.name and path.suffix.lower() in SUFFIXES), None)
@@ -154,7 +160,9 @@ class SaliencyImages(ListedImages):
             )
         edges = self.pairs.edge_path(image_id)
         if edges is not None:
-            sample["edge"] = read_saliency(edges)
+            sample["edge"] = read_saliency(edges, self.pairs.upright)
+            if sample["edge"].max() == 1:
+                raise DataError(f"{edges} holds 0 and 1 alone, almost black; edge maps are 0 to 255")
         if self.kept is not None:
             self.kept[image_id] = sample
         return sample

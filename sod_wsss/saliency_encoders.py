@@ -10,9 +10,11 @@ from typing import Any, Literal, cast
 import timm
 from torch import Tensor, nn
 
+from common.bounds import bounded
 from common.errors import require
 from common.models.backbones import BackboneConfig, build_backbone, describe_weights
 from common.models.base import Backbone
+from common.models.tensor_names import converted_inside
 from common.models.timm_weights import timm_weights
 from common.models.weights import load_weights, read_state_dict
 
@@ -98,8 +100,9 @@ def load_swin(encoder: SwinTaps, name: str, weights: str) -> None:
         published = ".".join(SWINS[name])
         state, source = timm_weights(published), f"timm {published}"
     else:
-        state, source = read_state_dict(Path(weights)), weights
-    report = load_weights(encoder, fitting(encoder, swin_names(state)), source=source)
+        state, source = read_state_dict(Path(weights), encoder), weights
+    named = converted_inside(state, encoder.state_dict(), lambda tensors: fitting(encoder, swin_names(tensors)))
+    report = load_weights(encoder, named, source=source)
     print(f"Init: {report.summary()}")
 
 
@@ -157,7 +160,7 @@ class EncoderConfig(BackboneConfig):
 
     name: str = "swin-base"  # type: ignore[assignment]
     output_stride: int = 32
-    drop_path: float = 0.5
+    drop_path: float = bounded(0.5, least=0, below=1)
     taps: TapKind = "inputs"
 
 

@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from common.engine.optimizer import GroupRule
 from common.errors import require
+from common.models.tensor_names import converted_inside
 from common.models.weights import load_weights, read_state_dict
 from sod_wsss.saliency_encoders import BackboneTaps, SwinTaps, swin_names
 
@@ -189,7 +190,6 @@ class SaliencyNetwork(nn.Module):
 
 def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors of a published saliency network by the names here, without those that no output depends on."""
-    state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     swin = {
         name.removeprefix(PUBLISHED_ENCODER): tensor
         for name, tensor in state.items()
@@ -213,4 +213,5 @@ def load_saliency_network(network: nn.Module, path: Path) -> None:
     Raises:
         CheckpointError: the file is of another network.
     """
-    load_weights(network, published_names(read_state_dict(path)), source=str(path))
+    named = converted_inside(read_state_dict(path, network), network.state_dict(), published_names)
+    load_weights(network, named, source=str(path))

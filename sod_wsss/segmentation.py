@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.bounds import LARGEST_SEED, MOST_PROCESSES, bounded_argument
 from common.config_files import read_settings
 from common.data.layout import DataConfig, open_layout
 from common.engine.checkpoint import checkpoint_path, checkpoint_steps
 from common.engine.settings import EngineConfig
 from common.errors import ConfigError, require
-from common.files import read_json, write_torch
+from common.files import write_torch
 from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.segmentation import SEGMENTER
 from common.models.weights import read_state_dict
+from common.records import read_record
 
 V3PLUS_RECIPE = Path(__file__).parent / "configs/segmentation_voc.yaml"
 EXPERIMENTS = Path("experiments")
@@ -69,8 +71,12 @@ def segmentation_parser(program: str, text: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--use_gn", type=truth_value, metavar="True|False", help="GroupNorm or BatchNorm in the new layers"
     )
-    parser.add_argument("--num_workers", type=int, help="processes that load images (4)")
-    parser.add_argument("--seed", type=int, help="0")
+    parser.add_argument(
+        "--num_workers",
+        type=bounded_argument("--num_workers", int, least=0, most=MOST_PROCESSES),
+        help="processes that load images (4)",
+    )
+    parser.add_argument("--seed", type=bounded_argument("--seed", int, least=0, most=LARGEST_SEED), help="0")
     return parser
 
 
@@ -171,14 +177,18 @@ def epochs_as_steps(given: argparse.Namespace, values: Mapping[str, Any], n_imag
     return changed
 
 
-def call_trainer(command: str, config: Path | None, settings: Mapping[str, Any], rest: Sequence[str]) -> None:
-    """A command of the segmentation trainer, which is printed; paths that exist are spelled for the folder it runs in."""
+def call_trainer(command: str, config: Path | None, settings: Mapping[str, Any], rest: Sequence[str]) -> int:
+    """A command of the segmentation trainer, which is printed; paths that exist are spelled for the folder it runs in.
+
+    Returns:
+        1 when an image failed, else 0.
+    """
     configs = [word for file in (V3PLUS_RECIPE, config) if file for word in ("-c", in_repository(file))]
     flags = []
     for name, value in settings.items():
         text = in_repository(value) if isinstance(value, Path) else str(value).replace(" ", "")
         flags.append(f"--{name}={text}")
-    call(
+    return call(
         SEGMENTER, [command, *configs, *flags, *(in_repository_if_file(word) if "/" in word else word for word in rest)]
     )
 
@@ -197,9 +207,8 @@ def best_checkpoint(
         changed = {"experiment": name, "checkpoint": checkpoint.absolute()}
         call_trainer("test", config, {**settings, **changed, **one_scale}, rest)
         split = Path(settings["data.val_list"]).stem
-        scores[checkpoint] = read_json(EXPERIMENTS / "scores" / name / NETWORK_FOLDER / split / "scores.json")[
-            "Mean IoU"
-        ]
+        scored = EXPERIMENTS / "scores" / name / NETWORK_FOLDER / split / "scores.json"
+        scores[checkpoint] = read_record(scored, {"Mean IoU": "finite"})["Mean IoU"]
     best = max(scores, key=scores.__getitem__)
     print(f"best of {len(scores)} checkpoints: {best.name}, mIoU {100 * scores[best]:.2f}%")
     return best

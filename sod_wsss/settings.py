@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from common.bounds import MOST_IMAGES, bounded, bounded_share, bounded_side, require_bounds
 from common.cam.inference import CamConfig
 from common.commands import Flag
 from common.config_files import Aliases, Renamed
@@ -16,7 +17,7 @@ from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig, EpochConfig
 from common.errors import require
 from common.method.method import Variant
-from common.method.settings import RefinedSettings, require_share
+from common.method.settings import RefinedSettings
 from common.models.backbones import BackboneConfig
 from sod_wsss.label_rules import BaseLabelConfig, SelectorConfig
 from sod_wsss.puzzle import BaseSquareConfig, PuzzleConfig
@@ -50,20 +51,17 @@ class AffinityConfig(EpochConfig, RadiusConfig):
         schedule: learning rates besides the decay epochs.
     """
 
-    epochs: int = 3
+    epochs: int = bounded(3, least=1)
     decay_epochs: list[int] = field(default_factory=list)
     # As in the README of Puzzle-CAM; its program has 0.30 and 0.05 where nothing is said.
-    sure_foreground: float = 0.40
-    sure_background: float = 0.10
+    sure_foreground: float = bounded_share(0.40)
+    sure_background: float = bounded_share(0.10)
     engine: EngineConfig = field(default_factory=base_engine)
     optimizer: OptimizerConfig = field(default_factory=base_optimizer)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
     def __post_init__(self) -> None:
-        EpochConfig.__post_init__(self)
-        RadiusConfig.__post_init__(self)
-        require(self.epochs > 0, "affinity.epochs is 0; give at least one")
-        require_share("affinity.sure_foreground", self.sure_foreground)
+        require_bounds(self, "affinity")
         require(
             0 <= self.sure_background <= self.sure_foreground,
             f"affinity.sure_background is {self.sure_background}; give 0 to affinity.sure_foreground ({self.sure_foreground})",
@@ -137,11 +135,11 @@ class SodConfig(EpochConfig):
     texture: str = ""
     val_root: str = ""
     left_out: str = ""
-    validate_every: int = 1
+    validate_every: int = bounded(1, least=1)
     given_network: str = ""
     log_path: str = ""
     cache: Literal["no", "full", "part"] = "no"
-    square_side: int = 224
+    square_side: int = bounded_side(224)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     inputs: SaliencyInputConfig = field(default_factory=SaliencyInputConfig)
     bce_weighting: BceWeighting = "original"
@@ -153,7 +151,7 @@ class SodConfig(EpochConfig):
     schedule: ScheduleConfig = field(default_factory=lambda: ScheduleConfig("constant", gamma=0.5))
     min_max: bool = True
     mirrored: bool = False
-    batch_size: int = 8
+    batch_size: int = bounded(8, least=1, most=MOST_IMAGES)
 
     @property
     def edges(self) -> EdgeTarget:

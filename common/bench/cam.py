@@ -16,11 +16,12 @@ from PIL import Image
 from torch import nn
 
 from common.bench.comparison import Comparison
+from common.bounds import LARGEST_SCALE, MOST_PROCESSES, bounded_argument
 from common.cam.inference import CamConfig, CamInference, ClassMapNetwork, PyramidLoader
 from common.cores import torch_threads
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
-from common.errors import ConfigError, ToolboxError, run_command
+from common.errors import ToolboxError, run_command
 from common.models.backbones import BackboneConfig, build_backbone
 from common.models.classifier import CamClassifier
 
@@ -158,14 +159,33 @@ def timed(function: Callable[[], list[Maps]], seconds: list[float]) -> list[Maps
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.bench cam", description=__doc__)
-    parser.add_argument("--images", type=int, default=N_IMAGES, help="number of images (default: %(default)s)")
-    parser.add_argument("--scales", type=float, nargs="+", default=SCALES, help="factors of the image's size")
+    parser.add_argument(
+        "--images",
+        type=bounded_argument("--images", int, least=1, most=10**6),
+        default=N_IMAGES,
+        help="number of images (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--scales",
+        type=bounded_argument("--scales", float, above=0, most=LARGEST_SCALE),
+        nargs="+",
+        default=SCALES,
+        help="factors of the image's size",
+    )
     parser.add_argument("--backbone", default="resnet50", help="as backbone.name of a configuration (%(default)s)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="times each is run, in turns; the median counts")
+    parser.add_argument(
+        "--threads",
+        type=bounded_argument("--threads", int, least=1, most=MOST_PROCESSES),
+        default=torch.get_num_threads(),
+        help="CPU threads (%(default)s)",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=bounded_argument("--repeats", int, least=1, most=10000),
+        default=3,
+        help="times each is run, in turns; the median counts",
+    )
     arguments = parser.parse_args(argv)
-    if min(arguments.images, arguments.threads, arguments.repeats, *arguments.scales) <= 0:
-        raise ConfigError("--images, --scales, --threads and --repeats must be positive")
     with torch_threads(arguments.threads):
         network = random_classifier(BackboneConfig(name=arguments.backbone))
         images = GeneratedImages(arguments.images)

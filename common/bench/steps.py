@@ -21,6 +21,7 @@ from common.engine.session import Session
 from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import accumulate_gradients, update_parameters, wrap
+from common.interruption import interrupts_held_back, work_quietly
 
 Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
@@ -76,5 +77,7 @@ def in_own_process(
     function: Callable[Arguments, Value], *arguments: Arguments.args, **options: Arguments.kwargs
 ) -> Value:
     """Call it in a fresh process: peak memory never shrinks within one."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments, **options).result()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=work_quietly) as pool:
+        with interrupts_held_back():
+            future = pool.submit(function, *arguments, **options)
+        return future.result()

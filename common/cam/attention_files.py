@@ -10,7 +10,8 @@ from PIL import Image
 
 from common.cam.files import Cams
 from common.data.colours import Uint8
-from common.files import atomic_write, resolve_inside
+from common.files import atomic_write
+from common.paths import path_of_id
 from common.pseudo_labels.background import Floats
 
 
@@ -23,4 +24,4 @@ def write_attention_pngs(folder: Path, image_id: str, cams: Cams) -> None:
     """Maps K x H x W in 0..1 as ``<id>_<class number>.png``, 8-bit grey; no id leaves the folder."""
     for number, attention in zip(cams.keys.tolist(), cams.maps, strict=True):
         picture = Image.fromarray(attention_bytes(attention))
-        atomic_write(resolve_inside(folder, f"{image_id}_{number}.png"), partial(picture.save, format="PNG"))
+        atomic_write(path_of_id(folder, image_id, f"_{number}.png"), partial(picture.save, format="PNG"))

@@ -8,17 +8,21 @@ walks with a background read (``keys``: 0, then class + 1; ``hr_cam``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.data.plain_values import NO_ARRAY, as_array, brief
 from common.data.restricted_pickle import load_npy
+from common.data.value_ranges import require_unit_range
 from common.errors import DataError
-from common.files import atomic_write, read_npz, resolve_inside, write_npz
+from common.failures import missing_file
+from common.files import read_npz, write_npy, write_npz
+from common.paths import path_of_id
 
 REDO = "delete it and run the CAM stage again"
+NORMALISE = "Divide every map by its maximum (negative parts set to 0), or delete the file and run the CAM stage again."
 
 
 class Cams(NamedTuple):
@@ -40,17 +44,17 @@ def write_cams(path: Path, cams: Cams, precision: type[np.floating] = np.float16
 
 def write_dictionary(path: Path, content: Mapping[Any, Any]) -> None:
     """A dictionary of arrays as ``.npy``, the form in which the field's programs exchange maps."""
-    atomic_write(path, partial(np.save, arr=np.array(dict(content), dtype=object)))
+    write_npy(path, np.array(dict(content), dtype=object))
 
 
 def read_cams(path: Path) -> Cams:
     """Read any of the forms above.
 
     Raises:
-        DataError: missing, unreadable, refused by the restricted reader, or of another form.
+        DataError: missing, unreadable, refused by the restricted reader, of another form, or with values outside 0..1.
     """
     if not path.exists():
-        raise DataError(f"no CAM file {path}; run the CAM stage first")
+        raise missing_file(path, f"no CAM file {path}; run the CAM stage first")
     if path.suffix == ".npz":
         return read_shared_form(path)
     content = load_npy(path)
@@ -61,9 +65,9 @@ def read_cams(path: Path) -> Cams:
     if "keys" in content and "high_res" in content:
         return checked(content["keys"], content["high_res"], path)
     if "keys" in content and "hr_cam" in content:
-        labels = np.asarray(content["keys"])
+        labels = as_array(content["keys"], "the keys", path)
         if labels.ndim != 1 or labels.size == 0 or labels[0] != 0:
-            raise DataError(f"{path}: keys {labels.tolist()} do not begin with the background, 0; {REDO}")
+            raise DataError(f"{path}: keys {brief(labels)} do not begin with the background, 0; {REDO}")
         return checked(labels[1:] - 1, content["hr_cam"], path)
     return checked(list(content), list(content.values()), path)
 
@@ -74,11 +78,11 @@ def find_cams(folder: Path, image_id: str) -> Path:
     Raises:
         DataError: there is none.
     """
-    paths = [resolve_inside(folder, f"{image_id}{suffix}") for suffix in (".npy", ".npz")]
+    paths = [path_of_id(folder, image_id, suffix) for suffix in (".npy", ".npz")]
     for path in paths:
         if path.is_file():
             return path
-    raise DataError(f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
+    raise missing_file(paths[0], f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
 
 
 def read_shared_form(path: Path) -> Cams:
@@ -95,17 +99,17 @@ def read_shared_form(path: Path) -> Cams:
 def checked(keys: Any, maps: Any, path: Path) -> Cams:
     """The values as :class:`Cams`, ordered by class, or a :class:`DataError` when they do not fit each other."""
     try:
-        numbers, values = np.asarray(keys), np.asarray(maps, np.float32)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path} holds maps of different sizes or no numbers ({error}); {REDO}") from error
+        numbers, stored = np.asarray(keys), np.asarray(maps)
+        require_unit_range(stored, path, "class activation maps", NORMALISE)
+        values = np.asarray(stored, np.float32)
+    except NO_ARRAY as error:
+        raise DataError(f"{path} holds maps of different sizes or no numbers ({brief(str(error))}); {REDO}") from error
     if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0):
-        raise DataError(f"{path} has keys {numbers.tolist()}; expected 0-based class numbers; {REDO}")
+        raise DataError(f"{path} has keys {brief(numbers)}; expected 0-based class numbers; {REDO}")
     if values.ndim != 3 or numbers.shape != values.shape[:1] or len(np.unique(numbers)) != len(numbers):
         raise DataError(
             f"{path} does not hold K maps (height x width) of K different classes: keys {numbers.shape}, maps "
             f"{values.shape}; {REDO}"
         )
-    if not np.isfinite(values).all():
-        raise DataError(f"{path} holds NaN or infinite values; {REDO}")
     order = np.argsort(numbers)
     return Cams(numbers.astype(np.int64)[order], values[order])

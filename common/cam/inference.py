@@ -6,7 +6,6 @@ each tagged class divided by its maximum (as IRN does; untagged classes are left
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,13 +17,15 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from common.bounds import require_bounds
 from common.cam.files import Cams
 from common.cores import map_on_cores
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
 from common.engine.precision import autocast
 from common.engine.settings import PassConfig
-from common.errors import ConfigError, NonFiniteError
+from common.errors import NonFiniteError
+from common.memory import MemoryLimit, cam_bytes
 from common.models.fold import fold_batchnorm
 from common.models.winograd import use_winograd
 
@@ -50,10 +51,7 @@ class CamConfig(PassConfig):
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
-        if not self.scales or not all(math.isfinite(scale) and scale > 0 for scale in self.scales):
-            raise ConfigError(f"cam.scales is {self.scales}; it needs at least one factor, all positive")
-        if self.long_side < 0 or self.batch_size < 1:
-            raise ConfigError("cam.long_side cannot be negative, and cam.batch_size is at least 1")
+        require_bounds(self, "cam")
 
 
 class ReadableImages(Protocol):
@@ -69,18 +67,40 @@ class PyramidLoader:
 
     Args:
         to_tensors: normalises; by default with ImageNet's colours.
+        limit: an image that needs more memory than this is a :class:`common.errors.DataError` that says what to set.
     """
 
-    def __init__(self, images: ReadableImages, config: CamConfig, to_tensors: ToTensors | None = None) -> None:
-        self.images, self.config = images, config
+    def __init__(
+        self,
+        images: ReadableImages,
+        config: CamConfig,
+        to_tensors: ToTensors | None = None,
+        limit: MemoryLimit | None = None,
+    ) -> None:
+        self.images, self.config, self.limit = images, config, limit or MemoryLimit()
         self.to_tensors = to_tensors or ToTensors()
 
     def __call__(self, image_id: str) -> Sample:
         sample = self.images.read(image_id)
         height, width = sample["image"].shape[:2]
         base = self.config.long_side / max(height, width) if self.config.long_side else 1.0
+        self.require_memory(image_id, (height, width), base, int(sample["tags"].sum()))
         pyramid = [self.scaled(sample["image"], base * scale) for scale in self.config.scales]
         return {"keys": np.flatnonzero(sample["tags"]), "size": (height, width), "pyramid": pyramid}
+
+    def require_memory(self, image_id: str, size: tuple[int, int], base: float, n_maps: int) -> None:
+        """Raise :class:`DataError` where the maps of an image (height, width), seen at ``base`` times its size, do not fit."""
+        scales = [base * scale for scale in self.config.scales]
+        network, maps = cam_bytes(size, scales, self.config.flip, n_maps, self.limit.passes_at_a_time)
+        what = (
+            f"{image_id}: class maps of {size[1]}x{size[0]} pixels at scales up to {max(scales):.3g} times their size"
+        )
+        self.limit.require(
+            network,
+            maps,
+            what,
+            lambda share: f"set cam.long_side (now {self.config.long_side}) to {share * base * max(size):.0f} or less",
+        )
 
     def scaled(self, image: np.ndarray, factor: float) -> torch.Tensor:
         """uint8 H x W x 3 to float32 3 x h x w: resized with Pillow's antialiased bicubic filter, normalised."""

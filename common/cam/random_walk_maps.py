@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from common.cam.files import write_dictionary
+from common.cam.files import NORMALISE, write_dictionary
 from common.cam.inference import CamInference, divided_by_maximum, finite_sum, resize_maps
+from common.data.plain_values import NO_ARRAY, brief
 from common.data.restricted_pickle import load_npy
 from common.data.sampling import Sample
+from common.data.value_ranges import require_unit_range
 from common.errors import DataError
 from common.pseudo_labels.background import Floats
 
@@ -72,16 +74,19 @@ def read_affinity(path: Path) -> RandomWalkMaps:
     """Read what :func:`write_affinity` or the field's programs have written.
 
     Raises:
-        DataError: missing, unreadable, or of another form.
+        DataError: missing, unreadable, of another form, or with values outside 0..1.
     """
     content = load_npy(path)
     try:
         keys, quarter, full = (np.asarray(content[name]) for name in ("keys", "cam", "hr_cam"))
-    except (TypeError, KeyError, IndexError, ValueError) as error:
+    except (*NO_ARRAY, KeyError, IndexError) as error:
         raise DataError(f"{path} does not hold keys, cam and hr_cam; make the maps again") from error
-    fits = quarter.ndim == full.ndim == 3 and len(keys) == len(quarter) + 1 == len(full) + 1 and keys[0] == 0
+    numbers = keys.dtype.kind in "iu" and all(maps.dtype.kind in "fiu" and maps.ndim == 3 for maps in (quarter, full))
+    fits = numbers and keys.ndim == 1 and len(keys) == len(quarter) + 1 == len(full) + 1 and keys[0] == 0
     if not fits or quarter.shape[1:] != quarter_size(*full.shape[1:]):
         raise DataError(
-            f"{path}: keys {keys.tolist()}, cam {quarter.shape}, hr_cam {full.shape} do not fit each other; make the maps again"
+            f"{path}: keys {brief(keys)}, cam {quarter.shape}, hr_cam {full.shape} do not fit each other; make the maps again"
         )
+    for maps in (quarter, full):
+        require_unit_range(maps, path, "class activation maps", NORMALISE)
     return RandomWalkMaps(keys[1:].astype(np.int64) - 1, quarter.astype(np.float32), full.astype(np.float32))

@@ -15,12 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from common.bounds import bounded_argument
 from common.cores import torch_threads
 from common.crf.inference import dense_crf
 from common.crf.presets import PRESETS, CrfSettings, crf_preset
 from common.crf.unary import unary_from_probabilities
 from common.data.images import IMAGE_SUFFIXES, read_image
-from common.errors import ConfigError, DataError, run_command
+from common.errors import DataError, run_command
 
 N_LABELS = (21, 4, 2)
 BATCH_SIZE = 8
@@ -161,13 +162,27 @@ def agreement(q: Sequence[Energies], reference: Sequence[Energies]) -> tuple[flo
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.crf.bench", description=__doc__)
     parser.add_argument("--images", type=Path, help="folder of photographs, timed besides the generated images")
-    parser.add_argument("--count", type=int, default=4, help="images of each kind (%(default)s)")
-    parser.add_argument("--labels", type=int, nargs="+", default=N_LABELS, help="numbers of labels (21 4 2)")
+    parser.add_argument(
+        "--count",
+        type=bounded_argument("--count", int, least=1, most=10000),
+        default=4,
+        help="images of each kind (%(default)s)",
+    )
+    parser.add_argument(
+        "--labels",
+        type=bounded_argument("--labels", int, least=1, most=255),
+        nargs="+",
+        default=N_LABELS,
+        help="numbers of labels (21 4 2)",
+    )
     parser.add_argument("--preset", choices=PRESETS, nargs="+", default=("deeplab", "cam"), help="constants")
-    parser.add_argument("--repeats", type=int, default=3, help="times each is run, in turns; the median counts")
+    parser.add_argument(
+        "--repeats",
+        type=bounded_argument("--repeats", int, least=1, most=10000),
+        default=3,
+        help="times each is run, in turns; the median counts",
+    )
     arguments = parser.parse_args(argv)
-    if min(arguments.count, arguments.repeats, *arguments.labels) < 1:
-        raise ConfigError("--count, --repeats and --labels must be positive")
     kinds = {"generated": generated_images(arguments.count)}
     if arguments.images:
         kinds[f"photographs of {arguments.images.name}"] = photographs(arguments.images, arguments.count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +13,24 @@ import torch
 from common.cam.files import read_cams
 from common.crf.inference import Engine, dense_crf, resolve_engine
 from common.crf.recipes import CrfRecipe, crf_recipe
-from common.data.images import IMAGE_SUFFIXES, read_image, read_label_map
+from common.data.images import IMAGE_SUFFIXES, image_size, read_image, read_label_map
 from common.data.palette import IGNORE_LABEL, write_label_map
+from common.data.plain_values import as_array
 from common.data.restricted_pickle import load_npy
+from common.data.value_ranges import require_labels, require_logits, require_sums_of_one, require_unit_range
 from common.engine.inference import OutputFolder, StageReport, images_to_files, same_size_groups, unchanged
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from common.files import read_npz, resolve_inside
+from common.failures import read_failures
+from common.files import read_npz
+from common.paths import path_of_id
 from common.pseudo_labels import background
 
+Form = Literal["probabilities", "logits"]
 INPUT_SUFFIXES = (".npz", ".npy", ".png")
 BATCH_SIZE = 8
+AS_LOGITS = "If they are logits, the scores before the softmax, say so: --form logits."
+NOT_NORMALISED = "If they are logits, say so: --form logits. Scores of single classes, which need not sum to 1, go with a recipe of maps: cam, eps."
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,11 @@ class CrfFolder:
     """What ``python -m common.crf`` does.
 
     Attributes:
-        images: folder of the images, ``<id>.jpg`` or another image suffix.
-        inputs: folder of the same ids: ``.npz`` with ``probabilities`` [C, H, W] or with CAMs, ``.npy`` with probabilities
-            [C, H, W], or ``.png`` label maps (255: unknown).
+        images: folder of the images, ``<id>.jpg`` or another image suffix; turned as their EXIF orientation says.
+        inputs: folder of the same ids: ``.npz`` with ``probabilities`` or ``logits`` [C, H, W] or with CAMs, ``.npy`` with such
+            an array or with CAMs, or ``.png`` label maps (255: unknown).
         out: folder of the palette PNGs.
+        form: what arrays [C, H, W] hold: probabilities, or logits, whose softmax is taken.
         recipe: a name of :data:`common.crf.recipes.RECIPES`.
         n_labels: labels of the data set with background; recipes that let hard labels become any class need it.
         alpha: background of CAMs, (1 - max)^alpha.
@@ -48,6 +56,7 @@ class CrfFolder:
     images: Path
     inputs: Path
     out: Path
+    form: Form = "probabilities"
     recipe: str = "deeplab"
     n_labels: int = 0
     alpha: float = 4.0
@@ -61,8 +70,11 @@ class CrfFolder:
     def settings(self) -> dict[str, Any]:
         """Everything the label maps depend on, as plain values for ``stage.json``."""
         recipe = asdict(crf_recipe(self.recipe))
+        # Checks the inputs, and changes nothing.
+        del recipe["of_softmax"]
+        form = {} if self.form == "probabilities" else {"form": self.form}
         own = {name: getattr(self, name) for name in ("n_labels", "alpha", "threshold", "leave_out_below")}
-        return {"inputs": str(self.inputs), "recipe": recipe, "engine": resolve_engine(self.engine), **own}
+        return {"inputs": str(self.inputs), "recipe": recipe, "engine": resolve_engine(self.engine), **form, **own}
 
 
 @dataclass(frozen=True)
@@ -86,13 +98,11 @@ class ReadInput:
         self.recipe = crf_recipe(task.recipe)
 
     def __call__(self, image_id: str) -> Any:
-        image = self.recipe.image(read_image(image_of(self.task.images, image_id)))
-        path = resolve_inside(self.task.inputs, f"{image_id}{self.suffix}")
-        unary, labels = self.energies(path)
-        if unary.shape[1:] != image.shape[:2]:
-            raise DataError(
-                f"{path} is {unary.shape[1:]} but its image is {image.shape[:2]} (height, width); make them the same size"
-            )
+        path = path_of_id(self.task.inputs, image_id, self.suffix)
+        size = image_size(image_of(self.task.images, image_id), upright=True) if path.is_file() else (0, 0)
+        # Before the image is decoded: where a stage has not made the file because the image cannot be read, it says so.
+        unary, labels = self.energies(path, size)
+        image = self.recipe.image(read_image(image_of(self.task.images, image_id), upright=True))
         sample = CrfInput(image, unary, labels)
         if not self.refine:
             return {"size": unary.shape, "sample": sample}
@@ -100,17 +110,26 @@ class ReadInput:
         q = dense_crf(image, unary, self.recipe.settings, task.engine, leave_out_below=task.leave_out_below)
         return sample.label_map(q)
 
-    def energies(self, path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """float32 [C, H, W] and the label numbers of the C rows."""
+    def energies(self, path: Path, size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """float32 [C, H, W] and the label numbers of the C rows, of a file for an image of ``size`` = (H, W)."""
         if self.suffix == ".png":
-            return self.energies_of_labels(read_label_map(path), np.empty(0, np.int64))
-        probabilities = read_probabilities(path)
-        if probabilities is not None:
-            return self.recipe.energies(probabilities), np.arange(len(probabilities))
+            label_map = read_label_map(path, upright=True)
+            require_size(path, label_map.shape, size)
+            if self.task.n_labels:
+                require_labels(label_map, path, self.task.n_labels)
+            return self.energies_of_labels(label_map, np.empty(0, np.int64))
+        scores = read_scores(path, self.task.form)
+        if scores is not None:
+            require_size(path, scores.shape[1:], size)
+            require_form(scores, path, self.task.form, self.recipe.of_softmax)
+            make = self.recipe.energies if self.task.form == "probabilities" else self.recipe.energies_of_logits
+            return make(np.asarray(scores, np.float32)), np.arange(len(scores))
+        if self.task.form == "logits":
+            raise DataError(f"{path} holds no array of logits; leave out --form logits for other inputs")
         cams = read_cams(path)
+        require_size(path, cams.maps.shape[1:], size)
         numbers = np.concatenate([[0], cams.keys + 1])
         if self.recipe.unary == "labels":
-            size = (cams.maps.shape[1], cams.maps.shape[2])
             scores = np.concatenate([background.constant(self.task.threshold, size)[None], cams.maps])
             return self.energies_of_labels(numbers[scores.argmax(axis=0)].astype(np.uint8), numbers)
         scores = np.concatenate([background.power(cams.maps, self.task.alpha)[None], cams.maps])
@@ -169,6 +188,9 @@ def refine_folder(task: CrfFolder) -> StageReport:
             f"{task.inputs} holds label maps but the CRF recipe {task.recipe} starts from {recipe.unary}; "
             "use a label recipe, such as irn_label"
         )
+    if task.form == "logits" and (suffix == ".png" or recipe.unary == "labels"):
+        what = "label maps" if suffix == ".png" else f"inputs of the CRF recipe {task.recipe}, which starts from labels"
+        raise ConfigError(f"--form logits is for arrays of logits, not for {what}; leave it out")
     with start_session(task.device) as session:
         on_gpu = session.device.type != "cpu"
         return images_to_files(
@@ -185,13 +207,14 @@ def refine_folder(task: CrfFolder) -> StageReport:
 
 
 def input_files(folder: Path) -> tuple[list[str], str]:
-    """The ids of the files to refine, and the suffix they share."""
+    """The ids of the files to refine, with those that the stage of the folder failed with, and the suffix they share."""
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; give the probabilities, CAMs or label maps as --inputs")
     for suffix in INPUT_SUFFIXES:
         files = sorted(folder.rglob(f"*{suffix}"))
         if files:
-            return [file.relative_to(folder).with_suffix("").as_posix() for file in files], suffix
+            found = {file.relative_to(folder).with_suffix("").as_posix() for file in files}
+            return sorted(found | read_failures(folder).keys()), suffix
     raise DataError(f"{folder} holds no {', '.join(INPUT_SUFFIXES)} file")
 
 
@@ -202,24 +225,45 @@ def image_of(folder: Path, image_id: str) -> Path:
         DataError: there is none.
     """
     for suffix in IMAGE_SUFFIXES:
-        path = resolve_inside(folder, f"{image_id}{suffix}")
+        path = path_of_id(folder, image_id, suffix)
         if path.exists():
             return path
-    raise DataError(f"no image {folder / image_id} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")
+    raise DataError(f"no image of {image_id!r} in {folder} with one of the suffixes {', '.join(IMAGE_SUFFIXES)}")
 
 
-def read_probabilities(path: Path) -> npt.NDArray[np.float32] | None:
-    """float32 [C, H, W], or None where the file holds CAMs.
+def require_size(path: Path, found: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Raise :class:`DataError` unless a file has the (height, width) of its image."""
+    if found != size:
+        raise DataError(f"{path} is {found} but its image is {size} (height, width); make them the same size")
+
+
+def read_scores(path: Path, form: Form) -> npt.NDArray[Any] | None:
+    """Probabilities or logits [C, H, W] as they are stored, or None where the file holds CAMs.
 
     Raises:
-        DataError: the file is broken or of another shape.
+        DataError: the file is broken, of another shape, or of the other form by name.
     """
     if path.suffix == ".npz":
-        content: Any = read_npz(path).get("probabilities")
+        arrays = read_npz(path)
+        content: Any = arrays.get(form)
+        other = "logits" if form == "probabilities" else "probabilities"
+        if content is None and other in arrays:
+            raise DataError(f"{path} holds {other}, no {form}; give --form {other}")
     else:
         content = load_npy(path)
     if content is None or isinstance(content, dict):
         return None
-    if content.ndim != 3:
-        raise DataError(f"{path} has shape {content.shape}; expected probabilities [labels, height, width]")
-    return np.asarray(content, np.float32)
+    scores = as_array(content, form, path)
+    if scores.ndim != 3:
+        raise DataError(f"{path} has shape {scores.shape}; expected {form} [labels, height, width]")
+    return scores
+
+
+def require_form(scores: npt.NDArray[Any], path: Path, form: Form, of_softmax: bool) -> None:
+    """Raise :class:`DataError` unless the values [C, H, W] of a file are those of ``form``; of_softmax: they sum to 1."""
+    if form == "logits":
+        require_logits(scores, path, "Leave out --form logits.")
+        return
+    require_unit_range(scores, path, form, AS_LOGITS, AS_LOGITS)
+    if of_softmax:
+        require_sums_of_one(scores, path, NOT_NORMALISED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from common.crf.cpu_engine import cpu_mean_field
 from common.crf.presets import CrfSettings
 from common.crf.tensor_engine import tensor_mean_field
 from common.errors import ConfigError, DataError
+from common.memory import ALWAYS_THERE, crf_bytes, free_memory, require_free_memory
 
 Engine = Literal["auto", "pydensecrf", "torch"]
 Array = TypeVar("Array", npt.NDArray[np.float32], Tensor)
@@ -92,6 +94,17 @@ def dense_crf(
 
 def on_the_cpu(image: Any, unary: Any, settings: CrfSettings, engine: str, leave_out_below: float) -> Any:
     """As :func:`dense_crf`, an array, of arrays or tensors on the CPU."""
+    height, width = unary.shape[-2:]
+    n_sets = math.prod(unary.shape) // (unary.shape[-3] * height * width)
+    needed = n_sets * crf_bytes(unary.shape[-3], height * width)
+    if needed > ALWAYS_THERE:
+        what = f"the dense CRF of {width}x{height} pixels and {unary.shape[-3]} labels"
+        require_free_memory(
+            needed,
+            free_memory(),
+            what,
+            lambda share: f"reduce the image to {share * max(height, width):.0f} pixels or less, or leave the CRF out",
+        )
     images, unaries = batched(np.asarray(image), np.asarray(unary))
     check_finite(unaries)
     if engine == "torch":

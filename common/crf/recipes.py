@@ -9,9 +9,11 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from common.crf.presets import PRESETS, CrfSettings
-from common.crf.unary import unary_from_labels, unary_from_negated, unary_from_probabilities
+from common.crf.unary import SOFTMAX, unary_from_labels, unary_from_negated, unary_from_probabilities
+from common.data.value_ranges import require_unit_range
 from common.errors import ConfigError
 
 Unary = Literal["probabilities", "labels", "negated", "log"]
@@ -29,6 +31,7 @@ class CrfRecipe:
         smallest: lower bound of the probabilities.
         gt_prob: how far hard labels are trusted.
         all_labels: hard labels share the doubt with all classes of the data set, not only with those of the image.
+        of_softmax: the probabilities are those of all labels of a network and sum to 1; scores of maps and their background do not.
         note: what else the published code does there.
     """
 
@@ -38,6 +41,7 @@ class CrfRecipe:
     smallest: float = 1e-5
     gt_prob: float = 0.7
     all_labels: bool = False
+    of_softmax: bool = True
     note: str = ""
 
     def energies(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
@@ -45,16 +49,25 @@ class CrfRecipe:
 
         Raises:
             ConfigError: the recipe starts from hard labels.
-            DataError: NaN or infinite values.
+            DataError: NaN or infinite values, or values outside 0..1.
         """
         if self.unary == "labels":
             raise ConfigError("this CRF recipe starts from hard labels; use label_energies, or another recipe")
         if self.unary == "probabilities":
             return unary_from_probabilities(values, self.smallest)
+        require_unit_range(values, "the CRF's input", "probabilities", SOFTMAX)
         if self.unary == "log":
             with np.errstate(divide="ignore"):
                 return unary_from_negated(np.log(values))
         return unary_from_negated(np.maximum(values, np.float32(self.smallest)))
+
+    def energies_of_logits(self, logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """:meth:`energies` of the softmax of logits [C, H, W] over the labels."""
+        scores = torch.from_numpy(np.asarray(logits, np.float32))
+        if self.unary == "log":
+            # The logarithm of a softmax that is zero in float32 would be infinite.
+            return unary_from_negated(scores.log_softmax(0).numpy())
+        return self.energies(scores.softmax(0).numpy())
 
     def label_energies(
         self, labels: npt.NDArray[np.integer], n_labels: int, zero_unsure: bool = False
@@ -70,7 +83,7 @@ class CrfRecipe:
 
 
 DEEPLAB = CrfRecipe(PRESETS["deeplab"], "probabilities", "BGR")
-CAM = CrfRecipe(PRESETS["cam"], "probabilities")
+CAM = CrfRecipe(PRESETS["cam"], "probabilities", of_softmax=False)
 LABEL = CrfRecipe(PRESETS["label"], "labels")
 SEC_TRAINING = CrfRecipe(PRESETS["sec"].scaled(12), "negated", "BGR", smallest=1e-4)
 
@@ -89,7 +102,7 @@ RECIPES: Mapping[str, CrfRecipe] = MappingProxyType(
         # [(1 - max)^alpha, maps] as probabilities; EPS compares with deeplab's constants in its paper.
         "cam": CAM,
         "eps": CAM,
-        "eps_paper": CrfRecipe(PRESETS["deeplab"], "probabilities"),
+        "eps_paper": CrfRecipe(PRESETS["deeplab"], "probabilities", of_softmax=False),
         "smaf_cam": CAM,
         "drs_cam": CAM,
         "cam_picture": replace(CAM, settings=replace(PRESETS["cam"], iterations=1), smallest=1e-7),

@@ -7,23 +7,26 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from common.data.value_ranges import require_unit_range
 from common.errors import ConfigError, DataError
 
 Floats = npt.NDArray[np.float32]
 
 SMALLEST_PROBABILITY = 1e-5
+SOFTMAX = "Take the softmax of logits first."
 
 
 def unary_from_probabilities(probabilities: npt.NDArray[np.floating], smallest: float = SMALLEST_PROBABILITY) -> Floats:
     """-log(clip(p, smallest, 1)), float32 [C, H, W].
 
     Args:
-        probabilities: [C, H, W]; need not add up to 1 (maps with a background score do not).
+        probabilities: [C, H, W] in 0..1; need not add up to 1 (maps with a background score do not).
 
     Raises:
-        DataError: NaN or infinite values.
+        DataError: NaN or infinite values, or values outside 0..1.
     """
     values = finite(probabilities, "probabilities")
+    require_unit_range(values, "the CRF's input", "probabilities", SOFTMAX)
     return -np.log(np.clip(values, np.float32(smallest), np.float32(1)))
 
 

@@ -11,7 +11,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.data.check_parts import check_files, check_list, check_tags
+from common.bounds import MOST_PROCESSES, bounded_argument
+from common.data.check_maps import check_maps
+from common.data.check_parts import check_files, check_list, check_tags, read_all_tags
 from common.data.check_report import Report
 from common.data.classes import name_classes
 from common.data.inspection import inspect_samples
@@ -41,8 +43,15 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dataset", choices=DATASET_NAMES, help="the kind of dataset (default: guessed from ROOT)")
     for setting in PATH_SETTINGS:
         parser.add_argument(f"--{setting}", default="", metavar="PATH", help=f"as {setting} in a config's data section")
+    parser.add_argument(
+        "--saliency_largest", type=int, choices=(0, 1, 255), default=0, help="as in a config's data section"
+    )
     parser.add_argument("--quick", action="store_true", help="look only whether files are there; decode nothing")
-    parser.add_argument("--workers", type=int, help="processes that decode; 0: this one (default: as many as useful)")
+    parser.add_argument(
+        "--workers",
+        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
+        help="processes that decode; 0: this one (default: as many as useful)",
+    )
     arguments = parser.parse_args(argv)
     if arguments.workers is not None and arguments.workers < 0:
         parser.error("--workers must be 0 or more")
@@ -58,12 +67,14 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
     root = Path(arguments.root)
     dataset = arguments.dataset or guess_dataset(root, report)
     overrides = {setting: getattr(arguments, setting) for setting in PATH_SETTINGS}
-    layout = open_layout(DataConfig(dataset=dataset, root=str(root), **overrides))
+    largest = arguments.saliency_largest
+    layout = open_layout(DataConfig(dataset=dataset, root=str(root), saliency_largest=largest, **overrides))
     describe(layout, report)
     train, val = (check_list(layout, name, report) for name in ("train", "val"))
     for split in (train, val):
         check_files(layout, split, report)
-    no_tags = check_tags(layout, train, val, report)
+    tags = read_all_tags(layout, report)
+    no_tags = check_tags(layout, tags, train, val, report)
     report.abilities = {
         "classifier training": no_tags,
         "saliency methods": no_tags or train.lacking("saliency"),
@@ -71,13 +82,15 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
         "scoring on val": val.lacking("mask"),
     }
     # An image in both lists is decoded once.
-    samples = {files.id: files for split in (train, val) for files in split.samples(layout.n_classes)}
+    samples = {files.id: files for split in (train, val) for files in split.samples(layout.n_classes, layout.upright)}
     report.n_images = sum(files.image is not None for files in samples.values())
     if not report.n_images:
         report.problem("no images", f"not one listed image is there; expected in {layout.images}")
     elif not arguments.quick:
-        for finding in inspect_samples(list(samples.values()), arguments.workers):
-            report.problem(finding.kind, finding.text)
+        inspected = inspect_samples(list(samples.values()), arguments.workers)
+        for finding in (finding for one in inspected for finding in one.findings):
+            (report.note if finding.is_note else report.problem)(finding.kind, finding.text)
+        check_maps(layout, inspected, tags, report)
 
 
 def guess_dataset(root: Path, report: Report) -> DatasetName:

@@ -9,6 +9,7 @@ from pathlib import Path
 from common.data.check_report import Report
 from common.data.inspection import SampleFiles
 from common.data.layout import DatasetLayout
+from common.data.tags import Tags
 from common.errors import DataError
 
 KINDS = ("image", "mask", "saliency")
@@ -38,10 +39,10 @@ class Split:
             return f"no {self.name} list"
         return "" if n_found == len(self.ids) else f"{kind} for {n_found} of {len(self.ids)} {self.name} images"
 
-    def samples(self, n_classes: int) -> list[SampleFiles]:
-        """The files found for each image of the list; ``n_classes`` without the background."""
+    def samples(self, n_classes: int, upright: bool) -> list[SampleFiles]:
+        """The files found for each image of the list; ``n_classes`` without the background; ``upright``: the dataset's rule."""
         image, mask, saliency = (self.paths[kind] for kind in KINDS)
-        return [SampleFiles(i, image.get(i), mask.get(i), saliency.get(i), n_classes) for i in self.ids]
+        return [SampleFiles(i, image.get(i), mask.get(i), saliency.get(i), n_classes, upright) for i in self.ids]
 
 
 def check_list(layout: DatasetLayout, name: str, report: Report) -> Split:
@@ -85,12 +86,18 @@ def check_files(layout: DatasetLayout, split: Split, report: Report) -> None:
         report.say(f"{split.name + ' files:':12} {counts} of {len(split.ids)}")
 
 
-def check_tags(layout: DatasetLayout, train: Split, val: Split, report: Report) -> str:
-    """Compare the tags with the lists and the images; returns why a classifier cannot be trained, "" if it can."""
+def read_all_tags(layout: DatasetLayout, report: Report) -> Tags:
+    """All tags, id -> float32 [C] of 0 and 1; empty where there are none that can be used, which is a problem."""
     try:
-        tags = layout.all_tags()
+        return layout.all_tags()
     except DataError as error:
         report.problem("no usable tags", str(error))
+        return {}
+
+
+def check_tags(layout: DatasetLayout, tags: Tags, train: Split, val: Split, report: Report) -> str:
+    """Compare the tags with the lists and the images; returns why a classifier cannot be trained, "" if it can."""
+    if not tags:
         return "no usable tags"
     listed = {*train.ids, *val.ids}
     report.say(f"tags:        {len(tags)} images, {sum(i in tags for i in listed)} of the {len(listed)} listed")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.data.textfile import read_lines
+from common.data.class_forms import refuse_reserved
+from common.data.class_tables import class_names_of_file
 from common.errors import DataError
 
 # Labels are 8-bit: 0 is the background and 255 is "ignore", which leaves 1..254.
@@ -50,12 +51,15 @@ COCO_CLASSES: tuple[str, ...] = (
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read a text file with one class name per line, in label order (the first name is label 1).
+    """Read the class names of a file, in label order (the first name is label 1): one per line, or as annotation tools write
+    them (:mod:`common.data.class_forms`, :mod:`common.data.class_tables`).
 
     Raises:
-        DataError: the file is missing, empty, names a class twice, lists the background or has over 254 names.
+        DataError: the file is missing, empty or of no known form, names a class twice, lists the background or pixels to
+            ignore, or has over 254 names; the message names the line.
     """
-    names = tuple(line for _, line in read_lines(path))
+    path = Path(path)
+    names = class_names_of_file(path)
     check_class_names(names, path)
     return names
 
@@ -64,13 +68,10 @@ def check_class_names(names: Sequence[str], path: Path) -> None:
     """Raise :class:`DataError` (naming ``path``) unless ``names`` can be the classes of a dataset."""
     if not names:
         raise DataError(f"{path} holds no class names; write one name per line, without the background.")
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise DataError(f"{path} names {repeated[0]!r} more than once; each class needs one line.")
-    if names[0].lower() == "background":
-        raise DataError(f"{path} lists the background; it is always label 0, remove that line.")
     if len(names) > MAX_CLASSES:
         raise DataError(f"{path} has {len(names)} classes; an 8-bit label map holds at most {MAX_CLASSES}.")
+    for name in names:
+        refuse_reserved(name, lambda why: DataError(f"{path}: {why}."))
 
 
 def name_classes(classes: Sequence[str], limit: int = 20) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
+from common.bounds import bounded, require_bounds
 from common.errors import require
 
 Uint8 = npt.NDArray[np.uint8]
@@ -32,14 +33,11 @@ class ColourConfig:
     """
 
     # Spelled out, since the parser looks for a name in the modules of the classes that extend this one.
-    jitter: tuple[float, float, float, float] = (0.3, 0.3, 0.3, 0.1)
+    jitter: tuple[float, float, float, float] = bounded((0.3, 0.3, 0.3, 0.1), least=0, most=1)
 
     def __post_init__(self) -> None:
-        least, most, hue = min(self.jitter), max(self.jitter[:3]), self.jitter[3]
-        require(
-            least >= 0 and most <= 1 and hue <= 0.5,
-            f"jitter is {list(self.jitter)}; give brightness, contrast, saturation within 0..1 and hue within 0..0.5",
-        )
+        require_bounds(self)
+        require(self.jitter[3] <= 0.5, f"jitter is {list(self.jitter)}; the last of them, hue, is at most 0.5")
 
 
 @dataclass

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from torch.utils.data import Dataset
 
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
+from common.data.orientation_check import orientation_remark
 from common.data.sampling import Sample
 from common.errors import DataError
 
@@ -46,6 +47,9 @@ class ListedImages(Dataset[Sample]):
         self.layout = layout
         self.ids = list(ids)
         self.parts = frozenset(parts)
+        if "saliency" in self.parts:
+            # Found out here, once, and not by every process that loads images.
+            _ = layout.saliency_top
         self.mask_path = mask_path or layout.mask_path
         # A list may name an image several times.
         self.tags: Mapping[str, np.ndarray] = (
@@ -60,25 +64,29 @@ class ListedImages(Dataset[Sample]):
 
     def read(self, image_id: str) -> Sample:
         """The sample of ``image_id``, as the class describes it."""
-        sample: Sample = {"id": image_id, "image": read_image(self.layout.image_path(image_id))}
+        upright, maps = self.layout.upright, {}
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
         if "mask" in self.parts:
-            sample["mask"] = read_label_map(self.mask_path(image_id))
+            maps["mask"] = read_label_map(self.mask_path(image_id), upright)
         if "saliency" in self.parts:
-            sample["saliency"] = read_saliency(self.layout.saliency_path(image_id))
+            maps["saliency"] = self.layout.read_saliency(image_id)
+        path = self.layout.image_path(image_id)
+        sample: Sample = {"id": image_id, "image": read_image(path, upright), **maps}
         if "tags" in self.parts:
             sample["tags"] = self.tags[image_id]
-        require_same_size(sample)
+        require_same_size(sample, path, upright)
         return sample
 
 
-def require_same_size(sample: Sample) -> None:
-    """Raise :class:`DataError` when a map of ``sample`` has another size than its image."""
+def require_same_size(sample: Sample, path: Path, upright: bool) -> None:
+    """Raise :class:`DataError` when a map of ``sample`` has another size than its image, which was read from ``path``."""
     size = sample["image"].shape[:2]
     for part in ("mask", "saliency"):
         if part in sample and sample[part].shape[:2] != size:
             other = "x".join(map(str, sample[part].shape[:2]))
             raise DataError(
-                f"{sample['id']}: the {part} is {other} but the image is {size[0]}x{size[1]} (height x width); make them the same size"
+                f"{sample['id']}: the {part} is {other} but the image is {size[0]}x{size[1]} (height x width); make them the "
+                f"same size{orientation_remark(path, upright)}"
             )
 
 

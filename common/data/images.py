@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from common.data.image_file import open_image, size_of, turned_image
 from common.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -25,11 +23,14 @@ RGB_LABEL_MAP_HELP = (
 )
 
 
-def read_image(path: Path) -> npt.NDArray[np.uint8]:
+def read_image(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:
     """Decode an image completely into uint8 [H, W, 3] RGB.
 
-    Grey, palette and CMYK images are converted; transparency is dropped. EXIF rotation is not applied, because label
-    maps and saliency maps of the field follow the stored pixels.
+    Grey, palette and CMYK images are converted; transparency is dropped.
+
+    Args:
+        upright: turn the image as its EXIF orientation says, instead of taking the pixels as stored (see
+            :mod:`common.data.image_file`).
 
     Raises:
         DataError: the file is missing, truncated, not an image, or has more than 8 bits per channel.
@@ -39,22 +40,26 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
             raise DataError(
                 f"{path} has pixel format {image.mode}, more than 8 bits per channel; save it as 8-bit RGB."
             )
-        return np.array(image.convert("RGB"))
+        return np.array(turned_image(image, upright).convert("RGB"))
 
 
-def read_label_map(path: Path) -> npt.NDArray[np.uint8]:
+def read_label_map(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:
     """Read a palette or grey label map, uint8 [H, W]: the stored numbers, whatever the palette's colours are.
+
+    Args:
+        upright: as for :func:`read_image`.
 
     Raises:
         DataError: the file is missing, broken, a colour image, stored with loss (JPEG), or has labels above 255.
     """
     with open_image(path) as image:
-        if image.format == "JPEG":
+        # MPO is a JPEG with further pictures in it; a TIFF may be compressed as JPEG is.
+        if image.format in ("JPEG", "MPO") or image.info.get("compression") in ("jpeg", "tiff_jpeg"):
             raise DataError(f"{path} is a JPEG, whose compression changes class numbers; save label maps as PNG.")
         if image.mode in ("1", "L", "P"):
-            return np.array(image, dtype=np.uint8)
+            return np.array(turned_image(image, upright), dtype=np.uint8)
         if image.mode.startswith("I"):
-            return narrow_label_map(np.array(image), path)
+            return narrow_label_map(np.array(turned_image(image, upright)), path)
         raise DataError(f"{path} {RGB_LABEL_MAP_HELP}")
 
 
@@ -65,15 +70,44 @@ def narrow_label_map(label_map: npt.NDArray[Any], path: Path) -> npt.NDArray[np.
     return label_map.astype(np.uint8)
 
 
-def read_saliency(path: Path) -> npt.NDArray[np.uint8]:
+def read_saliency(path: Path, upright: bool = False, largest: int = 255) -> npt.NDArray[np.uint8]:
     """Read a saliency map, uint8 [H, W], 0 (background) .. 255 (salient).
+
+    Args:
+        upright: as for :func:`read_image`.
+        largest: the value that stands for salient in the file, 255 or 1 (:mod:`common.data.saliency_levels`).
+
+    Raises:
+        DataError: the file is missing, broken, 16-bit, a colour image whose channels differ, or of another range.
+    """
+    levels = read_saliency_levels(path, upright)
+    if levels.dtype == np.uint8 and largest == 255:
+        return levels
+    low, high = float(levels.min()), float(levels.max())
+    # Also false for values that are no number.
+    if not (low >= 0 and high <= largest):
+        raise DataError(
+            f"{path} holds values from {low:g} to {high:g}, the other saliency maps from 0 to {largest}: store it as those, "
+            "or set data.saliency_largest to what all maps have."
+        )
+    return np.rint(levels.astype(np.float64) * (255 / largest)).astype(np.uint8)
+
+
+def read_saliency_levels(path: Path, upright: bool = False) -> npt.NDArray[Any]:
+    """The values of a saliency map as stored: uint8 [H, W], or float32 [H, W] of a floating-point TIFF.
+
+    Args:
+        upright: as for :func:`read_image`.
 
     Raises:
         DataError: the file is missing, broken, 16-bit, or a colour image whose channels differ.
     """
     with open_image(path) as image:
+        if image.mode == "F":
+            return np.array(turned_image(image, upright), np.float32)
         if image.mode not in EIGHT_BIT_MODES:
             raise DataError(f"{path} has pixel format {image.mode}; a saliency map is an 8-bit grey image.")
+        image = turned_image(image, upright)
         if image.mode in ("1", "L"):
             return np.array(image.convert("L"))
         colours = np.array(image.convert("RGB"))
@@ -82,24 +116,11 @@ def read_saliency(path: Path) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(colours[:, :, 0])
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) in pixels from the header alone; the pixels are not decoded.
+def image_size(path: Path, upright: bool = False) -> tuple[int, int]:
+    """(height, width) in pixels, as the readers above give them, from the header alone; the pixels are not decoded.
 
     Raises:
         DataError: the file is missing or not an image.
     """
-    with open_image(path) as image:
-        return image.height, image.width
-
-
-@contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
-    """Open an image file; anything Pillow finds wrong, now or while decoding, becomes a :class:`DataError`."""
-    try:
-        with Image.open(path) as image:
-            yield image
-    except FileNotFoundError as error:
-        raise DataError(f"image {path} does not exist.") from error
-    # Pillow reports broken files by several exception types, depending on the format.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(f"cannot read image {path}: {error}. Download or export it again.") from error
+    with open_image(path, whole=False) as image:
+        return size_of(image, path, upright)

@@ -12,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from common.data.classes import read_class_names
-from common.data.images import IMAGE_SUFFIXES
+from common.data.image_names import (
+    MAP_SUFFIXES,
+    SALIENCY_SUFFIXES,
+    SUFFIX_VARIANTS,
+    find_file,
+    folder_ids,
+)
+from common.data.images import read_saliency
 from common.data.lists import ListEntry, read_list
 from common.data.presets import (
     CLASSES_FILE,
@@ -23,15 +30,12 @@ from common.data.presets import (
     DatasetName,
     Preset,
 )
+from common.data.saliency_levels import largest_saliency, listed_files
 from common.data.tags import read_tags, select_tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
-from common.files import resolve_inside
-
-# Cameras and Windows write .JPG; file names are case-sensitive on most systems that train.
-SUFFIX_VARIANTS = tuple(variant for suffix in IMAGE_SUFFIXES for variant in (suffix, suffix.upper()))
-MAP_SUFFIXES = (".png", ".PNG")
-SALIENCY_SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG", ".bmp")
+from common.failures import existing_file
+from common.paths import resolve_inside
 
 
 @dataclass
@@ -50,8 +54,9 @@ class DataConfig:
         images: folder of the images.
         masks: folder of the label maps; set, it also replaces the label paths written in lists.
         saliency: folder of the saliency maps; a name is also looked for in the folder ``sal`` of ``root``.
+        saliency_largest: the value that stands for salient in these maps, 255 or 1; 0 finds it out over all of them.
         tags: tag file (.csv, .npy, .pkl, .txt) or folder of VOC XML annotations.
-        classes: text file with one class name per line, without the background.
+        classes: file of class names: one per line without the background, or as annotation tools write them.
     """
 
     dataset: DatasetName = "vocaug"
@@ -61,6 +66,7 @@ class DataConfig:
     images: str = ""
     masks: str = ""
     saliency: str = ""
+    saliency_largest: Literal[0, 1, 255] = 0
     tags: str = ""
     classes: str = ""
 
@@ -78,6 +84,7 @@ class DatasetLayout:
         lists: split -> list file. A ``folder`` dataset without a training list has no entry ``train``.
         paths_from_lists: which of "image" and "label" are taken from path lists where these name them; the other is
             looked up in its folder by id.
+        saliency_largest: the setting.
     """
 
     name: DatasetName
@@ -89,11 +96,17 @@ class DatasetLayout:
     tags: Path | None
     lists: dict[str, Path]
     paths_from_lists: frozenset[Literal["image", "label"]] = frozenset(("image", "label"))
+    saliency_largest: Literal[0, 1, 255] = 0
 
     @property
     def n_classes(self) -> int:
         """Number of classes without the background."""
         return len(self.classes)
+
+    @property
+    def upright(self) -> bool:
+        """Whether images and maps are turned as their EXIF orientation says: a user's own are, VOC, COCO and the toy set not."""
+        return self.name == "folder"
 
     def image_path(self, image_id: str) -> Path:
         """The image file of ``image_id``; a :class:`DataError` says where it was expected."""
@@ -112,6 +125,15 @@ class DatasetLayout:
     def saliency_path(self, image_id: str) -> Path:
         """The saliency map of ``image_id``; a :class:`DataError` says where it was expected."""
         return find_file(self.saliency, image_id, SALIENCY_SUFFIXES, "saliency map")
+
+    def read_saliency(self, image_id: str) -> npt.NDArray[np.uint8]:
+        """The saliency map of ``image_id``, uint8 [H, W], 0 .. 255 (salient), whatever it is stored as."""
+        return read_saliency(self.saliency_path(image_id), self.upright, self.saliency_top)
+
+    @cached_property
+    def saliency_top(self) -> int:
+        """The value that stands for salient in the files, 255 or 1. Ask before work is given to other processes."""
+        return self.saliency_largest or largest_saliency(listed_files(self.ids, self.saliency_path), self.saliency)
 
     def entries(self, split: str) -> list[ListEntry]:
         """The list of ``split``: "train", "val", or the name of another list of this dataset ("trainval", "test").
@@ -200,6 +222,7 @@ def open_layout(config: DataConfig) -> DatasetLayout:
         tags=tags,
         lists=find_lists(root, preset, {"train": config.train_list, "val": config.val_list}, config.dataset),
         paths_from_lists=frozenset(kind for kind in ("image", "label") if not overridden[kind]),
+        saliency_largest=config.saliency_largest,
     )
 
 
@@ -268,33 +291,3 @@ def find_classes(root: Path, preset: Preset, value: str, tags: Path | None) -> t
     raise DataError(
         f"{root} has no class names; write {root / CLASSES_FILE} with one name per line, no background{alternative}."
     )
-
-
-def find_file(folder: Path, image_id: str, suffixes: Sequence[str], what: str) -> Path:
-    """``folder/<id><suffix>`` with the first suffix that exists."""
-    base = resolve_inside(folder, image_id)
-    paths = [base.with_name(base.name + suffix) for suffix in suffixes]
-    return next((path for path in paths if path.is_file()), None) or existing_file(paths[0], what, image_id)
-
-
-def existing_file(path: Path, what: str, image_id: str) -> Path:
-    """``path``, or a :class:`DataError` that says which file of ``image_id`` was expected there."""
-    if not path.is_file():
-        raise DataError(f"{what} of {image_id!r} not found: expected {path}. Add it, or take the id out of the list.")
-    return path
-
-
-def folder_ids(folder: Path) -> list[str]:
-    """The ids of all images under ``folder``, sorted: file paths without the folder and the extension."""
-    if not folder.is_dir():
-        raise DataError(f"image folder {folder} does not exist; put the images there or set images.")
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    by_id: dict[str, Path] = {}
-    for name in sorted(name for name in names if not name.name.startswith(".")):
-        image_id = name.with_suffix("").as_posix()
-        if image_id in by_id:
-            raise DataError(f"{folder} holds {by_id[image_id]} and {name}, two images of one id; rename one of them.")
-        by_id[image_id] = name
-    if not by_id:
-        raise DataError(f"image folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
-    return sorted(by_id)

@@ -32,11 +32,12 @@ from pathlib import Path, PurePosixPath
 from common.data.images import IMAGE_SUFFIXES
 from common.data.textfile import read_lines
 from common.errors import DataError
+from common.paths import quoted_start, require_id
 
-SUFFIX_PATTERN = "(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + ")"
-PATH_LINE = re.compile(rf"(?P<image>\S.*?{SUFFIX_PATTERN})(?:\s+(?P<label>\S.*{SUFFIX_PATTERN}))?", re.IGNORECASE)
 QUOTED_ID = re.compile(r'"(?P<id>.+)"')
-CLASS_LINE = re.compile(r"(?P<id>\S.*?)(?P<classes>(?:\s+(?:0|[1-9][0-9]*))+)")
+# The end of the first of two paths in a line.
+END_OF_IMAGE = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + r")(?=\s)", re.IGNORECASE)
+CLASS_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def read_list(path: Path) -> list[ListEntry]:
     """Read an image list of any of the three styles, in file order.
 
     Raises:
-        DataError: the file is missing or empty, an id occurs twice, or lines have different styles.
+        DataError: the file is missing or empty, an id occurs twice or cannot name a file (see
+            :func:`common.paths.fault_of_id`), or lines have different styles.
     """
     lines = read_lines(path)
     if not lines:
@@ -68,17 +70,43 @@ def read_list(path: Path) -> list[ListEntry]:
     style = list_style(lines, path)
     parse = {"path": parse_path_line, "classes": parse_class_line, "id": parse_id_line}[style]
     entries = [parse(line) for _, line in lines]
+    for (number, _), entry in zip(lines, entries, strict=True):
+        require_id(entry.id, f"list {path} line {number}")
     check_unique([number for number, _ in lines], entries, style, path)
     return entries
 
 
 def line_style(line: str) -> str:
-    """``path``, ``classes`` or ``id``: what a line looks like on its own."""
+    """``path``, ``classes`` or ``id``: what a line looks like on its own; in time that grows as its length."""
     if QUOTED_ID.fullmatch(line):
         return "id"
-    if PATH_LINE.fullmatch(line):
+    if split_paths(line):
         return "path"
-    return "classes" if CLASS_LINE.fullmatch(line) else "id"
+    return "classes" if split_classes(line)[1] else "id"
+
+
+def split_paths(line: str) -> tuple[str, str | None] | None:
+    """Image path and label path (or None) of a line of paths; None for another line."""
+    if not ends_in_file(line):
+        return None
+    # A file name has at least one character before its suffix.
+    end = END_OF_IMAGE.search(line, 1)
+    label = line[end.end() :].lstrip() if end else ""
+    return (line[: end.end()], label) if end and ends_in_file(label) else (line, None)
+
+
+def ends_in_file(text: str) -> bool:
+    """Whether ``text`` ends in the name of an image file."""
+    return text[1:].lower().endswith(IMAGE_SUFFIXES)
+
+
+def split_classes(line: str) -> tuple[str, list[str]]:
+    """The id and the class numbers at the end of a line; no numbers where it has none."""
+    words = line.split()
+    count = 0
+    while count < len(words) - 1 and CLASS_NUMBER.fullmatch(words[-1 - count]):
+        count += 1
+    return (line.rsplit(None, count)[0], words[len(words) - count :]) if count else (line, [])
 
 
 def list_style(lines: list[tuple[int, str]], path: Path) -> str:
@@ -95,16 +123,16 @@ def list_style(lines: list[tuple[int, str]], path: Path) -> str:
     position = next(index for index, style in enumerate(styles) if style != styles[0])
     meaning = {"path": "file paths", "classes": "an id with class numbers", "id": "an id alone"}
     raise DataError(
-        f"list {path} mixes styles: line {lines[0][0]} ({lines[0][1]!r}) reads as {meaning[styles[0]]}, line "
-        f"{lines[position][0]} ({lines[position][1]!r}) as {meaning[styles[position]]}. Use one style for the whole file."
+        f"list {path} mixes styles: line {lines[0][0]} ({quoted_start(lines[0][1])}) reads as {meaning[styles[0]]}, line "
+        f"{lines[position][0]} ({quoted_start(lines[position][1])}) as {meaning[styles[position]]}. Use one style for the whole file."
     )
 
 
 def parse_path_line(line: str) -> ListEntry:
     """The entry of a line of paths; a lone file name without a folder gives only an id."""
-    match = PATH_LINE.fullmatch(line)
-    assert match is not None
-    image, label = match["image"], match["label"]
+    paths = split_paths(line)
+    assert paths is not None
+    image, label = paths
     name = PurePosixPath(image.replace("\\", "/")).stem
     if label is None and not re.search(r"[/\\]", image):
         return ListEntry(id=name)
@@ -112,9 +140,8 @@ def parse_path_line(line: str) -> ListEntry:
 
 
 def parse_class_line(line: str) -> ListEntry:
-    match = CLASS_LINE.fullmatch(line)
-    assert match is not None
-    return ListEntry(id=match["id"], classes=tuple(int(number) for number in match["classes"].split()))
+    image_id, numbers = split_classes(line)
+    return ListEntry(id=image_id, classes=tuple(map(int, numbers)))
 
 
 def parse_id_line(line: str) -> ListEntry:

@@ -11,6 +11,7 @@ import io
 import math
 import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +19,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from common.data.pickle_limits import BUDGET
+
 # One-letter kinds with a size: bool, int, unsigned, float, complex, bytes, text; or object.
+# What numpy 2 allows; numpy 1 half as many.
+MOST_AXES = 64
+# Values that a tensor may have beyond those of its storage (it may repeat them).
+REPEATED_VALUES = 1 << 20
 DTYPE_CODE = re.compile(r"[biufcSU][0-9]{1,9}|O8?|O4|\?")
+# Of a list, about; a set takes more.
+BYTES_PER_ENTRY = 8
 
 
 class PickleRefused(Exception):
@@ -98,9 +107,12 @@ class ArrayBuilder:
         if self.content is None:
             raise ValueError("an array without content")
         shape = tuple(int(size) for size in self.shape)
+        if len(shape) > MOST_AXES:
+            raise ValueError(f"an array with {len(shape)} axes")
         if self.dtype.is_object:
             flat = object_array(self.content, finish_item)
         else:
+            BUDGET.spend(len(self.content))
             flat = array_from_bytes(self.content, self.dtype.dtype())
         if math.prod(shape) != flat.size or min(shape, default=0) < 0:
             raise ValueError(f"an array of shape {shape} with {flat.size} values")
@@ -163,6 +175,7 @@ def scalar(dtype: Any, content: Any = b"") -> Any:
 
 def encode(text: Any, encoding: Any = "latin1") -> bytes:
     """``_codecs.encode``: how protocols 0 to 2 of Python 3 write bytes."""
+    BUDGET.spend(len(text) if isinstance(text, str) else 0)
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise PickleRefused(f"the encoding {encoding!r}")
     return text.encode("latin1")
@@ -174,7 +187,20 @@ def make_bytes(content: Any = b"", encoding: Any = "latin1") -> bytes:
         return encode(content, encoding)
     if not isinstance(content, (bytes, bytearray)):
         raise PickleRefused("bytes that are not given")
+    BUDGET.spend(len(content))
     return bytes(content)
+
+
+def make_container(kind: type[Any]) -> Callable[..., Any]:
+    """``list``, ``set`` and the like, of nothing or of another container."""
+
+    def make(*arguments: Any) -> Any:
+        if len(arguments) > 1 or not all(isinstance(one, (list, tuple, set, frozenset, dict)) for one in arguments):
+            raise PickleRefused(f"a {kind.__name__} of something else than the entries of a container")
+        BUDGET.spend(BYTES_PER_ENTRY * sum(map(len, arguments)))
+        return kind(*arguments)
+
+    return make
 
 
 def storage_from_bytes(data: Any) -> StorageBuilder:
@@ -182,14 +208,28 @@ def storage_from_bytes(data: Any) -> StorageBuilder:
     with warnings.catch_warnings():
         # torch warns that typed storages are deprecated, but they are what these files hold.
         warnings.simplefilter("ignore", UserWarning)
+        BUDGET.spend(unpacked_size(data))
         storage = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         return StorageBuilder(torch.empty(0, dtype=storage.dtype).set_(storage))
+
+
+def unpacked_size(data: Any) -> int:
+    """Bytes of a file of :func:`torch.save` once it is unpacked; that of the file itself where it is no archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile:
+        return len(data)
 
 
 def tensor_array(storage: Any, offset: Any, size: Any, stride: Any, *unused: Any) -> ArrayBuilder:
     """``torch._utils._rebuild_tensor_v2`` as an array: IRN's CAM files hold tensors."""
     if not isinstance(storage, StorageBuilder):
         raise PickleRefused("a tensor without a storage")
+    n_values = math.prod(int(one) for one in size[:MOST_AXES])
+    if n_values > storage.values.numel() + REPEATED_VALUES:
+        raise ValueError(f"a tensor of {n_values} values in a storage of {storage.values.numel()}")
+    BUDGET.spend(n_values * storage.values.element_size())
     array = torch.as_strided(storage.values, tuple(size), tuple(stride), int(offset)).numpy()
     builder = ArrayBuilder()
     builder.__setstate__((array.shape, DtypeBuilder(array.dtype.str[1:]), False, array.tobytes()))
@@ -204,6 +244,7 @@ def refuse_call(*arguments: Any) -> Any:
 def make_dict(*arguments: Any) -> dict[Any, Any]:
     """An ``OrderedDict`` or ``defaultdict`` as a plain dictionary; a default factory is dropped."""
     pairs = arguments[-1] if arguments and isinstance(arguments[-1], (list, tuple, dict)) else ()
+    BUDGET.spend(BYTES_PER_ENTRY * len(pairs))
     return dict(pairs)
 
 
@@ -232,8 +273,9 @@ def known_builders() -> dict[tuple[str, str], Builder]:
     table["collections", "defaultdict"] = Builder("collections.defaultdict", make_dict)
     # Python 2 called the module of the built-in types __builtin__.
     for module in ("builtins", "__builtin__"):
-        for kind in (set, frozenset, list, dict, tuple):
-            table[module, kind.__name__] = Builder(f"{module}.{kind.__name__}", kind)
+        kinds: tuple[type[Any], ...] = (set, frozenset, list, dict, tuple)
+        for kind in kinds:
+            table[module, kind.__name__] = Builder(f"{module}.{kind.__name__}", make_container(kind))
         for name in ("bytes", "bytearray"):
             table[module, name] = Builder(f"{module}.{name}", make_bytes)
     return table

@@ -7,6 +7,7 @@ of numpy, torch or Python is ever within the file's reach. Any other name is ref
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,17 @@ from typing import IO, Any
 import numpy as np
 
 from common.data.pickle_builders import BUILDERS, ArrayBuilder, PickleRefused
+from common.data.pickle_limits import BUDGET, MOST_ENTRIES, check_table, entries_of, with_deep_stack
 from common.errors import DataError
+from common.failures import missing_file
+from common.files import LONGEST_REASON, require_npy_intact
+from common.npy_header import BROKEN_ARRAYS, read_npy_header, require_values
+
+SHORT_TEXT = 8
 
 # What a broken or hostile stream makes the unpickler and the builders raise.
 PICKLE_ERRORS = (
-    pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError, MemoryError, OverflowError,
-    RecursionError, RuntimeError, TypeError, ValueError,
+    *BROKEN_ARRAYS, pickle.UnpicklingError, AssertionError, ImportError, SystemError,
 )  # fmt: skip
 
 
@@ -77,22 +83,23 @@ def with_file(path: Path, read: Callable[[IO[bytes]], Any]) -> Any:
         with path.open("rb") as file:
             return read(file)
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist.") from error
+        raise missing_file(path, f"{path} does not exist.") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def read_npy(file: IO[bytes], name: str) -> Any:
     """The content of an open ``.npy`` file; see :func:`load_npy`."""
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
-        version = np.lib.format.read_magic(file)
-        shape, _, dtype = read_header[version](file)
+        require_npy_intact(file)
+        shape, dtype = read_npy_header(file)
         if not dtype.hasobject:
+            start = file.tell()
+            require_values(shape, dtype, file.seek(0, io.SEEK_END) - start)
             file.seek(0)
             return np.load(file, allow_pickle=False)
     except PICKLE_ERRORS as error:
-        raise DataError(f"{name} is not a readable .npy file: {error}") from error
+        raise DataError(f"{name} is not a readable .npy file: {one_line(error)}") from error
     content = unpickle(file, name)
     if dtype != np.dtype(object) or not isinstance(content, np.ndarray) or content.shape != shape:
         raise DataError(f"{name}: its header does not fit the pickled content; the file is damaged, get it again.")
@@ -101,36 +108,78 @@ def read_npy(file: IO[bytes], name: str) -> Any:
 
 def unpickle(file: IO[bytes], name: str) -> Any:
     """The object pickled in ``file``, built from plain data only."""
+    data = file.read()
     try:
-        return finish(RestrictedUnpickler(file).load(), {}, set())
+        check_table(data)
+        return Finishing().finish(with_deep_stack(lambda: load_budgeted(data), data))
     except PickleRefused as error:
         raise DataError(
-            f"{name} asks for {error}, which a file of arrays and plain values does not need; refused, nothing was "
+            f"{name} asks for {one_line(error)}, which a file of arrays and plain values does not need; refused, nothing was "
             "executed. Get the file from a trusted source or convert it to .csv, .txt or a plain .npz."
         ) from error
     except PICKLE_ERRORS as error:
-        reason = str(error) or type(error).__name__
-        raise DataError(f"{name} is not a readable pickle of arrays and plain values: {reason}") from error
+        raise DataError(f"{name} is not a readable pickle of arrays and plain values: {one_line(error)}") from error
 
 
-def finish(value: Any, finished: dict[int, Any], open_ids: set[int]) -> Any:
-    """Replace every :class:`ArrayBuilder` inside ``value`` by its array.
+def load_budgeted(data: bytes) -> Any:
+    """The object pickled in ``data`` with builders in the place of arrays."""
+    BUDGET.begin(len(data))
+    return RestrictedUnpickler(io.BytesIO(data)).load()
 
-    Args:
-        finished: results by identity of the source object, so that shared arrays and containers stay shared.
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."
+
+
+class Finishing:
+    """Replaces every :class:`ArrayBuilder` inside a value by its array.
+
+    Attributes:
+        finished: (result, entries in it) by identity of the source object, so that shared arrays and containers stay shared.
         open_ids: identities of the containers being worked on, to notice one that contains itself.
+        entries, distinct: of what is finished: those in shared containers counted every time, and once.
     """
-    if isinstance(value, (str, bytes, bool, int, float, complex, type(None))):
-        return value
-    key = id(value)
-    if key in finished:
-        return finished[key]
-    if key in open_ids:
-        raise ValueError("a container that holds itself")
-    open_ids.add(key)
-    finished[key] = finish_container(value, lambda item: finish(item, finished, open_ids))
-    open_ids.remove(key)
-    return finished[key]
+
+    def __init__(self) -> None:
+        self.finished: dict[int, tuple[Any, int]] = {}
+        self.open_ids: set[int] = set()
+        self.texts: set[int] = set()
+        self.entries = self.distinct = 0
+
+    def finish(self, value: Any) -> Any:
+        """The value with arrays; ``entries`` grows by the entries in it, those of shared containers counted every time.
+
+        Raises:
+            ValueError: a container holds itself, or so many entries that looking at all of them would not end.
+        """
+        if isinstance(value, (str, bytes, bool, int, float, complex, type(None))):
+            entries = entries_of(value)
+            self.entries += entries
+            # A long text may be referred to again and again.
+            self.distinct += entries if entries <= SHORT_TEXT or id(value) not in self.texts else 1
+            if entries > SHORT_TEXT:
+                self.texts.add(id(value))
+            return value
+        key = id(value)
+        if key in self.open_ids:
+            raise ValueError("a container that holds itself")
+        before = self.entries
+        if key in self.finished:
+            result, entries = self.finished[key]
+            self.entries += entries
+        else:
+            self.open_ids.add(key)
+            result = finish_container(value, self.finish)
+            self.open_ids.remove(key)
+            own = result.size if isinstance(result, np.ndarray) else entries_of(result)
+            self.entries += own
+            self.distinct += own
+            self.finished[key] = result, self.entries - before
+        if self.entries > max(MOST_ENTRIES, 4 * self.distinct):
+            raise ValueError("its containers refer to each other over and over, as no file of data does")
+        return result
 
 
 def finish_container(value: Any, finish_item: Callable[[Any], Any]) -> Any:

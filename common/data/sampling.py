@@ -10,12 +10,14 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, InputFailed, InputMissing
+from common.system_errors import system_error_message
 
 Sample = dict[str, Any]
 Transform = Callable[[Sample, random.Random], Sample]
@@ -31,9 +33,35 @@ class SampleKey:
 
 @dataclass(frozen=True)
 class SampleFailure:
-    """Stands for a sample that could not be read; carries the one-line reason out of the worker process."""
+    """Stands for a sample that could not be read; carries the one-line reason out of the worker process.
+
+    Attributes:
+        failed_before: a stage before failed with the image, so that its file of it is not there.
+        not_made: a stage before has not made its file yet.
+    """
 
     message: str
+    failed_before: bool = False
+    not_made: bool = False
+
+    @classmethod
+    def of(cls, error: DataError) -> SampleFailure:
+        return cls(str(error), isinstance(error, InputFailed), isinstance(error, InputMissing))
+
+
+def loaded(load: Callable[[], Any]) -> Any:
+    """What ``load`` returns, or a :class:`SampleFailure` where the data or the system does not let it: an error would reach the main process
+    as a page of text without its number.
+    """
+    try:
+        return load()
+    except DataError as error:
+        return SampleFailure.of(error)
+    except Exception as error:
+        message = system_error_message(error)
+        if message is None:
+            raise
+        return SampleFailure(message)
 
 
 class IndexedSamples(Protocol):
@@ -51,7 +79,11 @@ def sample_rng(seed: int, epoch: int, index: int) -> random.Random:
 
 
 class SeededDataset(Dataset[Sample | SampleFailure]):
-    """Applies ``transform(sample, rng)`` with the random state of (seed, epoch, index)."""
+    """Applies ``transform(sample, rng)`` with the random state of (seed, epoch, index).
+
+    In the place of an image that a stage before failed with comes the next of the list, so that the number of steps is that of the
+    list; every other sample that cannot be read is a :class:`SampleFailure`.
+    """
 
     def __init__(self, samples: IndexedSamples, transform: Transform, seed: int) -> None:
         self.samples = samples
@@ -61,12 +93,25 @@ class SeededDataset(Dataset[Sample | SampleFailure]):
     def __len__(self) -> int:
         return len(self.samples)
 
+    def make(self, sample: Sample, key: SampleKey) -> Sample:
+        """What an item is made of, from the sample that was read."""
+        return self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
+
     def __getitem__(self, key: SampleKey) -> Sample | SampleFailure:
-        try:
-            sample = self.samples[key.index]
-            return self.transform(sample, sample_rng(self.seed, key.epoch, key.index))
-        except DataError as error:
-            return SampleFailure(str(error))
+        def made() -> Sample:
+            return self.make(sample, key)
+
+        count, failure = len(self), SampleFailure("the training list is empty")
+        for place in range(key.index, key.index + count):
+            sample = loaded(partial(self.samples.__getitem__, place % count))
+            if not isinstance(sample, SampleFailure):
+                item: Sample | SampleFailure = loaded(made)
+                return item
+            failure = sample
+            # A stage before failed with this image: the next one takes its place.
+            if not sample.failed_before:
+                break
+        return failure
 
 
 class StepBatchSampler(Sampler[list[SampleKey]]):

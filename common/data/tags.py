@@ -24,10 +24,12 @@ import numpy.typing as npt
 
 from common.data.classes import name_classes
 from common.data.lists import read_list
+from common.data.plain_values import as_array, brief
 from common.data.restricted_pickle import load_npy, load_restricted_pickle
 from common.data.tags_csv import read_csv_names
 from common.data.tags_xml import read_xml_names
 from common.errors import DataError
+from common.paths import quoted_start, require_id
 
 Tags = dict[str, npt.NDArray[np.float32]]
 
@@ -62,6 +64,8 @@ def read_tags(path: Path, classes: Sequence[str], ids: Sequence[str] | None = No
         tags = tags_from_numbers(read_class_list(path), path, classes, first=0)
     else:
         raise DataError(f"{path} is no known form of tags; use .npy, .pkl, .txt, .csv or a folder of VOC XML files.")
+    for image_id in tags:
+        require_id(image_id, path)
     return tags if ids is None else select_tags(tags, ids, path)
 
 
@@ -84,7 +88,7 @@ def tags_from_names(names: dict[str, list[str]], path: Path, classes: Sequence[s
     for image_id, image_names in names.items():
         for name in image_names:
             if name not in position:
-                raise unknown_class(image_id, repr(name), path, classes)
+                raise unknown_class(image_id, quoted_start(name), path, classes)
         tags[image_id] = vector((position[name] for name in image_names), len(classes))
     return tags
 
@@ -93,10 +97,12 @@ def tags_from_numbers(numbers: dict[Any, Any], path: Path, classes: Sequence[str
     """id -> float32 [C] of 0 and 1, from id -> class numbers, where number ``first`` means ``classes[0]``."""
     tags = {}
     for key, image_numbers in numbers.items():
-        image_id = key_to_id(key)
-        array = np.atleast_1d(np.asarray(image_numbers))
+        image_id = key_to_id(key, path)
+        array = np.atleast_1d(as_array(image_numbers, f"the tags of {quoted_start(image_id)}", path))
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-            raise DataError(f"{path}: the tags of {image_id!r} are not a sequence of class numbers: {image_numbers!r}.")
+            raise DataError(
+                f"{path}: the tags of {quoted_start(image_id)} are not a sequence of class numbers: {brief(image_numbers)}."
+            )
         for number in array.tolist():
             if not first <= number < first + len(classes):
                 allowed = f" (expected {first}..{first + len(classes) - 1}, without the background)"
@@ -109,8 +115,8 @@ def tags_from_vectors(content: Any, path: Path, classes: Sequence[str]) -> Tags:
     """id -> float32 [C] of 0 and 1, from a dictionary id -> vector [C] of numbers, checked."""
     tags = {}
     for key, value in require_dictionary(content, path).items():
-        image_id = key_to_id(key)
-        array = np.asarray(value)
+        image_id = key_to_id(key, path)
+        array = as_array(value, f"the tags of {quoted_start(image_id)}", path)
         if array.shape != (len(classes),):
             hint = (
                 " It seems to include the background; drop the first entry."
@@ -118,11 +124,11 @@ def tags_from_vectors(content: Any, path: Path, classes: Sequence[str]) -> Tags:
                 else ""
             )
             raise DataError(
-                f"{path}: the tags of {image_id!r} have shape {array.shape}, but there are {len(classes)} classes "
+                f"{path}: the tags of {quoted_start(image_id)} have shape {array.shape}, but there are {len(classes)} classes "
                 f"({name_classes(classes)}).{hint}"
             )
         if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
-            raise DataError(f"{path}: the tags of {image_id!r} are not all 0 or 1: {array.tolist()}.")
+            raise DataError(f"{path}: the tags of {quoted_start(image_id)} are not all 0 or 1: {brief(array)}.")
         tags[image_id] = array.astype(np.float32)
     return tags
 
@@ -134,13 +140,17 @@ def vector(indexes: Iterable[int], n_classes: int) -> npt.NDArray[np.float32]:
     return result
 
 
-def key_to_id(key: Any) -> str:
+def key_to_id(key: Any, path: Path) -> str:
     """A dictionary key as an id.
 
     IRN writes VOC ids as integers (``2007_000032`` -> 2007000032); these ten digits are turned back. Any other integer
     (COCO) is its decimal text.
     """
-    text = key.decode("utf-8") if isinstance(key, bytes) else str(key)
+    try:
+        text = key.decode("utf-8") if isinstance(key, bytes) else str(key)
+    # Not UTF-8, or a whole number too long to be written.
+    except ValueError as error:
+        raise DataError(f"{path} has the key {brief(key)}, which is no image id; correct it.") from error
     is_voc_number = isinstance(key, int) and len(text) == 10 and text[:2] in ("19", "20")
     return f"{text[:4]}_{text[4:]}" if is_voc_number else text
 
@@ -161,6 +171,6 @@ def read_class_list(path: Path) -> dict[str, tuple[int, ...]]:
 
 def unknown_class(image_id: str, what: str, path: Path, classes: Sequence[str]) -> DataError:
     return DataError(
-        f"{path}: image {image_id!r} has the unknown class {what}. Known classes: {name_classes(classes)}. "
+        f"{path}: image {quoted_start(image_id)} has the unknown class {what}. Known classes: {name_classes(classes)}. "
         "Correct the tag, or add the class to the class list."
     )

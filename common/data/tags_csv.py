@@ -17,13 +17,14 @@ A row with an id and nothing else is an image that shows no class.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
 from common.data.classes import check_class_names
-from common.data.tag_table import read_tag_table
+from common.data.tag_table import Row, read_tag_table
 from common.data.textfile import read_dataset_text
+from common.errors import DataError
 
 
 def read_csv_names(path: Path, classes: Collection[str]) -> dict[str, list[str]]:
@@ -57,8 +58,20 @@ def csv_class_names(path: Path) -> tuple[str, ...]:
     separated = several or '"' in read_dataset_text(path)
     split = partial(parts, separator=separator) if separated else str.split
     names = tuple(sorted({name for _, fields in rows for field in fields for name in split(field)}))
+    require_no_columns_of_ticks(rows, path)
     check_class_names(names, path)
     return names
+
+
+def require_no_columns_of_ticks(rows: Sequence[Row], path: Path) -> None:
+    """Raise :class:`DataError` where the first row heads columns of 0 and 1: its words would become an image and classes."""
+    _, fields = rows[0]
+    words = [name for _, others in rows[1:] for field in others for name in parts(field)]
+    if words and fields and set(words) <= {"0", "1"} and not set(fields) <= {"0", "1"}:
+        raise DataError(
+            f"{path} has a column of 0 and 1 per class; call the column of the images 'image' in its first line, or write a row "
+            "'<id>,<class name> <class name> ...' per image."
+        )
 
 
 def parts(field: str, separator: str = ",") -> list[str]:

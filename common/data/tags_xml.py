@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from common.errors import DataError
-from common.files import resolve_inside
+from common.paths import path_of_id
 
 
 class PlainTreeBuilder(ElementTree.TreeBuilder):
@@ -29,7 +29,7 @@ def read_xml_names(folder: Path, ids: Sequence[str] | None) -> dict[str, list[st
         ids = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.xml"))
         if not ids:
             raise DataError(f"{folder} holds no VOC annotations (<id>.xml).")
-    paths = {image_id: resolve_inside(folder, f"{image_id}.xml") for image_id in ids}
+    paths = {image_id: path_of_id(folder, image_id, ".xml") for image_id in ids}
     return {image_id: object_names(path) for image_id, path in paths.items() if path.exists()}
 
 

@@ -64,21 +64,33 @@ class ResizeLongSide:
     def to_size(self, sample: Sample) -> Sample:
         """The sample with every spatial entry resized; nothing here is random."""
         height, width = sample["image"].shape[:2]
-        longer = max(height, width)
-        return resize_sample(sample, max(1, self.size * height // longer), max(1, self.size * width // longer))
+        return resize_sample(sample, *(max(1, side) for side in with_longer_side(height, width, self.size)))
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         return self.to_size(sample)
 
 
-class RandomScale:
-    """Scale both sides by one of ``scales``, drawn uniformly; sizes are rounded down."""
+def with_longer_side(height: int, width: int, longer: int) -> tuple[int, int]:
+    """(height, width) of the same shape whose longer side is ``longer``; the other is rounded down."""
+    return longer * height // max(height, width), longer * width // max(height, width)
 
-    def __init__(self, scales: Sequence[float]) -> None:
+
+class RandomScale:
+    """Scale both sides by one of ``scales``, drawn uniformly; sizes are rounded down.
+
+    Args:
+        base_size: longer side of the size that is multiplied by the scale, in place of the sample's own; 0 for its own. There is
+            one resize all the same, straight to the product (deeplabv2 spec, section 4.2).
+    """
+
+    def __init__(self, scales: Sequence[float], base_size: int = 0) -> None:
         self.scales = list(scales)
+        self.base_size = base_size
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         height, width = sample["image"].shape[:2]
+        if self.base_size:
+            height, width = with_longer_side(height, width, self.base_size)
         scale = rng.choice(self.scales)
         return resize_sample(sample, max(1, int(height * scale)), max(1, int(width * scale)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import re
 import sys
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 
 from common.errors import CheckpointError
-from common.files import remove_partial_files, require_free_space, write_torch
+from common.files import remove_partial_files, require_free_space, require_intact, write_torch
 
 FORMAT = 1
 PARTS = frozenset(("format", "step", "config", "model", "optimizer", "scaler", "history", "pending"))
@@ -85,14 +84,6 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT or not content.keys() >= PARTS:
         raise CheckpointError(f"{path} is not a training checkpoint of this toolbox (format {FORMAT})")
     return content
-
-
-def require_intact(path: Path) -> None:
-    """Raise unless every checksum in the file is right; ``torch.load`` itself does not look at them."""
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-    if damaged:
-        raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
 
 
 def load_model_state(path: Path) -> dict[str, torch.Tensor]:

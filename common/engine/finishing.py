@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +15,7 @@ from typing import Any
 from common.engine.inference import StageReport
 from common.engine.loading import start_worker
 from common.errors import DataError
+from common.interruption import interrupts_held_back
 
 # A process takes seconds to start: with fewer images than this for each it is not worth it.
 IMAGES_PER_PROCESS = 8
@@ -46,7 +46,7 @@ class FinishingProcesses:
             method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
             context = multiprocessing.get_context(method)
             context.set_forkserver_preload([self.finish.__module__])
-            self.pool = ProcessPoolExecutor(self.processes, context, initializer=begin_process)
+            self.pool = ProcessPoolExecutor(self.processes, context, initializer=start_worker, initargs=(0,))
         return self
 
     def __call__(self, path: Path, result: Any) -> None:
@@ -56,7 +56,10 @@ class FinishingProcesses:
         while len(self.running) >= WAITING_PER_PROCESS * self.processes:
             self.collect()
         try:
-            self.running[self.pool.submit(self.finish, path, result)] = path
+            # The processes start with the first image.
+            with interrupts_held_back():
+                future = self.pool.submit(self.finish, path, result)
+            self.running[future] = path
         except BrokenProcessPool as error:
             raise dead_process() from error
 
@@ -90,20 +93,6 @@ class FinishingProcesses:
         """Count in ``report`` the images that failed here as failed; ``ids`` are those of the written paths."""
         report.done -= len(self.failed)
         report.failed |= {ids[path]: reason for path, reason in self.failed.items()}
-
-
-def begin_process() -> None:
-    """One thread of computation per process, and none of them outlives the process they work for."""
-    start_worker(0)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def end_with_parent() -> None:
-    """Wait until the process that this one works for is gone, then end this one."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def dead_process() -> DataError:

@@ -12,14 +12,19 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from common.data.sampling import SampleFailure
+from common.data.sampling import SampleFailure, loaded
+from common.engine.clear import written_by_stage
+from common.engine.contents import INPUTS_FILE, contents_of_settings, recorded_contents
 from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
-from common.engine.session import Session
+from common.engine.session import Session, texts_of_all_processes
 from common.errors import ConfigError, DataError
-from common.files import read_json, resolve_inside, write_json
+from common.failures import FAILED_FILE, STAGE_FILE, left_out_line, read_failures
+from common.files import remove_partial_files, write_json
+from common.paths import path_of_id
+from common.records import read_record
 
-STAGE_FILE = "stage.json"
+REDO = "delete the folder that it is in, or make what it holds again with --force"
 
 
 @dataclass
@@ -30,17 +35,35 @@ class StageReport:
         done: images computed now.
         skipped: images whose file was already complete.
         failed: id -> one-line reason.
+        left_out: those that a stage before failed with, id -> why.
+        not_made: those among ``failed`` whose file a stage before has still to make.
     """
 
     done: int = 0
     skipped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    not_made: set[str] = field(default_factory=set)
+
+    def note(self, image_id: str, failure: SampleFailure) -> None:
+        """Count an image that could not be computed."""
+        (self.left_out if failure.failed_before else self.failed)[image_id] = failure.message
+        if failure.not_made:
+            self.not_made.add(image_id)
+
+    def to_record(self) -> dict[str, str]:
+        """The images that later stages leave out: not those that only wait for a stage before."""
+        failed = {image_id: why for image_id, why in self.failed.items() if image_id not in self.not_made}
+        return failed | self.left_out
 
     def exit_status(self, stage: str) -> int:
-        """Print the summary; 1 when an image failed, else 0."""
-        print(f"{stage}: {self.done} written, {self.skipped} already there, {len(self.failed)} failed")
+        """Print the summary; 1 when an image failed, else 0: one that failed in a stage before has been reported there."""
+        more = f", {len(self.left_out)} left out" if self.left_out else ""
+        print(f"{stage}: {self.done} written, {self.skipped} already there, {len(self.failed)} failed{more}")
         for image_id, reason in self.failed.items():
             print(f"  failed: {image_id}: {reason}", file=sys.stderr)
+        if self.left_out:
+            print(f"  {left_out_line(self.left_out)}", file=sys.stderr)
         return 1 if self.failed else 0
 
 
@@ -62,7 +85,7 @@ class OutputFolder:
 
     def file(self, image_id: str) -> Path:
         """The file of an image; an id that leaves the folder is a :class:`DataError`."""
-        return resolve_inside(self.path, f"{image_id}{self.suffix}")
+        return path_of_id(self.path, image_id, self.suffix)
 
     def begin(self, ids: Sequence[str]) -> None:
         """Record the settings, or check that the files already there were made with the same.
@@ -73,28 +96,55 @@ class OutputFolder:
         Raises:
             ConfigError: they were made with others (the message names them), or nobody knows how.
         """
+        remove_partial_files(self.path)
         record = self.path / STAGE_FILE
-        changes = describe_differences(read_json(record), self.settings) if record.exists() else ""
+        contents = contents_of_settings(self.settings)
+        changes = ""
+        if record.exists():
+            before = read_record(record, {}, REDO)
+            changes = describe_differences(before, self.settings, (), recorded_contents(self.path), contents)
         if changes and not self.force:
             raise ConfigError(
                 f"the files in {self.path} were made with other settings ({changes}); use --force to redo them or another folder"
             )
+        for folder in {self.file(image_id).parent for image_id in ids}:
+            remove_partial_files(folder)
         if changes or not record.exists():
             redone = {self.file(image_id) for image_id in ids} if record.exists() else set()
-            kept = next((path for path in self.path.rglob(f"*{self.suffix}") if path not in redone | {record}), None)
+            own = redone | {record, self.path / FAILED_FILE, self.path / INPUTS_FILE}
+            kept = next((path for path in self.path.rglob(f"*{self.suffix}") if path not in own), None)
             if kept:
                 how = f"with other settings ({changes})" if changes else f"by something else (there is no {STAGE_FILE})"
                 raise ConfigError(
                     f"{self.path} holds files, e.g. {kept.name}, that were made {how} and are not to be redone now; "
                     "use another folder or move them away"
                 )
-            for path in redone:
+            # What failed with other settings may not fail with these.
+            for path in [*redone, self.path / FAILED_FILE]:
                 path.unlink(missing_ok=True)
+        # Of several lists, or parts of one, all files are known as this stage's.
+        known = written_by_stage(self.path)["ids"]
+        written = {"folder": self.path.name, "suffix": self.suffix, "ids": sorted({*ids, *known})}
+        write_json(self.path / INPUTS_FILE, {"contents": contents, **written})
         write_json(record, dict(self.settings))
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """The ids whose file is not there yet; all of them with ``force``."""
         return [image_id for image_id in ids if self.force or not self.file(image_id).exists()]
+
+    def record_failures(self, ids: Sequence[str], failed: Mapping[str, str]) -> None:
+        """Record which of ``ids`` failed, id -> why, and that the others did not; what is known of other images stays.
+
+        With ``force`` there may be a file of an earlier call: it goes, or it would be taken for that of this one.
+        """
+        for image_id in failed if self.force else ():
+            self.file(image_id).unlink(missing_ok=True)
+        known = read_failures(self.path)
+        now = {image_id: why for image_id, why in known.items() if image_id not in set(ids)} | dict(failed)
+        if now and now != known:
+            write_json(self.path / FAILED_FILE, now)
+        elif not now:
+            (self.path / FAILED_FILE).unlink(missing_ok=True)
 
 
 class LoadedImages(Dataset[Any]):
@@ -108,10 +158,7 @@ class LoadedImages(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[str, Any]:
         image_id = self.ids[index]
-        try:
-            return image_id, self.load(image_id)
-        except DataError as error:
-            return image_id, SampleFailure(str(error))
+        return image_id, loaded(lambda: self.load(image_id))
 
 
 def keep_list(items: list[Any]) -> list[Any]:
@@ -160,14 +207,32 @@ def images_to_files(
         batch_size: samples per ``compute`` call.
 
     Returns:
-        What was done; unreadable images are counted and named, they do not stop the others.
+        What was done; unreadable images are counted and named, they do not stop the others. They are recorded beside
+        ``stage.json``, with those that a stage before failed with (see :mod:`common.failures`).
 
     Raises:
         ConfigError: the folder holds files made with other settings, or by something else.
-        DataError: there is no image at all, or a worker process died.
+        DataError: there is no image at all, a stage before failed with all of them, or a worker process died.
+        InUseError: another process writes into the folder.
     """
     if not ids:
         raise DataError(f"{title}: the list of images is empty")
+    with session.writing(output.path):
+        return write_missing_files(ids, load, write, output, session, compute, batch_size, workers, title)
+
+
+def write_missing_files(
+    ids: Sequence[str],
+    load: Callable[[str], Any],
+    write: Callable[[Path, Any], None],
+    output: OutputFolder,
+    session: Session,
+    compute: Callable[[list[Any]], list[Any]],
+    batch_size: int,
+    workers: int,
+    title: str,
+) -> StageReport:
+    """:func:`images_to_files` as the only writer of the folder."""
     session.on_main(lambda: output.begin(ids))
     mine = ids[session.rank :: session.world_size]
     todo = output.missing(mine)
@@ -183,13 +248,22 @@ def images_to_files(
     with progress, dead_workers_named(title):
         for batch in loader:
             samples = {image_id: sample for image_id, sample in batch if not isinstance(sample, SampleFailure)}
-            report.failed |= {
-                image_id: sample.message for image_id, sample in batch if isinstance(sample, SampleFailure)
-            }
+            for image_id, sample in batch:
+                if isinstance(sample, SampleFailure):
+                    report.note(image_id, sample)
             results = compute(list(samples.values())) if samples else []
             for image_id, result in zip(samples, results, strict=True):
                 write(output.file(image_id), result)
                 report.done += 1
             progress.update(len(batch))
     session.barrier()
+    record_failures(output, ids, report, session)
+    if len(report.left_out) == len(ids):
+        raise DataError(f"{title}: nothing is left to do; {left_out_line(report.left_out)}")
     return report
+
+
+def record_failures(output: OutputFolder, ids: Sequence[str], report: StageReport, session: Session) -> None:
+    """Record what failed in all processes."""
+    failed = texts_of_all_processes(report.to_record(), ids, session)
+    session.on_main(lambda: output.record_failures(ids, failed))

@@ -15,6 +15,7 @@ from common.engine.session import Session
 from common.engine.settings import EngineConfig
 from common.engine.stop_signal import outlive_first_signal
 from common.errors import DataError
+from common.interruption import work_quietly
 
 Collate = Callable[[list[Any]], dict[str, Any]]
 
@@ -30,10 +31,20 @@ class CollateOrFail:
         return failure if failure is not None else self.collate(samples)
 
 
-def start_worker(worker: int) -> None:
-    """One thread per worker process, as the processes themselves are the parallelism; stop signals are left to the main
-    process."""
+def start_training_worker(worker: int) -> None:
+    """A worker process that loads for a training: stop signals are left to the main process, which ends its step first."""
     outlive_first_signal()
+    use_one_thread()
+
+
+def start_worker(worker: int) -> None:
+    """A worker process of anything else, which may end at any moment."""
+    work_quietly()
+    use_one_thread()
+
+
+def use_one_thread() -> None:
+    """One thread per worker process, as the processes themselves are the parallelism."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
@@ -67,7 +78,7 @@ def step_batches(
             batch_sampler=sampler,
             num_workers=config.workers,
             collate_fn=CollateOrFail(collate),
-            worker_init_fn=start_worker,
+            worker_init_fn=start_training_worker,
             pin_memory=session.device.type == "cuda",
             # The loader would otherwise draw its workers' base seed from the global random state.
             generator=torch.Generator().manual_seed(config.seed),

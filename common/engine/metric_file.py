@@ -8,6 +8,10 @@ from typing import Any
 
 from common.errors import DataError
 from common.files import write_text
+from common.records import VALUE_CHECKS
+
+# What a line has besides losses, speeds and times, which are numbers.
+METRIC_KINDS = {"step": "int", "lr": "numbers"}
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -29,10 +33,16 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 def _read_line(line: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: {error}; the log was edited or damaged, remove the line to go on") from error
     if not isinstance(record, dict):
         raise DataError(f"{where}: is not a JSON object; the log was edited or damaged, remove the line to go on")
+    kinds = {"step": "int", **{name: METRIC_KINDS.get(name, "float") for name in record}}
+    wrong = [name for name, kind in kinds.items() if not VALUE_CHECKS[kind](record.get(name))]
+    if wrong:
+        raise DataError(
+            f"{where}: {wrong[0]} is {record.get(wrong[0])!r}, not {kinds[wrong[0]]}; remove the line to go on"
+        )
     return record
 
 

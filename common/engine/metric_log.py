@@ -6,12 +6,12 @@ import json
 import time
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from common.engine.event_file import EventFile
 from common.engine.metric_file import keep_metrics_until
 from common.engine.run_folder import RunFolder
-from common.files import disk_full_named
+from common.files import write_errors_named
 
 
 class MetricLog:
@@ -36,9 +36,9 @@ class MetricLog:
         self.history = history
         self.images_per_step = images_per_step
         self.file = run.metrics.open("a", encoding="utf-8")
-        with disk_full_named(run.tensorboard):
+        with write_errors_named(run.tensorboard):
             # A killed run may have logged later steps, even before its first checkpoint.
-            self.tensorboard = SummaryWriter(str(run.tensorboard), purge_step=step + 1)
+            self.tensorboard = EventFile(run.tensorboard, first_step=step + 1)
         self.progress = tqdm(total=end_step, initial=step, disable=None, unit="step", dynamic_ncols=True)
         self.started, self.timed_step = time.perf_counter(), step
 
@@ -54,18 +54,19 @@ class MetricLog:
         record = {"step": step, **values, "lr": rates}
         self.history.append(record)
         line = json.dumps({**record, "images_per_second": round(speed, 2), "time": round(time.time(), 2)})
-        with disk_full_named(self.run.metrics):
+        with write_errors_named(self.run.metrics):
             self.file.write(line + "\n")
             self.file.flush()
         scalars = {f"loss/{name}": value for name, value in values.items()}
         scalars |= {f"lr/{name}": rate for name, rate in rates.items()} | {"speed/images_per_second": speed}
-        with disk_full_named(self.run.tensorboard):
+        with write_errors_named(self.run.tensorboard):
             for name, value in scalars.items():
                 self.tensorboard.add_scalar(name, value, step)
+            self.tensorboard.flush()
         losses = " ".join(f"{name} {value:.4f}" for name, value in values.items())
         self.progress.write(f"step {step}/{self.progress.total}  {losses}  {speed:.1f} images/s")
 
     def close(self) -> None:
         self.progress.close()
-        with disk_full_named(self.run.metrics), self.file, disk_full_named(self.run.tensorboard):
+        with write_errors_named(self.run.metrics), self.file, write_errors_named(self.run.tensorboard):
             self.tensorboard.close()

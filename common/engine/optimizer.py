@@ -10,7 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from common.errors import ConfigError
+from common.bounds import bounded, require_bounds
+from common.errors import ConfigError, require
 
 # Ending of the name of a group whose parameters are spared from weight decay because they are vectors.
 VECTORS = "_vectors"
@@ -31,12 +32,19 @@ class OptimizerConfig:
     """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
-    lr: float = 0.01
-    momentum: float = 0.9
+    lr: float = bounded(0.01, least=0, most=1000)
+    momentum: float = bounded(0.9, least=0, below=1)
     nesterov: bool = False
-    weight_decay: float = 5e-4
+    weight_decay: float = bounded(5e-4, least=0, most=1000)
     decay_vectors: bool = True
-    head_lr_multiplier: float = 10.0
+    head_lr_multiplier: float = bounded(10.0, least=0, most=1e6)
+
+    def __post_init__(self) -> None:
+        require_bounds(self, "optimizer")
+        require(
+            not (self.name == "sgd" and self.nesterov and self.momentum == 0),
+            "optimizer.nesterov is a form of momentum; give optimizer.momentum more than 0, or leave it out",
+        )
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+from common.bounds import bounded, bounded_share, require_bounds
 from common.errors import ConfigError
 
 Schedule = Callable[[int], float]
@@ -27,28 +28,32 @@ class ScheduleConfig:
     """
 
     name: Literal["poly", "step", "cosine", "constant"] = "poly"
-    power: float = 0.9
-    every: int = 1
-    milestones: list[int] = field(default_factory=list)
-    gamma: float = 0.1
-    warmup_steps: int = 0
-    length: int = 0
+    power: float = bounded(0.9, least=0, most=100)
+    every: int = bounded(1, least=1)
+    milestones: list[int] = bounded([], least=0, ascending=True)
+    gamma: float = bounded_share(0.1)
+    warmup_steps: int = bounded(0, least=0)
+    length: int = bounded(0, least=0)
 
     def __post_init__(self) -> None:
-        if self.every < 1 or min(self.warmup_steps, self.length) < 0:
-            raise ConfigError("schedule.every must be at least 1, schedule.warmup_steps and schedule.length at least 0")
+        require_bounds(self, "schedule")
         if self.name == "step" and not self.milestones:
             raise ConfigError("the step schedule needs schedule.milestones, e.g. [2000, 4000]")
 
 
+def last_refresh(step: int, max_steps: int, every: int) -> int:
+    """The step whose rate holds at ``step``: the last multiple of ``every``, of those up to ``max_steps``."""
+    return min(step, max_steps) // every * every
+
+
 def poly(max_steps: int, power: float = 0.9, every: int = 1) -> Schedule:
-    """(1 - step / max_steps) ** power, held constant between multiples of ``every`` (deeplabv2 spec, section 5)."""
-    return lambda step: max(0.0, 1 - (step // every * every) / max_steps) ** power
+    """(1 - step / max_steps) ** power at multiples of ``every`` up to ``max_steps``, else unchanged (deeplabv2 spec, section 5)."""
+    return lambda step: (1 - last_refresh(step, max_steps, every) / max_steps) ** power
 
 
 def cosine(max_steps: int, every: int = 1) -> Schedule:
-    """Half a cosine from 1 to 0 over ``max_steps``, held constant between multiples of ``every``."""
-    return lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, (step // every * every) / max_steps)))
+    """Half a cosine from 1 to 0 over ``max_steps``, at multiples of ``every`` up to there, else unchanged."""
+    return lambda step: 0.5 * (1 + math.cos(math.pi * last_refresh(step, max_steps, every) / max_steps))
 
 
 def up_to(length: int, schedule: Schedule) -> Schedule:
@@ -67,13 +72,13 @@ def decay_steps(decay_epochs: Sequence[int], steps_per_epoch: int, first_epoch: 
 
 
 def annealing(start: float, end: float, step: int, length: int) -> float:
-    """A weight that goes from ``start`` to ``end`` in ``length`` equal steps."""
-    return start + (end - start) * step / length
+    """A weight that goes from ``start`` to ``end`` in ``length`` equal steps and stays there."""
+    return start + (end - start) * min(step, length) / length
 
 
 def warmup(schedule: Schedule, steps: int) -> Schedule:
     """``schedule`` multiplied by a linear rise over the first ``steps`` steps."""
-    return lambda step: schedule(step) * min(1.0, annealing(0, 1, step + 1, steps))
+    return lambda step: schedule(step) * annealing(0, 1, step + 1, steps)
 
 
 def build_schedule(config: ScheduleConfig, max_steps: int, decays_at: Sequence[int] = ()) -> Schedule:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -17,12 +17,16 @@ from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from common.errors import ConfigError, ToolboxError
+from common.locks import only_writer
+from common.variables import number_of_variable
 
 Value = TypeVar("Value")
 
 # A process that finds its part of the work already done waits for the others, for hours if need be. A process that
 # dies is noticed by torchrun at once, whatever the limit.
 LONGEST_WAIT = timedelta(days=7)
+# Of a text that processes tell each other, in bytes.
+LONGEST_TEXT = 400
 # Numbers the sessions of this process, in the same order in all processes.
 SESSIONS = count()
 
@@ -77,6 +81,13 @@ class Session:
             raise failure or ToolboxError("stopped because of an error in the main process; see its message")
         return value
 
+    @contextmanager
+    def writing(self, folder: Path, *, shared: bool = False) -> Iterator[None]:
+        """No other command writes into ``folder`` meanwhile; the main process holds the lock for all. See :func:`common.locks.only_writer`."""
+        with ExitStack() as stack:
+            self.on_main(lambda: stack.enter_context(only_writer(folder, shared=shared)))
+            yield
+
 
 def choose_device(name: str, local_rank: int) -> torch.device:
     """The device of this process.
@@ -121,9 +132,9 @@ def start_session(device: str) -> Iterator[Session]:
     Raises:
         ConfigError: see :func:`choose_device`; also cuda:N with several processes.
     """
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
-    rank = int(os.environ.get("RANK", "0"))
-    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    world_size = number_of_variable("WORLD_SIZE", 1, least=1)
+    rank = number_of_variable("RANK", 0)
+    chosen = choose_device(device, number_of_variable("LOCAL_RANK", 0))
     if world_size > 1:
         if device.startswith("cuda:"):
             raise ConfigError(f"device {device} would put all {world_size} processes on one GPU; use --device cuda")
@@ -136,3 +147,29 @@ def start_session(device: str) -> Iterator[Session]:
     finally:
         if world_size > 1:
             distributed.destroy_process_group()
+
+
+def texts_of_all_processes(texts: Mapping[str, str], names: Sequence[str], session: Session) -> dict[str, str]:
+    """The texts of all processes by name, cut to 400 bytes where there are several processes.
+
+    Args:
+        texts: name -> text, of this process; no name is known to two.
+        names: all names there may be, the same and in the same order in all processes.
+    """
+    if not session.is_distributed:
+        return dict(texts)
+    places = [place for place, name in enumerate(names) if name in texts]
+    marks = torch.zeros(len(names), dtype=torch.int64)
+    marks[places] = 1
+    marked: list[int] = session.sum(marks).cpu().nonzero().flatten().tolist()
+    if not marked:
+        return {}
+    codes = torch.zeros(len(marked), LONGEST_TEXT, dtype=torch.int64)
+    for row, place in enumerate(marked):
+        encoded = list(texts.get(names[place], "").encode()[:LONGEST_TEXT])
+        codes[row, : len(encoded)] = torch.tensor(encoded, dtype=torch.int64)
+    shared = session.sum(codes).cpu().tolist()
+    return {
+        names[place]: bytes(row).rstrip(b"\0").decode(errors="ignore")
+        for place, row in zip(marked, shared, strict=True)
+    }

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from common.errors import ConfigError
+from common.bounds import (
+    LARGEST_SEED,
+    MOST_IMAGES,
+    MOST_PROCESSES,
+    bounded,
+    bounded_scales,
+    bounded_side,
+    needed_text,
+    require_bounds,
+)
 
 
 @dataclass
@@ -35,33 +44,28 @@ class EngineConfig:
         keep_last: how many checkpoints to keep.
     """
 
-    max_steps: int = 20000
-    stop_at: int = 0
-    batch_size: int = 16
-    accumulate: int = 1
+    max_steps: int = bounded(20000, least=1)
+    stop_at: int = bounded(0, least=0)
+    batch_size: int = bounded(16, least=1, most=MOST_IMAGES)
+    accumulate: int = bounded(1, least=1, most=MOST_IMAGES)
     last_batch: Literal["keep", "drop"] = "keep"
     shuffle: bool = True
-    seed: int = 0
-    device: str = "auto"
+    seed: int = bounded(0, least=0, most=LARGEST_SEED)
+    device: str = needed_text("auto")
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = False
     compile: bool = False
     sync_batchnorm: bool = False
-    clip_grad_norm: float = 0.0
-    clip_grad_value: float = 0.0
-    workers: int = 2
-    processes: int = 0
-    log_every: int = 50
-    save_every: int = 1000
-    keep_last: int = 2
+    clip_grad_norm: float = bounded(0.0, least=0)
+    clip_grad_value: float = bounded(0.0, least=0)
+    workers: int = bounded(2, least=0, most=MOST_PROCESSES)
+    processes: int = bounded(0, least=0, most=MOST_PROCESSES)
+    log_every: int = bounded(50, least=1)
+    save_every: int = bounded(1000, least=1)
+    keep_last: int = bounded(2, least=1)
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "batch_size", "accumulate", "log_every", "save_every", "keep_last"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"engine.{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("seed", "workers", "processes", "stop_at", "clip_grad_norm", "clip_grad_value"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"engine.{name} cannot be negative, as {getattr(self, name)} is")
+        require_bounds(self, "engine")
 
     @property
     def end_step(self) -> int:
@@ -95,12 +99,11 @@ class EpochConfig:
         decay_epochs: epochs (0-based) at whose start the rate is multiplied by ``schedule.gamma``.
     """
 
-    epochs: int = 10
-    decay_epochs: list[int] = field(default_factory=lambda: [5])
+    epochs: int = bounded(10, least=0)
+    decay_epochs: list[int] = bounded([5], least=0)
 
     def __post_init__(self) -> None:
-        if self.epochs < 0 or min(self.decay_epochs, default=0) < 0:
-            raise ConfigError(f"neither epochs {self.epochs} nor decay epochs {self.decay_epochs} can be negative")
+        require_bounds(self)
 
 
 @dataclass
@@ -114,10 +117,10 @@ class PassConfig:
         batch_size: images loaded for one call; those of equal size pass the network together.
     """
 
-    long_side: int = 0
-    scales: list[float] = field(default_factory=lambda: [1.0])
+    long_side: int = bounded_side(0, 0)
+    scales: list[float] = bounded_scales([1.0], 1)
     flip: bool = False
-    batch_size: int = 1
+    batch_size: int = bounded(1, least=1, most=MOST_IMAGES)
 
 
 # Settings that may change between an interrupted run and its continuation without changing what is computed.

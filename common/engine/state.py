@@ -59,6 +59,7 @@ class TrainingState:
             return state
         content = load_checkpoint(newest)
         try:
+            require_own_types(content["model"], model, newest)
             model.load_state_dict(content["model"])
             optimizer.load_state_dict(content["optimizer"])
         except (RuntimeError, ValueError, KeyError) as error:
@@ -110,6 +111,15 @@ class TrainingState:
         if self.saved_step < 0:
             return "No checkpoint was written yet."
         return f"The last checkpoint is that of step {self.saved_step} in {self.run.checkpoints}."
+
+
+def require_own_types(state: Mapping[str, torch.Tensor], model: nn.Module, checkpoint: Path) -> None:
+    """Raise :class:`CheckpointError` where a tensor has another type than the network's, which torch would convert in silence."""
+    for name, own in model.state_dict().items():
+        if name in state and state[name].dtype != own.dtype:
+            raise CheckpointError(
+                f"{checkpoint}: {name} is {state[name].dtype}, the network's is {own.dtype}. Delete it to continue from the one before."
+            )
 
 
 def require_same_everywhere(checkpoint: Path | None, session: Session) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any
+
+from common.interruption import signals_taken_elsewhere
 
 
 class StopSignal:
@@ -19,8 +23,10 @@ class StopSignal:
     def __init__(self) -> None:
         self.received = 0
         self._previous: dict[int, Any] = {}
+        self._context = ExitStack()
 
     def __enter__(self) -> StopSignal:
+        self._context.enter_context(signals_taken_elsewhere())
         for number in self.SIGNALS:
             self._previous[number] = signal.signal(number, self._remember)
         return self
@@ -28,6 +34,14 @@ class StopSignal:
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        self._context.close()
+
+    def pass_on(self) -> None:
+        """After the context: give a signal that came too late for the last step to whoever takes the next one, so that what follows
+        the training does not go on as if there had been none.
+        """
+        if self.received:
+            os.kill(os.getpid(), self.received)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.received = self.received or number

@@ -107,6 +107,7 @@ def train(
         finally:
             if log:
                 log.close()
+    stop.pass_on()
 
 
 def write_record(log: MetricLog | None, state: TrainingState, rates: dict[str, float]) -> None:

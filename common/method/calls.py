@@ -14,11 +14,12 @@ from pathlib import Path
 from common.errors import ToolboxError
 from common.method.settings import TOP
 
+# Exit status of a stage that failed with some images: the others are done, and what follows goes on without them.
+IMAGES_FAILED = 1
+
 
 class StageError(ToolboxError):
-    """Images of a stage failed."""
-
-    exit_status = 1
+    """A command ended with an exit status of its own."""
 
 
 def in_repository(path: str | Path) -> str:
@@ -45,20 +46,24 @@ def working_in(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def call(module: str, arguments: Sequence[str]) -> None:
+def call(module: str, arguments: Sequence[str]) -> int:
     """Run what ``python -m module arguments`` would run in the repository's folder; see :func:`in_repository` for paths.
 
+    Returns:
+        1 when some of its images failed, which it has named, else 0.
+
     Raises:
-        StageError: some of its images failed; it has named them.
+        StageError: it ended with another status.
         ToolboxError, SystemExit: as the command raises them (a stop signal ends it with a checkpoint).
     """
     shown = shlex.join(["python", "-m", module, *arguments])
     print(f"\n$ {shown}", flush=True)
     started = time.perf_counter()
     with working_in(TOP):
-        status = importlib.import_module(module).main(list(arguments))
-    if status:
+        status = int(importlib.import_module(module).main(list(arguments)) or 0)
+    if status not in (0, IMAGES_FAILED):
         raise StageError(
             f"the stage `{shown}` ended with status {status}; mend what it says, then run the chain again: it continues"
         )
     print(f"({time.perf_counter() - started:.0f} s)", flush=True)
+    return status

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,10 +12,12 @@ from typing import Any
 from common.commands import Command, Flag, command_help, names_config, overview, parse_command
 from common.config import expand_aliases
 from common.config_files import Aliases
+from common.engine.launch import processes_wanted, run_in_processes
 from common.errors import ConfigError
 from common.method.maps import Maps
 from common.method.method import Method
-from common.method.settings import TOP, with_chain_weights
+from common.method.requirements import require_inputs
+from common.method.settings import with_chain_weights
 from common.method.stage import Stage
 from common.method.training import Training
 
@@ -39,7 +39,11 @@ UNTIL = ("labels", "segmentation", "report")
 def run_method(method: Method, argv: Sequence[str] | None = None, program: str = "") -> int:
     """Run what the arguments ask for: ``STAGE [STAGE ...] [CONFIG] [flags]``, reproduce, ablation or bench.
 
-    Several stages in one call save the start of a process each; the first that fails ends the call.
+    Several stages in one call save the start of a process each; an error ends the call, images that failed do not: the stages
+    that follow leave them out.
+
+    Returns:
+        1 when an image failed, else 0.
 
     Raises:
         ConfigError: there is no such stage, or an argument is wrong.
@@ -109,28 +113,21 @@ def run_stages(method: Method, stages: Sequence[Stage], text: str, program: str,
     title = f"{program} {' '.join(names)}"
     if wants_help(title, command, arguments):
         return 0
-    if int(os.environ.get("GPUS") or 1) > 1 and "WORLD_SIZE" not in os.environ:
+    if processes_wanted() > 1:
         return launch(method, names, arguments)
     settings = settings_of(title, command, arguments)
-    for stage in stages:
-        status = stage.run(settings)
-        if status:
-            return status
-    return 0
+    if len(stages) > 1 and any(isinstance(stage, Training) for stage in stages):
+        working = [stage for stage in stages if not stage.left_out(settings)]
+        require_inputs((stage.requirements(settings), stage.writes(settings)) for stage in working)
+    return max(stage.run(settings) for stage in stages)
 
 
 def launch(method: Method, stages: Sequence[str], arguments: Sequence[str]) -> int:
     """Every stage in GPUS processes of this machine."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", os.environ["GPUS"]]
-    paths = os.pathsep.join(filter(None, (str(TOP), os.environ.get("PYTHONPATH"))))
     for stage in stages:
-        done = subprocess.run(
-            [*torchrun, "-m", "common.method", method.name, stage, *arguments],
-            env={**os.environ, "PYTHONPATH": paths},
-            check=False,
-        )
-        if done.returncode:
-            return done.returncode
+        status = run_in_processes(["-m", "common.method", method.name, stage, *arguments], processes_wanted())
+        if status:
+            return status
     return 0
 
 
@@ -140,9 +137,9 @@ def run_reproduce(method: Method, command: Command, program: str, arguments: lis
     until = taken(arguments, "--until") or ["report"]
     if until not in [[one] for one in UNTIL]:
         raise ConfigError(f"--until is {' '.join(until)}; use one of {', '.join(UNTIL)}")
-    if not wants_help(program, command, arguments):
-        reproduce(method, settings_of(program, command, arguments), until[0])
-    return 0
+    if wants_help(program, command, arguments):
+        return 0
+    return reproduce(method, settings_of(program, command, arguments), until[0])
 
 
 def run_ablation(method: Method, command: Command, program: str, arguments: list[str]) -> int:
@@ -151,9 +148,9 @@ def run_ablation(method: Method, command: Command, program: str, arguments: list
     seeds, variants = taken(arguments, "--seeds") or ["0"], taken(arguments, "--variants")
     if not all(seed.isdecimal() for seed in seeds):
         raise ConfigError(f"--seeds is {' '.join(seeds)}; give numbers, as in --seeds 0 1 2")
-    if not wants_help(program, command, arguments):
-        ablate(method, settings_of(program, command, arguments), [int(seed) for seed in seeds], variants)
-    return 0
+    if wants_help(program, command, arguments):
+        return 0
+    return ablate(method, settings_of(program, command, arguments), [int(seed) for seed in seeds], variants)
 
 
 def run_bench(method: Method, command: Command, program: str, arguments: list[str]) -> int:

@@ -52,7 +52,7 @@ class Files(Stage):
         """
         layout = self.layout(settings)
         names = self.names(settings, layout)
-        with start_session("cpu") as session:
+        with start_session("cpu") as session, session.writing(self.folder(settings)):
             if settings.force:
                 session.on_main(lambda: self.clear(settings))
             report = images_to_files(

@@ -9,8 +9,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from common.cam.files import Cams, read_cams
-from common.data.images import read_image, read_label_map, read_saliency
+from common.data.images import read_image, read_label_map
 from common.data.layout import DatasetLayout
+from common.data.value_ranges import require_labels
+from common.paths import path_of_id
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import Evidence, LabelRule
 
@@ -51,10 +53,17 @@ class LabelMaker:
 
     def evidence(self, image_id: str, cams: Cams) -> Evidence:
         layout = self.layout
-        image = read_image(layout.image_path(image_id)) if "image" in self.needs else None
-        saliency = read_saliency(layout.saliency_path(image_id)) if "saliency" in self.needs else None
-        labels = tuple(read_label_map(folder / f"{image_id}.png") for folder in self.label_folders)
+        # Before the image: where a stage has not made them because it cannot be read, they say so.
+        labels = tuple(self.labels(path_of_id(folder, image_id, ".png")) for folder in self.label_folders)
+        image = read_image(layout.image_path(image_id), layout.upright) if "image" in self.needs else None
+        saliency = layout.read_saliency(image_id) if "saliency" in self.needs else None
         return Evidence(image_id, cams, image, saliency, labels)
+
+    def labels(self, path: Path) -> LabelMap:
+        """A label map of an earlier stage, uint8 H x W, of the dataset's labels."""
+        label_map = read_label_map(path)
+        require_labels(label_map, path, self.layout.n_classes + 1)
+        return label_map
 
 
 class ReadMaps:
@@ -64,7 +73,7 @@ class ReadMaps:
         self.folder, self.suffix, self.values = folder, suffix, values
 
     def __call__(self, image_id: str) -> Cams:
-        cams = read_cams(self.folder / f"{image_id}{self.suffix}")
+        cams = read_cams(path_of_id(self.folder, image_id, self.suffix))
         return cams if self.values is None else self.values(cams)
 
 

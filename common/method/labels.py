@@ -11,56 +11,36 @@ from typing import Any
 
 from common.cam.files import Cams
 from common.config import config_to_dict
-from common.crf.presets import PRESETS
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
-from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.data.saliency_levels import GREY, stated_source
+from common.engine.inference import OutputFolder, images_to_files
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from common.files import read_json
+from common.failures import STAGE_FILE
+from common.method.label_defaults import (
+    THRESHOLDS,
+    cam_rule,
+    column_of_settings,
+    label_crf,
+    looks_for_threshold,
+    needs_of_cam_rule,
+    no_masks,
+    row_of_settings,
+    saliency_record,
+)
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
-from common.method.maps import GivenMaps, Maps, TagsAlone, Write
-from common.method.score import label_matrix, record_score
+from common.method.maps import GivenMaps, Maps, TagsAlone, Write, record_of
+from common.method.requirements import Requirement, required_masks, required_saliency
+from common.method.score import evaluate_labels, record_score, require_scorable
 from common.method.stage import Stage, inside, never
-from common.method.sweep import SWEEP_FILE, write_sweep
-from common.metrics.confusion import Matrix
+from common.method.sweep import SWEEP_FILE, read_sweep, write_sweep
+from common.metrics.folder import EvaluationResult
 from common.pseudo_labels.labels import LabelMap
-from common.pseudo_labels.rule import CamRule, LabelConfig, LabelRule
-from common.report.record import Evaluated, describe_crf, list_name
+from common.pseudo_labels.rule import LabelRule
+from common.report.record import Evaluated, list_name
 from common.report.results import NONE, NOT_RECORDED, Result
-
-# Background scores that ``labels.choose_threshold`` tries, unless a method has others.
-THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(5, 71))
-
-
-def cam_rule(settings: Any, layout: DatasetLayout) -> LabelRule:
-    """Plain CAM's rule, with the section ``labels``."""
-    return CamRule(settings.labels, layout.n_classes + 1)
-
-
-def needs_of_cam_rule(settings: Any) -> Collection[Need]:
-    labels: LabelConfig = settings.labels
-    needs: list[Need] = ["image"] if labels.crf != NONE else []
-    return [*needs, "saliency"] if labels.uses_saliency else needs
-
-
-def label_crf(settings: Any) -> str:
-    """The CRF inside plain CAM's rule, in words."""
-    crf = settings.labels.crf
-    return NONE if crf == NONE else describe_crf(crf, PRESETS[crf.removesuffix("_all")])
-
-
-def row_of_settings(settings: Any) -> str:
-    """The row that the section ``report`` names."""
-    row: str = settings.report.method
-    if not row:
-        raise ConfigError("report.method is empty: say what the row of the results table is called")
-    return row
-
-
-def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:
-    return frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,14 +77,10 @@ class Labels(Stage):
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
     beside: Callable[[Any], Write] | None = None
     row: Callable[[Any], str] = row_of_settings
-    column: Callable[[Any], str] = lambda settings: (
-        "pseudo label" if settings.labels.crf == NONE else "pseudo label + CRF"
-    )
+    column: Callable[[Any], str] = column_of_settings
     threshold: Callable[[Any], float | None] = lambda settings: settings.labels.stated_threshold
     crf: Callable[[Any], str] = label_crf
-    sweeps: Callable[[Any], bool] = lambda settings: (
-        settings.labels.choose_threshold and settings.labels.background == "constant"
-    )
+    sweeps: Callable[[Any], bool] = looks_for_threshold
     uses_saliency: Callable[[Any], bool] = lambda settings: settings.labels.uses_saliency
     folder: Callable[[Any], Path] = field(default_factory=partial(inside, "labels"))
     report_folder: Callable[[Any], Path] = field(default_factory=inside)
@@ -127,9 +103,8 @@ class Labels(Stage):
             masked = self.masked(chosen, layout)
             record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
             record |= {"starts_from": before} if before else {}
-            record["result"] = self.stated(chosen, layout)
-            if "saliency" in self.needs(chosen):
-                record["saliency"] = str(layout.saliency)
+            uses = "saliency" in self.needs(chosen), self.uses_saliency(chosen)
+            record |= {"result": self.stated(chosen, layout), **saliency_record(layout, *uses)}
             report = images_to_files(
                 layout.ids(settings.split),
                 self.maker(chosen, layout),
@@ -140,6 +115,25 @@ class Labels(Stage):
                 title=f"pseudo labels, {self.row(chosen)}",
             )
         return report.exit_status(self.name)
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        layout, maps = self.layout(settings), self.maps
+        needed = [Requirement(partial(self.require_source, settings)), *super().requirements(settings)]
+        if "saliency" in self.needs(settings):
+            needed.append(required_saliency(layout))
+        if isinstance(maps, GivenMaps):
+            needed.append(Requirement(partial(maps.require, settings), maps.folder(settings)))
+        for source in (one for one in self.starts_from if not isinstance(one, Stage)):
+            needed.append(Requirement(partial(source.made, settings), source.label_folder(settings)))
+        if self.sweeps(settings):
+            needed.append(required_masks(layout, layout.ids(settings.split)))
+        return needed
+
+    def scored_ids(self, settings: Any) -> list[str]:
+        """The images whose label maps are scored."""
+        layout = self.layout(settings)
+        masked = self.masked(settings, layout)
+        return [image_id for image_id in layout.ids(settings.split) if image_id not in masked]
 
     def maker(self, settings: Any, layout: DatasetLayout) -> LabelMaker:
         folders = [source.label_folder(settings) for source in self.starts_from]
@@ -161,7 +155,9 @@ class Labels(Stage):
             if beside:
                 beside(path, label_map)
             image_id = path.relative_to(folder).with_suffix("").as_posix()
-            write_label_map(path, read_label_map(layout.mask_path(image_id)) if image_id in masked else label_map)
+            write_label_map(
+                path, read_label_map(layout.mask_path(image_id), layout.upright) if image_id in masked else label_map
+            )
 
         return write
 
@@ -183,7 +179,7 @@ class Labels(Stage):
         sweep = self.sweep_file(settings)
         if not sweep.is_file():
             raise DataError(f"no threshold sweep {sweep}; run the stage {self.name} first")
-        labels = dataclasses.replace(settings.labels, threshold=read_json(sweep)["best"])
+        labels = dataclasses.replace(settings.labels, threshold=read_sweep(sweep).best)
         return dataclasses.replace(settings, labels=labels)
 
     def sweep(self, settings: Any, layout: DatasetLayout) -> None:
@@ -200,16 +196,21 @@ class Labels(Stage):
         file = self.folder(settings) / STAGE_FILE
         if not file.exists():
             raise DataError(f"no label maps in {self.folder(settings)}; run the stage {self.name} first")
-        record: dict[str, Any] = read_json(file)
+        record = record_of(self.folder(settings))
         if "result" not in record:
             raise DataError(f"{file} is of another version of the toolbox; make the label maps again with --force")
         return record
 
     def tag_source(self, settings: Any) -> str:
         """Which tags are behind the label maps that are there."""
-        record = read_json(file) if (file := self.folder(settings) / STAGE_FILE).exists() else {}
-        recorded: str = record.get("maps", {}).get("tags", NOT_RECORDED)
+        recorded: str = record_of(self.folder(settings)).get("maps", {}).get("tags", NOT_RECORDED)
         return settings.report.tag_source or recorded
+
+    def saliency_source(self, settings: Any) -> str:
+        """What made the saliency maps behind the label maps, and how they are stored; ``none`` without."""
+        record = record_of(self.folder(settings))
+        source = stated_source(settings.report.saliency_source, record.get("saliency_largest", GREY))
+        return source if self.uses_saliency(settings) else NONE
 
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
         """What a result says about how the label maps were made."""
@@ -223,16 +224,17 @@ class Labels(Stage):
             "crf": self.crf(settings),
         }
 
-    def score(self, settings: Any, matrix: Matrix | None = None) -> Result:
+    def score(self, settings: Any, evaluated: EvaluationResult | None = None) -> Result:
         """Score the label maps against the masks of the list; adds the record, and the floor's, to ``results.json``.
 
         The record is about the label maps as they were made, whatever the settings are now.
 
         Args:
-            matrix: int64 [n, n + 1], of the label maps that are scored, where it is known already.
+            evaluated: the label maps that are scored, where that is known already.
         """
         self.require_source(settings)
         made, layout = self.made(settings), self.layout(settings)
+        require_scorable(made, self.folder(settings) / STAGE_FILE)
         masked = set(made["masked"])
         ids = [image_id for image_id in layout.ids(settings.split) if image_id not in masked]
         if not ids:
@@ -241,18 +243,20 @@ class Labels(Stage):
         steps = dict(origin["steps"])
         for source in made.get("starts_from", {}).values():
             steps |= source.get("steps", {})
+        found = evaluated or evaluate_labels(layout, ids, self.folder(settings))
         return record_score(
-            label_matrix(layout, ids, self.folder(settings)) if matrix is None else matrix,
+            found.matrix,
             layout,
             Evaluated(
-                *(settings.split, len(ids), report, origin["seed"], settings.report.score_classes),
+                *(settings.split, found.n_images, report, origin["seed"], settings.report.score_classes),
                 part="without true masks" if masked else "",
+                left_out=len(found.left_out),
             ),
             report / "results.json",
             method=self.row(settings),
             steps=steps,
             initial_weights=origin["initial_weights"],
-            saliency_source=settings.report.saliency_source if self.uses_saliency(settings) else NONE,
+            saliency_source=self.saliency_source(settings),
             tag_source=self.tag_source(settings),
             tags_given=True,
             **made["result"],
@@ -265,6 +269,13 @@ class Score(Stage):
 
     labels: Labels
     name: str = "score"
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        labels = self.labels
+        return [*super().requirements(settings), required_masks(labels.layout(settings), labels.scored_ids(settings))]
+
+    def writes(self, settings: Any) -> list[Path]:
+        return []
 
     def run(self, settings: Any) -> int:
         print(self.labels.score(settings).line())

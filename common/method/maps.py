@@ -21,18 +21,33 @@ from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
 from common.data.tag_source import DIGITS, describe_tags, tag_fingerprint
 from common.data.tags import Tags
-from common.engine.inference import STAGE_FILE, OutputFolder, images_to_files
+from common.engine.inference import REDO, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
 from common.errors import ConfigError, DataError
-from common.files import read_json
+from common.failures import STAGE_FILE
+from common.memory import memory_limit
 from common.method.stage import Stage, inside
 from common.method.training import Training
+from common.paths import path_of_id
+from common.records import read_record, require_kind
 
 Load = Callable[[str], Sample]
 Compute = Callable[[list[Sample]], list[Any]]
 # (file, what compute made of an image) -> the file, atomically.
 Write = Callable[[Path, Any], None]
 TAGS: tuple[Part, ...] = ("tags",)
+# What the readers of records count on; each stage has more of its own.
+NETWORK_SHAPE = {"": "dict?", ".steps": "dict[str, int]?", ".seed": "int?", ".initial_weights": "str?"}
+STAGE_SHAPE = {
+    **{f"network{name}": kind for name, kind in NETWORK_SHAPE.items()},
+    "maps": "dict?",
+    "maps.tags": "str?",
+    **{f"maps.network{name}": kind for name, kind in NETWORK_SHAPE.items()},
+    "result": "dict?",
+    "result.crf": "str?",
+    "checkpoint": "str?",
+    "masked": "list[str]?",
+}
 
 
 def no_more(settings: Any) -> dict[str, Any]:
@@ -59,7 +74,9 @@ class Maps(Stage):
     training: Training
     name: str = "cam"
     checkpoint: Callable[[Any], str] = lambda settings: settings.checkpoint
-    load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(images, settings.cam)
+    load: Callable[[Any, ListedImages], Load] = lambda settings, images: PyramidLoader(
+        images, settings.cam, limit=memory_limit(settings.engine.device)
+    )
     compute: Callable[[Any, nn.Module, Device], Compute] = lambda settings, network, device: CamInference(
         network, settings.cam, device
     )
@@ -142,7 +159,7 @@ class Maps(Stage):
 
     def read(self, settings: Any, image_id: str) -> Cams:
         """The maps of an image from its file."""
-        return read_cams(self.folder(settings) / f"{image_id}{self.suffix}")
+        return read_cams(path_of_id(self.folder(settings), image_id, self.suffix))
 
     def of_images(self, settings: Any, layout: DatasetLayout, ids: Sequence[str]) -> list[Any]:
         """The maps of a few images of any list, computed now: for pictures."""
@@ -170,10 +187,15 @@ class GivenMaps:
         Raises:
             DataError: there is no such folder.
         """
+        self.require(settings)
+        folder = self.folder(settings)
+        return record_of(folder) or {"folder": str(folder)}
+
+    def require(self, settings: Any) -> None:
+        """Raise :class:`DataError` where there is no such folder."""
         folder = self.folder(settings)
         if not folder.is_dir():
             raise DataError(f"no maps in {folder}; make them, or correct the setting that names their folder")
-        return record_of(folder) or {"folder": str(folder)}
 
 
 class MapsRecord(Protocol):
@@ -212,7 +234,9 @@ class TagsAlone:
             ConfigError: the maps were made with others.
         """
         tags = layout.read_tags(list(dict.fromkeys(layout.ids(settings.split))))
-        known: str = self.made(settings).get("tags", "")
+        made = self.made(settings)
+        require_kind(made, "tags", "str?", str(self.folder(settings) / STAGE_FILE), REDO)
+        known: str = made.get("tags", "")
         if known and tag_fingerprint(tags)[:DIGITS] not in known:
             raise ConfigError(
                 f"the maps were made with the tags {known}, not with those of {layout.tags}; give the same"
@@ -222,10 +246,8 @@ class TagsAlone:
 
 def record_of(folder: Path, name: str = STAGE_FILE) -> dict[str, Any]:
     """What the files of a folder were made with; empty where nobody has said."""
-    record = read_json(folder / name) if (folder / name).exists() else {}
-    if not isinstance(record, dict):
-        raise DataError(f"{folder / name} does not hold settings; delete the folder it is in and make it again")
-    return record
+    file = folder / name
+    return read_record(file, STAGE_SHAPE, REDO) if file.exists() else {}
 
 
 def ids_by_size(layout: DatasetLayout, ids: list[str]) -> list[str]:
@@ -233,7 +255,7 @@ def ids_by_size(layout: DatasetLayout, ids: list[str]) -> list[str]:
 
     def size(image_id: str) -> tuple[int, int]:
         try:
-            return image_size(layout.image_path(image_id))
+            return image_size(layout.image_path(image_id), layout.upright)
         except DataError:
             # The stage itself reports the image by name.
             return (1 << 30, 1 << 30)

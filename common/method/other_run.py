@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor
 
-from common.config_files import read_yaml
 from common.data.layout import DatasetLayout
 from common.engine.run_folder import RunFolder
 from common.errors import ConfigError, DataError
@@ -30,17 +29,20 @@ class OtherRun(Stage):
             :func:`common.method.calls.in_repository`); empty where there is nothing to do.
         method: the other one.
         stages: names of its stages.
+        makes: settings -> folders that it writes, in which stages that follow look.
     """
 
     arguments: Callable[[Any], Sequence[str]]
     method: str = PLAIN_CAM
     stages: Sequence[str] = ("train", "cam")
+    makes: Callable[[Any], Sequence[Path]] = lambda settings: ()
+
+    def writes(self, settings: Any) -> list[Path]:
+        return list(self.makes(settings)) if self.arguments(settings) else []
 
     def run(self, settings: Any) -> int:
         arguments = self.arguments(settings)
-        if arguments:
-            call("common.method.__main__", [self.method, *self.stages, *arguments])
-        return 0
+        return call("common.method.__main__", [self.method, *self.stages, *arguments]) if arguments else 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,8 +59,7 @@ class OtherProgram(Stage):
     in_chain: Callable[[Any], bool] = never
 
     def run(self, settings: Any) -> int:
-        call(self.module, self.arguments(settings))
-        return 0
+        return call(self.module, self.arguments(settings))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,7 +92,7 @@ class InitialWeights(Stage):
             return 0
         if not run.config.is_file():
             raise DataError(f"there is no training in {run.path} to take initial weights from; run it first")
-        checkpoint = run.finished_checkpoint(int(read_yaml(run.config)["engine"]["max_steps"]))
+        checkpoint = run.finished_checkpoint(run.recorded("engine.max_steps"))
         write_torch(path, self.tensors(settings, self.layout(settings), checkpoint))
         print(f"wrote {path} from {checkpoint}")
         return 0

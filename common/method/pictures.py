@@ -16,6 +16,7 @@ from common.data.dataset import ListedImages, Part
 from common.data.layout import DatasetLayout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample
+from common.failures import read_failures
 from common.method.labels import Labels
 from common.method.maps import Maps
 from common.method.stage import Stage
@@ -96,7 +97,8 @@ class Pictures(Stage):
             return 0
         layout, split = self.layout(settings), self.split or settings.split
         listed = layout.ids(split)
-        ids = self.choose(layout, listed, settings.report.pictures)
+        failed = self.failed(settings)
+        ids = self.choose(layout, [one for one in listed if one not in failed], settings.report.pictures)
         parts: list[Part] = ["tags"]
         parts += ["saliency"] if layout.saliency.is_dir() else []
         parts += ["mask"] if layout.masks.is_dir() else []
@@ -116,6 +118,12 @@ class Pictures(Stage):
         write_class_names(folder, layout.classes)
         print(f"pictures: {folder / 'examples'}")
         return 0
+
+    def failed(self, settings: Any) -> set[str]:
+        """Images without maps or label maps, as their stages failed with them."""
+        kinds = [settings, *self.kinds(settings)]
+        folders = [folder for kind in kinds for folder in (self.labels.maps.folder(kind), self.labels.folder(kind))]
+        return {image_id for folder in folders for image_id in read_failures(folder)}
 
     def cams(self, settings: Any, layout: DatasetLayout, ids: Sequence[str], split: str) -> list[Cams]:
         maps = self.labels.maps

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from common.bounds import bounded, bounded_share
 from common.cam.inference import CamConfig
 from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
@@ -56,8 +57,8 @@ class AugmentationConfig(CropConfig):
         color_jitter: strength of brightness, contrast and saturation changes; 0 for none.
     """
 
-    area: tuple[float, float] = (0.35, 1.0)
-    color_jitter: float = 0.2
+    area: tuple[float, float] = bounded((0.35, 1.0), above=0, most=1, ascending=True)
+    color_jitter: float = bounded_share(0.2)
 
 
 @dataclass

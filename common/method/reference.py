@@ -7,24 +7,29 @@ side with half of the cores: small networks gain little from more.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import torch
 
 from common.errors import ToolboxError
-from common.method.calls import call, in_repository, in_repository_if_file
+from common.failures import FAILED_FILE
+from common.interruption import has_ended, start_beside, stop_beside, undone_if_stopped
+from common.method.calls import IMAGES_FAILED, call, in_repository, in_repository_if_file
 from common.method.registry import PLAIN_CAM
 from common.method.segmentation import shared_flags
 from common.method.settings import TOP, find_config
 
 LOG = "segmentation.log"
 COMMAND = "common.method"
+# Seconds between two looks at whether the trainings have ended.
+PAUSE = 0.05
 
 
 class ReferenceRows:
@@ -38,48 +43,43 @@ class ReferenceRows:
         self.folder = Path(settings.chain.reference_out)
         self.arguments = [PLAIN_CAM, "reproduce", *flags_of_reference(settings)]
         self.process: subprocess.Popen[bytes] | None = None
+        # 1 when an image of theirs failed, which does not keep the method from its end.
+        self.status = 0
+        self.context = ExitStack()
 
     def __enter__(self) -> ReferenceRows:
-        call(f"{COMMAND}.__main__", [*self.arguments, "--until", "labels"])
-        self.previous = signal.signal(signal.SIGTERM, leave_on_signal)
+        self.status = call(f"{COMMAND}.__main__", [*self.arguments, "--until", "labels"])
         threads = os.environ.setdefault("OMP_NUM_THREADS", str(((os.cpu_count() or 1) + 1) // 2))
         torch.set_num_threads(int(threads) if threads.isdecimal() and int(threads) else torch.get_num_threads())
         log = self.folder / LOG
         print(f"the reference rows' DeepLab-v2 trainings run meanwhile: {log}", flush=True)
+        self.context.enter_context(undone_if_stopped(lambda number: self.stop()))
         with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", COMMAND, *self.arguments],
-                cwd=TOP,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            command = [sys.executable, "-m", COMMAND, *self.arguments]
+            self.process = start_beside(command, cwd=TOP, stdout=output, stderr=subprocess.STDOUT)
         return self
+
+    def stop(self) -> None:
+        """End the trainings, with a checkpoint."""
+        stop_beside([self.process] if self.process else [])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self.process is not None
-        try:
+        with self.context:
             if kind is not None:
-                # SIGTERM ends a training with a checkpoint.
-                self.process.terminate()
+                self.stop()
+            while not has_ended(self.process):
+                time.sleep(PAUSE)
             status = self.process.wait()
-        except BaseException:
-            # Stopped while it waited.
-            self.process.terminate()
-            self.process.wait()
-            raise
-        finally:
-            signal.signal(signal.SIGTERM, self.previous)
-        if status and kind is None:
+        # A program that crashes has that status too.
+        if status == IMAGES_FAILED and any(self.folder.rglob(FAILED_FILE)):
+            self.status = status
+        elif status and kind is None:
             log = self.folder / LOG
             print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]), file=sys.stderr)
             raise ToolboxError(f"the reference rows failed with status {status}; {log} says why")
-
-
-def leave_on_signal(number: int, frame: FrameType | None) -> None:
-    """Leave the context as after an error; by itself SIGTERM would end this process at once and leave the other one alone."""
-    sys.exit(128 + number)
 
 
 def flags_of_reference(settings: Any) -> Sequence[str]:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from common.data.images import read_label_map
 from common.data.palette import colour_label_map
-from common.files import resolve_inside
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels
 from common.method.maps import TagsAlone
 from common.method.segmentation import Segmentation
+from common.paths import path_of_id
 from common.pseudo_labels.refinement import LEAST_SHARE, refined_evidence
 from common.report.html import Panel
 
@@ -86,7 +86,7 @@ def refined_folder(labels: Labels, settings: Any) -> Path:
 
 def refined_panels(refine: Labels, settings: Any, image_id: str) -> Iterator[Panel]:
     """The label map of the second round, where it is there."""
-    path = resolve_inside(refine.folder(settings), f"{image_id}.png")
+    path = path_of_id(refine.folder(settings), image_id, ".png")
     if settings.chain.refine and path.is_file():
         title = f"{refine.column(settings)}: {refine.row(settings)}"
         yield Panel(title, colour_label_map(read_label_map(path)))

@@ -13,8 +13,9 @@ from common.data.images import read_label_map
 from common.data.palette import colour_label_map
 from common.engine.metric_file import read_metrics
 from common.errors import DataError
-from common.files import atomic_write, read_json
-from common.method.sweep import SWEEP_FILE
+from common.files import atomic_write
+from common.method.sweep import SWEEP_FILE, read_sweep
+from common.paths import path_of_id
 from common.report.curves import Curve
 from common.report.examples import FOLDER, read_class_names, read_examples
 from common.report.html import Example, Panel, ReportInput, write_report
@@ -97,8 +98,8 @@ def curves_below(folders: Sequence[Path]) -> list[Curve]:
     """Training curves of all networks, and the threshold sweeps."""
     logs = {log.parent: log for log in found_below(folders, "metrics.jsonl")}
     curves = training_curves({run_name(run, folders): read_metrics(log) for run, log in logs.items()})
-    sweeps = {file.parent: read_json(file) for file in found_below(folders, SWEEP_FILE)}
-    lines = {run_name(run, folders): (sweep["thresholds"], sweep["miou"]) for run, sweep in sweeps.items()}
+    sweeps = {file.parent: read_sweep(file) for file in found_below(folders, SWEEP_FILE)}
+    lines = {run_name(run, folders): (sweep.tried, sweep.miou) for run, sweep in sweeps.items()}
     return [*curves, Curve("Background threshold, training list", "threshold", "mIoU in %", lines)] if lines else curves
 
 
@@ -119,7 +120,7 @@ def with_predictions(example: Example, folders: Sequence[Path]) -> Example:
         for out in [place for folder in folders for place in (folder / "deeplabv2", folder)]:
             for scores in sorted(out.glob("scores/*/*/*/results.json")):
                 network = scores.parent.relative_to(out / "scores")
-                path = out / "features" / network / kind / f"{example.id}.png"
+                path = path_of_id(out / "features" / network / kind, example.id, ".png")
                 rows = [one.method for one in read_results(scores) if REFERENCE_ROWS.get(one.method) != "floor"]
                 if path.is_file() and rows:
                     panels.append(Panel(f"{title}: {rows[-1]}", colour_label_map(read_label_map(path))))

@@ -3,57 +3,109 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError
-from common.method.calls import StageError
+from common.failures import FAILED_FILE, read_failures, some_names
+from common.locks import CHAIN_LOCK, only_writer
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.method import Method
 from common.method.pictures import Pictures
 from common.method.reference import ReferenceRows
 from common.method.report import REPORT, report_of, write_chain_report
+from common.method.requirements import Requirement, require_inputs, required_masks
 from common.method.score import any_masks
-from common.method.segmentation import Job, Segmentation, job_of_labels, job_of_masks, outputs_of_segmentation
-from common.method.settings import with_values
+from common.method.segmentation import (
+    Job,
+    Segmentation,
+    job_of_labels,
+    job_of_masks,
+    outputs_of_segmentation,
+    requirements_of_trainer,
+)
+from common.method.settings import find_config, with_values
 from common.method.stage import Stage
 from common.report.curves import Curve
 from common.report.results import read_results
+from common.variables import number_of_variable
 
 
-def reproduce(method: Method, settings: Any, until: str = "report") -> None:
+class Failures:
+    """The images with which stages of a chain failed; the chain goes on without them, and says so again at its end."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, str] = {}
+        self.status = 0
+
+    def add(self, status: int, *folders: Path) -> None:
+        """Count a stage that has run.
+
+        Args:
+            status: its exit status.
+            folders: where records of images that failed may lie, at any depth.
+        """
+        self.status = max(self.status, status)
+        for file in (file for folder in folders if status for file in sorted(folder.rglob(FAILED_FILE))):
+            self.images = read_failures(file.parent) | self.images
+
+    def exit_status(self) -> int:
+        """Name the images; 1 when one failed, else 0."""
+        if self.status:
+            why = next((f" ({self.images[name]})" for name in self.images), "")
+            print(
+                f"\nincomplete: {len(self.images)} of the images failed: {some_names(self.images)}{why}. They are left out of all that "
+                "follows and of every score; mend them and run the same command again, it makes what is missing",
+                file=sys.stderr,
+                flush=True,
+            )
+        return self.status
+
+
+def reproduce(method: Method, settings: Any, until: str = "report") -> int:
     """The whole chain; what is complete is skipped, so the same command continues a stopped one.
+
+    An image that fails in a stage is left out of those that follow; the chain names it again at its end.
 
     Args:
         until: ``labels`` stops before DeepLab-v2, ``segmentation`` before the report.
 
+    Returns:
+        1 when an image failed, else 0.
+
     Raises:
         ConfigError: torchrun started several processes, and only single stages share their work; or the method and its
             reference rows would write to one folder.
-        StageError: images of a stage failed.
+        InUseError: another process makes this chain.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if number_of_variable("WORLD_SIZE", 1, least=1) > 1:
         raise ConfigError(
             "the chain runs in one process; start its stages one by one with torchrun, by the names that --help lists"
         )
     require_own_folder(settings)
-    make_missing_toy_set(settings)
+    failures, reference = Failures(), None
     with contextlib.ExitStack() as context:
+        context.enter_context(only_writer(Path(settings.out), name=CHAIN_LOCK))
+        make_missing_toy_set(settings)
+        require_inputs(requirements_of_chain(method, settings, until))
         if settings.chain.reference and until == "report":
-            context.enter_context(ReferenceRows(settings))
+            reference = context.enter_context(ReferenceRows(settings))
         for stage in stages_of_chain(method, settings):
-            run_stage(method, stage, settings)
-        if until == "labels":
-            return
-        run_segmentations(method, settings)
+            run_stage(method, stage, settings, failures)
+        if until != "labels":
+            run_segmentations(method, settings, failures)
+    if reference:
+        failures.add(reference.status, reference.folder)
     if until == "report":
         title, description = report_of(settings)
         folders, curves = chain_folders(method, settings), curves_of_rounds(method, settings)
         write_chain_report(title, description, folders, Path(settings.out) / REPORT, curves)
+    return failures.exit_status()
 
 
 def require_own_folder(settings: Any) -> None:
@@ -72,13 +124,32 @@ def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:
             yield stage
 
 
-def run_stage(method: Method, stage: Stage, settings: Any) -> None:
+def requirements_of_chain(method: Method, settings: Any, until: str) -> Iterator[tuple[list[Requirement], list[Path]]]:
+    """What every stage of the chain needs from outside of it, and where it writes, in order."""
+    if settings.chain.reference and until == "report":
+        yield [Requirement(partial(find_config, settings.chain.reference))], []
+    for stage in stages_of_chain(method, settings):
+        yield from requirements_of_stage(method, stage, settings)
+    if until != "labels":
+        yield [one for kind in segmentations(method, settings) for one in requirements_of_trainer(settings, kind)], []
+
+
+def requirements_of_stage(
+    method: Method, stage: Stage, settings: Any
+) -> Iterator[tuple[list[Requirement], list[Path]]]:
+    """The same of one stage of a chain, with its scores."""
+    for kind in method.every_kind(settings) if stage is method.labels else [settings]:
+        needed = stage.requirements(kind)
+        if isinstance(stage, Labels) and is_scored(method, stage):
+            needed.append(required_masks(stage.layout(kind), stage.scored_ids(kind)))
+        yield needed, stage.writes(kind)
+
+
+def run_stage(method: Method, stage: Stage, settings: Any, failures: Failures) -> None:
     """One stage, with its score where it has one; the labels that go on to DeepLab-v2 once for every set of label maps."""
     for kind in method.every_kind(settings) if stage is method.labels else [settings]:
         print(f"\n# {method.name}: {stage.name}", flush=True)
-        status = stage.run(kind)
-        if status:
-            raise StageError(f"images of the stage {stage.name} failed; mend what it says, then run the chain again")
+        failures.add(stage.run(kind), *folders_of_stage(stage, kind))
         if isinstance(stage, Labels) and is_scored(method, stage):
             print(stage.score(kind).line() if has_masks(stage, kind) else "no masks: nothing is scored")
 
@@ -87,6 +158,13 @@ def has_masks(labels: Labels, settings: Any) -> bool:
     """Whether there is something to score against: photographs of one's own need no masks, every other dataset has them."""
     layout = labels.layout(settings)
     return layout.name != "folder" or any_masks(layout, layout.ids(settings.split))
+
+
+def folders_of_stage(stage: Stage, settings: Any) -> list[Path]:
+    """Where a stage records images that failed."""
+    if isinstance(stage, Segmentation):
+        return [outputs_of_segmentation(settings)]
+    return [stage.folder(settings)]
 
 
 def is_scored(method: Method, labels: Labels) -> bool:
@@ -108,19 +186,19 @@ def job_of(method: Method, settings: Any, label_set: LabelSet) -> Job:
     return job_of_labels(with_values(settings, label_set.values), method.labels, label_set)
 
 
-def run_segmentations(method: Method, settings: Any) -> None:
+def run_segmentations(method: Method, settings: Any, failures: Failures) -> None:
     """A training of DeepLab-v2 for every set, and the second round for the method's own result where the settings ask for it."""
     sets, main = segmentations(method, settings), method.main_set(settings)
     for one in sets:
         if settings.chain.refine and one == main:
             for stage in method.second_round():
-                run_stage(method, stage, with_values(settings, one.values))
+                run_stage(method, stage, with_values(settings, one.values), failures)
         else:
-            job_of(method, settings, one).run()
+            failures.add(job_of(method, settings, one).run(), outputs_of_segmentation(settings))
     if settings.chain.refine and sets:
         # Once more, with the label maps of the second round.
         for pictures in (stage for stage in method.commands if isinstance(stage, Pictures)):
-            run_stage(method, pictures, settings)
+            run_stage(method, pictures, settings, failures)
 
 
 def curves_of_rounds(method: Method, settings: Any) -> list[Curve]:

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
+from common.engine.inference import REDO
 from common.errors import DataError
 from common.metrics.confusion import Matrix
-from common.metrics.folder import Prepare, evaluate_folder
+from common.metrics.folder import EvaluationResult, Prepare, evaluate_folder
+from common.paths import path_of_id
+from common.records import require_kind
 from common.report.record import Evaluated, floor_result, make_result
 from common.report.results import NONE, Result, add_results
 
+# What the record of label maps has to say before their score can be written down.
+SCORED_SHAPE = {
+    "masked": "list[str]",
+    "starts_from": "dict[str, dict]?",
+    "maps.network.steps": "dict[str, int]",
+    "maps.network.seed": "int",
+    "maps.network.initial_weights": "str",
+    "result.stage": "str",
+    "result.threshold": "float | None",
+    "result.threshold_choice": "str",
+    "result.crf": "str",
+}
 
-def label_matrix(
+
+def require_scorable(record: Mapping[str, Any], file: Path) -> None:
+    """Raise :class:`DataError` unless the record of label maps says what a result needs to be traced back."""
+    for name, kind in SCORED_SHAPE.items():
+        require_kind(record, name, kind, str(file), REDO)
+
+
+def evaluate_labels(
     layout: DatasetLayout,
     ids: Sequence[str],
     folder: Path,
     ignore_label: int = IGNORE_LABEL,
     prepare: Prepare | None = None,
-) -> Matrix:
+) -> EvaluationResult:
     """The confusion matrix (int64 [n, n + 1], rows: truth, last column: none of the labels) of ``folder/<id>.png``.
+
+    Images that the stage of the folder failed with are left out, and named.
 
     Args:
         prepare: what happens to each (truth, prediction) before it is counted; None for nothing.
@@ -33,12 +57,13 @@ def label_matrix(
     """
     return evaluate_folder(
         layout.mask_path,
-        lambda image_id: folder / f"{image_id}.png",
+        lambda image_id: path_of_id(folder, image_id, ".png"),
         ids,
         layout.n_classes + 1,
         ignore_label=ignore_label,
         prepare=prepare,
-    ).matrix
+        upright=layout.upright,
+    )
 
 
 def record_score(

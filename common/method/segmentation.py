@@ -8,18 +8,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common.config_files import read_yaml
 from common.data.layout import open_layout
-from common.engine.inference import STAGE_FILE
+from common.engine.run_folder import RunFolder
 from common.errors import ConfigError, DataError
-from common.files import read_json
+from common.failures import STAGE_FILE
 from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels
-from common.method.settings import find_config
+from common.method.maps import record_of
+from common.method.requirements import Requirement, require_trainer_inputs
+from common.method.settings import TOP, find_config
 from common.method.stage import Stage, always
 from common.report.results import NONE
 
@@ -60,10 +62,9 @@ class Job:
         arguments += ["--label-dir", in_repository(self.label_folder)] if self.label_folder else []
         return [*arguments, *self.flags]
 
-    def run(self) -> None:
-        """Train, test, refine; what is complete is skipped."""
-        for command in ("train", "test", "crf"):
-            call(SEGMENTER, [command, *self.arguments()])
+    def run(self) -> int:
+        """Train, test, refine; what is complete is skipped. 1 when an image failed, else 0."""
+        return max(call(SEGMENTER, [command, *self.arguments()]) for command in ("train", "test", "crf"))
 
     def outputs(self, kind: str) -> list[Path]:
         """Folders ``<out>/<kind>/<experiment>/<network>/<split>`` that are there."""
@@ -82,14 +83,14 @@ def common_flags(settings: Any) -> list[str]:
 
 
 def trainer_flags(settings: Any) -> list[str]:
-    """The shared flags and the chain's initial weights as the trainer takes them."""
+    """The shared flags, the chain's initial weights, its steps and ``--force`` as the trainer takes them."""
     weights, steps = in_repository_if_file(settings.chain.weights), settings.chain.segmentation_steps
     flags = [*shared_flags(settings), *(["--network.backbone.weights", weights] if weights else [])]
     flags += ["--engine.max_steps", str(steps)] if steps else []
     if settings.data.dataset == "folder":
         # Only the folder knows how many classes it has.
         flags += ["--network.n_labels", str(open_layout(settings.data).n_classes + 1)]
-    return flags
+    return [*flags, *(["--force"] if settings.force else [])]
 
 
 def outputs_of_segmentation(settings: Any) -> Path:
@@ -105,8 +106,7 @@ def job_of_labels(settings: Any, labels: Labels, label_set: LabelSet) -> Job:
         label_set: which they are: its configuration of DeepLab-v2, what it adds to the row, its round.
     """
     folder, chosen = labels.folder(settings), labels.chosen(settings)
-    source = settings.report.saliency_source if labels.uses_saliency(settings) else NONE
-    sources = (source, labels.tag_source(settings))
+    sources = (labels.saliency_source(settings), labels.tag_source(settings))
     row = labels.row(chosen) + label_set.suffix
     config = label_set.segmentation or settings.chain.segmentation
     name = settings.chain.segmentation_name or folder.name
@@ -121,6 +121,16 @@ def job_of_masks(settings: Any) -> Job:
     flags = trainer_flags(settings)
     out = outputs_of_segmentation(settings)
     return Job(settings.chain.segmentation, out, "fully_supervised", CEILING, None, NONE, NONE, flags)
+
+
+def requirements_of_trainer(settings: Any, label_set: LabelSet) -> list[Requirement]:
+    """The configuration of a training, and what it names."""
+
+    def check() -> None:
+        config, weights = find_config(label_set.segmentation or settings.chain.segmentation), settings.chain.weights
+        require_trainer_inputs(config, settings.data, in_repository_if_file(weights), TOP)
+
+    return [Requirement(check)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,12 +167,21 @@ class Segmentation(Stage):
             raise ConfigError("chain.segmentation is empty: say which configuration of DeepLab-v2 is to be trained")
         self.labels.made(settings)
         job = self.job(settings)
-        job.run()
+        status = job.run()
         if self.predicts and self.followed(settings):
             arguments = [*job.arguments(), "--split", in_repository(self.predicted_list(settings))]
             for command in ("test", "crf") if self.refined else ("test",):
-                call(SEGMENTER, [command, *arguments])
-        return 0
+                status = max(status, call(SEGMENTER, [command, *arguments]))
+        return status
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        needed = super().requirements(settings)
+        if self.predicts and self.followed(settings):
+            needed.append(Requirement(partial(self.predicted_list, settings)))
+        return [*needed, *requirements_of_trainer(settings, self.label_set(settings))]
+
+    def writes(self, settings: Any) -> list[Path]:
+        return []
 
     def job(self, settings: Any) -> Job:
         job = job_of_labels(settings, self.labels, self.label_set(settings))
@@ -194,5 +213,5 @@ class Segmentation(Stage):
             how = "" if self.followed(settings) else ", with --chain.refine true"
             raise DataError(f"no predictions in {folder}; run the stage {self.name} first{how}")
         configs = [run / "config.yaml" for run in self.job(settings).outputs("models")]
-        trained = [read_yaml(config)["engine"]["max_steps"] for config in configs if config.is_file()]
-        return {"predictions": read_json(folder / STAGE_FILE), "steps": {self.name: max(trained, default=0)}}
+        trained = [RunFolder(config.parent).recorded("engine.max_steps") for config in configs if config.is_file()]
+        return {"predictions": record_of(folder), "steps": {self.name: max(trained, default=0)}}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from common.bounds import LONGEST_SIDE, bounded, bounded_scales, bounded_side, needed_text, require_bounds
 from common.data.layout import DataConfig
 from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
@@ -29,7 +30,7 @@ class SquareConfig:
         crop_size: side of the square that is cut out, in pixels.
     """
 
-    crop_size: int = 224
+    crop_size: int = bounded_side(224)
 
 
 @dataclass
@@ -40,7 +41,7 @@ class CropConfig(SquareConfig):
         scales: factors of the image, of which one is drawn.
     """
 
-    scales: list[float] = field(default_factory=list)
+    scales: list[float] = bounded_scales([])
 
 
 @dataclass
@@ -51,7 +52,7 @@ class LongSidesConfig(SquareConfig):
         long_sides: least and greatest longer side of the resized image, both included.
     """
 
-    long_sides: list[int] = field(default_factory=list)
+    long_sides: list[int] = bounded([], least=1, most=LONGEST_SIDE)
 
 
 @dataclass
@@ -70,7 +71,7 @@ class ReportConfig:
     saliency_source: str = ""
     tag_source: str = ""
     score_classes: list[str] = field(default_factory=list)
-    pictures: int = 6
+    pictures: int = bounded(6, least=0, most=10000)
 
 
 @dataclass
@@ -100,7 +101,7 @@ class ChainConfig:
     segmentation: str = ""
     segmentation_out: str = ""
     segmentation_name: str = ""
-    segmentation_steps: int = 0
+    segmentation_steps: int = bounded(0, least=0)
     refine: bool = False
     refined_labels: str = ""
     weights: str = ""
@@ -121,7 +122,7 @@ class RunSettings:
         report: what results and pictures say.
     """
 
-    out: str = "runs/method"
+    out: str = needed_text("runs/method")
     force: bool = False
     checkpoint: str = ""
     data: DataConfig = field(default_factory=DataConfig)
@@ -185,6 +186,7 @@ def with_values(settings: S, values: Mapping[str, Any]) -> S:
         if not hasattr(holder, last):
             raise ConfigError(f"{type(settings).__name__} has no setting {name}")
         setattr(holder, last, value)
+    require_bounds(changed)
     return _checked(changed)
 
 
@@ -202,12 +204,6 @@ def require_long_sides(name: str, sides: Sequence[int]) -> None:
     """Raise :class:`ConfigError` unless a setting is a pair of sides in pixels, the smaller one first."""
     ordered = len(sides) == 2 and 1 <= sides[0] <= sides[-1]
     require(ordered, f"{name} is {list(sides)}; give the least and the greatest longer side in pixels")
-
-
-def require_share(name: str, value: float) -> None:
-    """Raise :class:`ConfigError` unless a setting is a number between 0 and 1."""
-    if not 0 <= value <= 1:
-        raise ConfigError(f"{name} is {value}; give a number between 0 and 1")
 
 
 def backbone_sections(settings: Any, above: str = "") -> Iterator[tuple[str, BackboneConfig]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common.data.layout import DatasetLayout, open_layout
+from common.method.requirements import Requirement, no_requirements
 
 
 def dataset_of(settings: Any) -> DatasetLayout:
@@ -41,6 +42,7 @@ class Stage(ABC):
         in_chain: settings -> whether the chain runs it; otherwise it is a command only. A training left out of the chain
             stands for the one before it.
         optional: where the settings leave it out of the chain, its command does nothing either.
+        requires: settings -> what it needs besides what its kind needs anyway, and what is missed before the first stage begins.
     """
 
     name: str
@@ -49,10 +51,19 @@ class Stage(ABC):
     folder: Callable[[Any], Path] = field(default_factory=inside)
     in_chain: Callable[[Any], bool] = always
     optional: bool = False
+    requires: Callable[[Any], Collection[Requirement]] = no_requirements
 
     def left_out(self, settings: Any) -> bool:
         """Whether the settings leave it out, so that its command says so and does nothing."""
         return self.optional and not self.in_chain(settings)
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        """What it needs from outside of its chain."""
+        return list(self.requires(settings))
+
+    def writes(self, settings: Any) -> list[Path]:
+        """The places where stages that follow find what it makes."""
+        return [self.folder(settings)]
 
     @abstractmethod
     def run(self, settings: Any) -> int:

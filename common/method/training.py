@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,26 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from common.config import config_to_dict, picked
-from common.config_files import read_yaml
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.checkpoint import canonical, load_model_state
+from common.engine.contents import contents_of_dataset
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
 from common.engine.optimizer import backbone_and_head_rules, optimizer_by_rules
 from common.engine.randomness import seed_everything
-from common.engine.run_folder import RunFolder, describe_differences
+from common.engine.run_folder import RunFolder
 from common.engine.schedules import Schedule, build_schedule
 from common.engine.session import Session, start_session
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.engine.train import train
-from common.errors import CheckpointError, ConfigError
-from common.files import write_text, write_torch
+from common.errors import CheckpointError
+from common.files import write_torch
 from common.method.published import Published
+from common.method.requirements import Requirement, required_files
 from common.method.settings import without_initial_weights
 from common.method.stage import Stage
+from common.method.trained_with import begin_anew, images_left_out, settings_of_training, summary_of_training
 from common.models.backbones import describe_weights
 from common.models.frozen import fold_frozen_batchnorm
 from common.models.weights import file_fingerprint, load_weights, read_state_dict
@@ -55,11 +58,6 @@ def fold_if_frozen(settings: Any, network: nn.Module) -> None:
         fold_frozen_batchnorm(network)
 
 
-def summary_of_training(settings: Any, n_samples: int, device: torch.device) -> str:
-    engine, data = settings.engine, settings.data.dataset
-    return f"Train on {device}: {n_samples} samples of {data}, {engine.max_steps} steps of {engine.batch_size}"
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Training(Stage):
     """Train a network, or continue where a stopped training was.
@@ -80,6 +78,7 @@ class Training(Stage):
         prepare: (settings, network), once the optimiser has the parameters: e.g. fold frozen BatchNorm layers.
         after: the training of the same method whose end this one starts from, in place of initial weights.
         taught_by: trainings of the same method behind the labels that this one learns from; results count their steps too.
+        learns_from: settings -> folders of other stages whose files it learns from: images that these failed with are left out.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
         summary: (settings with this training's engine, number of samples, device) -> what is printed first.
@@ -99,6 +98,7 @@ class Training(Stage):
     prepare: Callable[[Any, nn.Module], None] = lambda settings, network: None
     after: Training | None = None
     taught_by: Collection[Training] = ()
+    learns_from: Callable[[Any], Sequence[Path]] = lambda settings: ()
     published: Published | None = None
     initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
     summary: Callable[[Any, int, torch.device], str] = summary_of_training
@@ -121,16 +121,20 @@ class Training(Stage):
             return 0
         data = self.data(settings, layout)
         engine, run = self.engine(settings, len(data)), self.run_folder(settings)
-        with start_session(engine.device) as session:
-            session.on_main(lambda: run.begin(decisive, force=settings.force, free=self.free))
-            session.on_main(lambda: write_text(run.class_names, "".join(f"{name}\n" for name in layout.classes)))
+        with start_session(engine.device) as session, session.writing(run.path):
             seed_everything(engine.seed)
+            # Before the folder is begun: weights that are not there or do not fit leave it as it was.
             network = self.initial_network(settings, layout, len(data)).train()
+            published = None if self.published is None else self.published.path(settings, layout)
+            data_of_run = contents_of_dataset(layout, getattr(settings, "split", "train"), decisive)
+            begin = partial(run.begin, decisive, free=self.free, contents=data_of_run, classes=layout.classes)
+            session.on_main(lambda: begin_anew(run, begin, published) if settings.force else begin())
             optimizer = self.optimizer(settings, network)
             self.prepare(settings, network)
             summary = self.summary(dataclasses.replace(settings, engine=engine), len(data), session.device)
-            if summary and session.is_main:
-                print(summary)
+            said = "\n".join(filter(None, (summary, images_left_out(data, self.learns_from(settings)))))
+            if said and session.is_main:
+                print(said)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
             train(
                 *(network, step, data, optimizer, schedule),
@@ -138,6 +142,9 @@ class Training(Stage):
             )
             self.publish(settings, layout, network, engine, session)
         return 0
+
+    def requirements(self, settings: Any) -> list[Requirement]:
+        return [*super().requirements(settings), *map(required_files, self.learns_from(settings))]
 
     def run_folder(self, settings: Any) -> RunFolder:
         return RunFolder(self.folder(settings))
@@ -182,7 +189,7 @@ class Training(Stage):
         if self.published is not None and self.published.load is not None:
             self.published.load(settings, network, path)
         else:
-            load_weights(network, read_state_dict(path), source=str(path))
+            load_weights(network, read_state_dict(path, network), source=str(path))
 
     def checkpoint(self, settings: Any, n_samples: int) -> Path:
         """The checkpoint of the finished training.
@@ -246,9 +253,9 @@ class Training(Stage):
         if (given and not own) or self.other_file(settings, layout) or not self.run_folder(settings).config.is_file():
             known = {"seed": 0, "steps": {"given network": 0}, "initial_weights": f"released {path.name}"}
         else:
-            trained = self.require_trained_with(settings)
+            self.require_trained_with(settings)
             known = {
-                "seed": trained["engine"]["seed"],
+                "seed": self.run_folder(settings).recorded("engine.seed"),
                 "steps": self.steps(settings, layout),
                 "initial_weights": self.first_weights(settings, layout),
             }
@@ -260,16 +267,8 @@ class Training(Stage):
         Raises:
             ConfigError: they are not; the message names those that differ.
         """
-        run = self.run_folder(settings)
-        trained = read_yaml(run.config)
-        given = self.decisive(settings)
-        for name in sorted(given.keys() - {"data", "split"}):
-            changes = describe_differences({name: trained.get(name)}, {name: given[name]}, self.free)
-            if changes:
-                raise ConfigError(
-                    f"the network in {run.path} was trained with other settings ({changes}); give those it was trained with"
-                )
-        return trained
+        compared = {name: value for name, value in self.decisive(settings).items() if name not in ("data", "split")}
+        return settings_of_training(self.run_folder(settings), compared, self.free)
 
     def steps(self, settings: Any, layout: DatasetLayout) -> dict[str, int]:
         """Optimiser steps of this training, of those before it and of those behind its labels."""

@@ -15,10 +15,13 @@ from common.data.layout import DatasetLayout
 from common.engine.checkpoint import canonical, checkpoint_step, latest_checkpoint
 from common.engine.session import Session
 from common.engine.settings import EngineConfig
-from common.errors import NonFiniteError
-from common.files import read_json, write_json, write_torch
+from common.errors import DataError, NonFiniteError
+from common.files import write_json, write_torch
 from common.method.settings import with_values
 from common.method.training import Training
+from common.records import read_record, require_kind
+
+REDO_VALIDATION = "delete it and run the training again"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,5 +104,9 @@ class ValidatedTraining(Training):
     def known_scores(self, settings: Any) -> dict[str, dict[str, float]]:
         """Scores by step, of the validations so far."""
         file = self.scores_file(settings)
-        known: dict[str, dict[str, float]] = read_json(file) if file.is_file() else {}
+        known = read_record(file, {}, REDO_VALIDATION) if file.is_file() else {}
+        for step in known:
+            if not (step.isascii() and step.isdecimal()):
+                raise DataError(f"{file}: {step!r} is no step; {REDO_VALIDATION}")
+            require_kind(known, step, "dict[str, float]", str(file), REDO_VALIDATION)
         return known

@@ -6,12 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.bounds import MOST_PROCESSES, bounded_argument
 from common.data.lists import read_list
 from common.errors import run_command
-from common.files import resolve_inside, write_json
+from common.files import write_json
 from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import evaluate_folder
 from common.metrics.scores import Scores, compute_scores, published_json, restrict_truth
+from common.paths import path_of_id
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,17 +24,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--over", choices=("present", "all"), default="present", help="classes in the mean (see scores.py)"
     )
-    parser.add_argument("--workers", type=int, help="threads (default: two per core)")
+    parser.add_argument(
+        "--workers",
+        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
+        help="threads (default: two per core)",
+    )
     parser.add_argument("--json", type=Path, help="also write the scores there, with deeplab-pytorch's keys")
     arguments = parser.parse_args(argv)
 
     names, labels = scored_names(arguments)
     result = evaluate_folder(
-        lambda identifier: resolve_inside(arguments.truth, f"{identifier}.png"),
-        lambda identifier: resolve_inside(arguments.predictions, f"{identifier}.png"),
+        lambda identifier: path_of_id(arguments.truth, identifier, ".png"),
+        lambda identifier: path_of_id(arguments.predictions, identifier, ".png"),
         [entry.id for entry in read_list(arguments.list)],
         len(names),
         workers=arguments.workers,
+        upright=True,
     )
     scores = compute_scores(restrict_truth(result.matrix, labels), [names[label] for label in labels], arguments.over)
     print(score_table(scores, result.n_images))

@@ -7,18 +7,22 @@ threads need no start-up time and are safe next to CUDA.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from common.data.images import read_label_map
+from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import IGNORE_LABEL
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, InputFailed
+from common.failures import left_out_line
 from common.metrics.confusion import LabelMap, Matrix, confusion_matrix
 
 PathOf = Callable[[str], Path]
@@ -28,10 +32,23 @@ Prepare = Callable[[LabelMap, LabelMap], tuple[LabelMap, LabelMap]]
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """The confusion matrix over a list: int64 [n, n + 1], rows = truth, last column = none of the labels."""
+    """The confusion matrix over a list: int64 [n, n + 1], rows = truth, last column = none of the labels.
+
+    Attributes:
+        n_images: images that were counted.
+        left_out: ids of the list that were not, as the stage that predicts them failed with them.
+    """
 
     matrix: Matrix
     n_images: int
+    left_out: tuple[str, ...] = ()
+
+
+class ImageSums(NamedTuple):
+    """Attributes: total: the sum over the images that were counted; left_out: ids that a stage before failed with."""
+
+    total: npt.NDArray[np.int64]
+    left_out: tuple[str, ...]
 
 
 def evaluate_folder(
@@ -43,6 +60,7 @@ def evaluate_folder(
     ignore_label: int = IGNORE_LABEL,
     workers: int | None = None,
     prepare: Prepare | None = None,
+    upright: bool = False,
 ) -> EvaluationResult:
     """One confusion matrix over all images of a list, at the size of the files.
 
@@ -52,16 +70,17 @@ def evaluate_folder(
         n_labels: number of labels with the background.
         workers: threads; by default two per core that this process may use.
         prepare: what happens to each pair before it is counted; None for nothing.
+        upright: turn label maps as their EXIF orientation says.
 
     Raises:
         DataError: the list is empty, a file is missing or unreadable, sizes differ, or a truth holds another label;
-            the message names the file.
+            the message names the file. Or the truths show no class at all, but ignored pixels.
     """
 
     def count(identifier: str) -> Matrix:
         truth_file, prediction_file = truth_path(identifier), prediction_path(identifier)
-        truth: LabelMap = read_label_map(truth_file)
-        prediction: LabelMap = read_label_map(prediction_file)
+        truth: LabelMap = read_label_map(truth_file, upright)
+        prediction: LabelMap = read_label_map(prediction_file, upright)
         try:
             if prepare is not None:
                 truth, prediction = prepare(truth, prediction)
@@ -69,16 +88,22 @@ def evaluate_folder(
         except DataError as error:
             raise DataError(f"{prediction_file} against {truth_file}: {error}") from error
 
-    return EvaluationResult(sum_over_images(count, ids, workers), len(ids))
+    sums = sum_over_images(count, ids, workers)
+    if not sums.total[1:].any():
+        require_a_class(readable_masks(ids, truth_path), n_labels, str(truth_path(ids[0]).parent), ignore_label)
+    return EvaluationResult(sums.total, len(ids) - len(sums.left_out), sums.left_out)
 
 
 def sum_over_images(
     count: Callable[[str], npt.NDArray[np.int64]], ids: Sequence[str], workers: int | None = None
-) -> npt.NDArray[np.int64]:
+) -> ImageSums:
     """Sum of ``count(id)``, int64 of one shape, over a list, in threads; each keeps one running sum: memory does not grow.
 
+    Images whose file is missing because a stage before failed with them are left out and named, once, on stderr.
+
     Raises:
-        DataError: the list is empty; and whatever ``count`` raises, which stops the other threads at their next image.
+        DataError: the list is empty, or nothing of it is left; and whatever ``count`` raises, which stops the other threads at
+            their next image.
     """
     if not ids:
         raise DataError("the list of images to evaluate is empty; give a list with at least one id.")
@@ -86,14 +111,20 @@ def sum_over_images(
         raise ConfigError(f"workers is {workers}; evaluation needs at least one thread.")
     workers = min(workers or default_workers(), len(ids))
     stop = threading.Event()
+    left_out: dict[str, str] = {}
 
-    def count_share(share: Sequence[str]) -> npt.NDArray[np.int64]:
+    def count_share(share: Sequence[str]) -> npt.NDArray[np.int64] | None:
+        total: npt.NDArray[np.int64] | None = None
         try:
-            total = count(share[0])
-            for identifier in share[1:]:
+            for identifier in share:
                 if stop.is_set():
                     break
-                total = total + count(identifier)
+                try:
+                    counted = count(identifier)
+                except InputFailed as error:
+                    left_out[identifier] = str(error)
+                    continue
+                total = counted if total is None else total + counted
             return total
         except BaseException:
             # The sums of the other threads are of no use any more.
@@ -106,8 +137,13 @@ def sum_over_images(
         except BaseException:
             stop.set()
             raise
-    total: npt.NDArray[np.int64] = np.sum(shares, axis=0, dtype=np.int64)
-    return total
+    counted_shares = [share for share in shares if share is not None]
+    if not counted_shares:
+        raise DataError(f"no image is left to evaluate: {left_out_line(left_out)}")
+    if left_out:
+        print(left_out_line(left_out), file=sys.stderr)
+    named = tuple(identifier for identifier in ids if identifier in left_out)
+    return ImageSums(np.sum(counted_shares, axis=0, dtype=np.int64), named)
 
 
 def default_workers() -> int:

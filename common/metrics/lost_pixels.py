@@ -14,13 +14,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from common.bounds import LONGEST_SIDE, bounded_argument
 from common.data.images import read_label_map, read_saliency
 from common.data.lists import read_list
+from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import IGNORE_LABEL
+from common.data.saliency_levels import largest_saliency
 from common.errors import ConfigError, DataError, run_command
-from common.files import resolve_inside
 from common.metrics.arguments import add_scored, percent, scored_names
 from common.metrics.folder import sum_over_images
+from common.paths import path_of_id
 
 LabelMap = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
@@ -122,7 +125,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("truth", type=Path, help="folder of true label maps <id>.png")
     add_scored(parser)
     parser.add_argument("--saliency", type=Path, help="folder of saliency maps <id>.png behind the label maps")
-    parser.add_argument("--border", type=int, default=5, help="width of borders in pixels (default: %(default)s)")
+    parser.add_argument(
+        "--border",
+        type=bounded_argument("--border", int, least=0, most=LONGEST_SIDE),
+        default=5,
+        help="width of borders in pixels (default: %(default)s)",
+    )
     arguments = parser.parse_args(argv)
     if arguments.border < 0:
         raise ConfigError(f"--border is {arguments.border}; give a number of pixels, 0 for no border")
@@ -130,20 +138,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     kept = np.full(256, IGNORE_LABEL, np.uint8)
     kept[shown] = shown
 
-    def count(image_id: str) -> Counts:
-        def file(folder: Path) -> Path:
-            return resolve_inside(folder, f"{image_id}.png")
+    def file(folder: Path, image_id: str) -> Path:
+        return path_of_id(folder, image_id, ".png")
 
-        saliency = read_saliency(file(arguments.saliency)) if arguments.saliency else None
-        truth, labels = read_label_map(file(arguments.truth)), read_label_map(file(arguments.labels))
+    ids = [entry.id for entry in read_list(arguments.list)]
+    truths = readable_masks(ids, lambda image_id: file(arguments.truth, image_id))
+    require_a_class(truths, len(names), str(arguments.truth))
+    maps = (file(arguments.saliency, image_id) for image_id in ids) if arguments.saliency else ()
+    largest = largest_saliency(maps, arguments.saliency)
+
+    def count(image_id: str) -> Counts:
+        saliency = read_saliency(file(arguments.saliency, image_id), True, largest) if arguments.saliency else None
+        truth, labels = (read_label_map(file(folder, image_id), True) for folder in (arguments.truth, arguments.labels))
         try:
             return count_losses(kept[truth], labels, saliency, len(names), arguments.border)
         except DataError as error:
             raise DataError(f"{image_id}: {error}") from error
 
-    ids = [entry.id for entry in read_list(arguments.list)]
-    print(f"{len(ids)} images, percent of the union of each label")
-    print(loss_table(sum_over_images(count, ids)[shown], [names[label] for label in shown]))
+    sums = sum_over_images(count, ids)
+    print(f"{len(ids) - len(sums.left_out)} images, percent of the union of each label")
+    print(loss_table(sums.total[shown], [names[label] for label in shown]))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.data.mask_sets import require_a_class
 from common.data.palette import IGNORE_LABEL
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, InputFailed
 from common.metrics.confusion import (
     LabelMap,
     Matrix,
@@ -23,7 +24,7 @@ from common.metrics.confusion import (
     size_text,
     truth_bytes,
 )
-from common.metrics.folder import sum_over_images
+from common.metrics.folder import ImageSums, sum_over_images
 from common.metrics.scores import MeanOver, Scores, compute_scores, restrict_truth
 from common.pseudo_labels.labels import Keys, strongest_class
 
@@ -41,11 +42,17 @@ class CamSample:
 
 @dataclass(frozen=True)
 class ThresholdSweep:
-    """Scores of every background threshold, in ascending order of the thresholds."""
+    """Scores of every background threshold, in ascending order of the thresholds.
+
+    Attributes:
+        n_images: images that were counted.
+        left_out: ids of the list that were not, as the stage that makes their maps failed with them.
+    """
 
     thresholds: tuple[float, ...]
     scores: tuple[Scores, ...]
     n_images: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def best(self) -> int:
@@ -78,11 +85,14 @@ def sweep_background_threshold(
         names: one name per scored label.
         over: see :func:`compute_scores`.
     """
-    matrices = threshold_matrices(load, ids, thresholds, n_labels, ignore_label=ignore_label, workers=workers)
+    sums = threshold_sums(load, ids, thresholds, n_labels, ignore_label=ignore_label, workers=workers)
+    matrices = matrices_of_thresholds(sums.total)
     if labels is not None:
         matrices = [restrict_truth(matrix, labels) for matrix in matrices]
     scores = tuple(compute_scores(matrix, names, over) for matrix in matrices)
-    return ThresholdSweep(tuple(float(threshold) for threshold in thresholds), scores, len(ids))
+    return ThresholdSweep(
+        tuple(float(threshold) for threshold in thresholds), scores, len(ids) - len(sums.left_out), sums.left_out
+    )
 
 
 def threshold_matrices(
@@ -94,10 +104,25 @@ def threshold_matrices(
     ignore_label: int = IGNORE_LABEL,
     workers: int | None = None,
 ) -> list[Matrix]:
-    """One confusion matrix int64 [n, n + 1] per threshold; arguments as :func:`sweep_background_threshold`.
+    """One confusion matrix int64 [n, n + 1] per threshold; arguments and errors as :func:`threshold_sums`."""
+    sums = threshold_sums(load, ids, thresholds, n_labels, ignore_label=ignore_label, workers=workers)
+    return matrices_of_thresholds(sums.total)
+
+
+def threshold_sums(
+    load: Callable[[str], CamSample],
+    ids: Sequence[str],
+    thresholds: Sequence[float],
+    n_labels: int,
+    *,
+    ignore_label: int = IGNORE_LABEL,
+    workers: int | None = None,
+) -> ImageSums:
+    """:func:`winner_counts` summed over the images; arguments as :func:`sweep_background_threshold`.
 
     Raises:
-        DataError: there is no image, or a file is missing or does not fit (the message names the image).
+        DataError: there is no image, a file is missing or does not fit (the message names the image), or the truths show no
+            class at all, but ignored pixels.
     """
     edges = checked_thresholds(thresholds)
     check_label_count(n_labels)
@@ -105,10 +130,15 @@ def threshold_matrices(
     def count(image_id: str) -> npt.NDArray[np.int64]:
         try:
             return winner_counts(load(image_id), edges, n_labels, ignore_label)
+        except InputFailed:
+            raise
         except DataError as error:
             raise DataError(f"image {image_id}: {error}") from error
 
-    return matrices_of_thresholds(sum_over_images(count, ids, workers))
+    sums = sum_over_images(count, ids, workers)
+    if not matrices_of_thresholds(sums.total)[0][1:].any():
+        require_a_class((load(image_id).truth for image_id in ids), n_labels, "the true masks", ignore_label)
+    return sums
 
 
 def winner_counts(sample: CamSample, thresholds: Thresholds, n_labels: int, ignore_label: int) -> npt.NDArray[np.int64]:

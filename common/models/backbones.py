@@ -8,9 +8,10 @@ from typing import Literal
 from urllib.error import URLError
 
 import torchvision
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
+from common.bounds import bounded
 from common.errors import CheckpointError, ConfigError
 from common.models.base import Backbone
 from common.models.mobilenet import MobileNetV2
@@ -19,9 +20,6 @@ from common.models.resnet import ResNet
 from common.models.resnet38 import ResNet38, read_resnet38_weights
 from common.models.vgg import VGG16
 from common.models.weights import file_fingerprint, load_weights, read_state_dict
-
-# Prefixes of our own classifiers' and of distributed checkpoints.
-BACKBONE_PREFIXES = ("module.", "backbone.")
 
 BackboneName = Literal[
     "resnet18",
@@ -59,10 +57,10 @@ class BackboneConfig:
     """
 
     name: BackboneName = "resnet50"
-    output_stride: int = 16
-    width: float = 1.0
+    output_stride: int = bounded(16, least=1, most=32)
+    width: float = bounded(1.0, above=0, most=16)
     weights: str = ""
-    frozen_stages: int = 0
+    frozen_stages: int = bounded(0, least=0, most=5)
     freeze_batchnorm: bool = False
     dilate: bool = True
     last_convolution: bool = True
@@ -77,8 +75,8 @@ def build_backbone(config: BackboneConfig) -> Backbone:
     """
     backbone = bare_backbone(config)
     if config.weights:
-        state, source = backbone_weights(config)
-        load_weights(backbone, state, source=source, strip_prefixes=BACKBONE_PREFIXES)
+        state, source = backbone_weights(config, backbone)
+        load_weights(backbone, state, source=source)
     backbone.freeze(config.frozen_stages, config.freeze_batchnorm)
     return backbone
 
@@ -139,16 +137,21 @@ def require_file_of_weights(config: BackboneConfig) -> None:
         )
 
 
-def backbone_weights(config: BackboneConfig) -> tuple[dict[str, Tensor], str]:
-    """Name -> tensor of the weights that ``config.weights`` asks for, and where they come from."""
+def backbone_weights(config: BackboneConfig, backbone: nn.Module | None = None) -> tuple[dict[str, Tensor], str]:
+    """Name -> tensor of the weights that ``config.weights`` asks for, and where they come from.
+
+    Args:
+        config: what to read.
+        backbone: whose tensors are looked for in a file that may hold several networks.
+    """
     if config.name == "resnet38":
         require_file_of_weights(config)
-        return read_resnet38_weights(config.weights), config.weights
+        return read_resnet38_weights(config.weights, backbone), config.weights
     if is_resnest(config) and config.weights == "imagenet":
         return imagenet_resnest(resnest_depth(config)), describe_weights(config)
     published = torchvision_weights(config)
     if published is None:
-        return read_state_dict(config.weights), config.weights
+        return read_state_dict(config.weights, backbone), config.weights
     if config.width != 1.0:
         raise ConfigError(
             f"torchvision has no weights for {config.name} with width {config.width}; use width 1.0 or weights ''."

@@ -21,6 +21,9 @@ NET_LAYER, NET_OLD_LAYER = 100, 2
 LAYER_NAME, LAYER_TYPE, LAYER_BLOBS = 1, 2, 7
 BLOB_FLOATS, BLOB_DOUBLES = 5, 8
 
+# No kernel, stride or padding is larger; a damaged number can be.
+LARGEST_SETTING = 2**31 - 1
+
 Value = int | memoryview
 
 
@@ -79,7 +82,7 @@ def read_caffemodel(path: Path) -> list[CaffeLayer]:
     try:
         net = read_message(memoryview(path.read_bytes()))
         layers = [read_layer(read_message(as_bytes(layer))) for layer in net[NET_LAYER]]
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OSError) as error:
         raise CheckpointError(f"{path} is not a whole caffemodel ({error}); fetch it again") from error
     if not layers:
         old = " It has layers in the format of before 2014; upgrade it with Caffe." if net[NET_OLD_LAYER] else ""
@@ -119,13 +122,14 @@ def read_settings(layer: dict[int, list[Value]], kind: str) -> dict[str, tuple[i
 def read_pair(fields: dict[int, list[Value]], setting: Setting) -> tuple[int, int]:
     """(height, width) of a setting."""
     both = [number for value in fields.get(setting.both, []) for number in whole_numbers(value)]
-    if both:
-        return both[0], both[-1]
     height, width = (
         whole_numbers(fields[field][-1])[0] if fields.get(field) else setting.default
         for field in (setting.height, setting.width)
     )
-    return height, width
+    pair = (both[0], both[-1]) if both else (height, width)
+    if max(pair) > LARGEST_SETTING:
+        raise ValueError(f"a size of {pair} pixels")
+    return pair
 
 
 def whole_numbers(value: Value) -> list[int]:

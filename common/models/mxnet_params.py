@@ -8,6 +8,7 @@ are not, since no network of the field has one.
 from __future__ import annotations
 
 import math
+import os
 import struct
 from pathlib import Path
 from typing import IO, Any
@@ -40,7 +41,8 @@ def read_mxnet_params(path: Path | str) -> dict[str, torch.Tensor]:
     try:
         with path.open("rb") as file:
             return _read(file)
-    except (_BrokenFile, struct.error, UnicodeDecodeError) as error:
+    # A damaged shape or text raises whatever numpy makes of it.
+    except (_BrokenFile, struct.error, ValueError, OverflowError, OSError) as error:
         raise CheckpointError(f"{path} is not a readable MXNet .params file ({error}); fetch it again.") from error
 
 
@@ -52,6 +54,8 @@ def _read(file: IO[bytes]) -> dict[str, torch.Tensor]:
     names = [_bytes(file, _word(file, "Q")).decode("utf-8") for _ in range(_word(file, "Q"))]
     if len(names) != len(arrays):
         raise _BrokenFile(f"{len(arrays)} arrays with {len(names)} names")
+    if len(set(names)) != len(names) or file.read(1):
+        raise _BrokenFile("a name occurs twice, or something stands behind the last one")
     return {name: torch.from_numpy(array) for name, array in zip(names, arrays, strict=True)}
 
 
@@ -82,8 +86,7 @@ def _word(file: IO[bytes], form: str) -> Any:
 
 
 def _bytes(file: IO[bytes], count: int) -> bytes:
-    # A damaged count would otherwise ask for more memory than there is.
-    content = file.read(min(count, 1 << 31))
-    if len(content) != count:
+    # Looked at before: reading reserves the memory that a damaged count asks for.
+    if count > os.fstat(file.fileno()).st_size - file.tell():
         raise _BrokenFile("it ends too early")
-    return content
+    return file.read(count)

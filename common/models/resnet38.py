@@ -217,8 +217,8 @@ def renamed_published_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: torch.as_tensor(tensor) for name, tensor in named.items() if name is not None}
 
 
-def read_resnet38_weights(path: str) -> dict[str, Tensor]:
-    """ImageNet weights from the published MXNet file (``.params``) or a file with torch's names."""
-    return (
-        renamed_published_weights(read_mxnet_params(path)) if Path(path).suffix == ".params" else read_state_dict(path)
-    )
+def read_resnet38_weights(path: str, network: nn.Module | None = None) -> dict[str, Tensor]:
+    """ImageNet weights from the published MXNet file (``.params``) or a file with torch's names; see :func:`read_state_dict`."""
+    if Path(path).suffix == ".params":
+        return renamed_published_weights(read_mxnet_params(path))
+    return read_state_dict(path, network)

@@ -6,22 +6,24 @@ import hashlib
 import logging
 import pickle
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from common.errors import CheckpointError
+from common.files import require_intact
+from common.models.containers import find_state_dict
+from common.models.tensor_names import Rename, by_names, fit_names, is_count
 
-# Under these keys training programs put the state dict, in order of preference.
-CONTAINER_KEYS = ("state_dict", "model", "model_state", "net", "Net")
 # First bytes of a zip archive (torch.save since 1.6) and of a pickle (before).
-TORCH_MAGIC = (b"PK\x03\x04", b"\x80")
+ZIP_MAGIC = b"PK\x03\x04"
+TORCH_MAGIC = (ZIP_MAGIC, b"\x80")
 N_EXAMPLES = 3
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ class LoadReport:
     """In the file, not in the network."""
     wrong_shape: tuple[str, ...]
     """In both, with different shapes."""
+    remarks: tuple[str, ...] = ()
+    """What was done to make the tensors fit: a prefix replaced, floats of another width converted."""
 
     def summary(self) -> str:
         """One line with the four counts and the first names of each kind that did not match."""
@@ -47,14 +51,18 @@ class LoadReport:
             names: tuple[str, ...] = getattr(self, kind)
             examples = ", ".join(names[:N_EXAMPLES]) + (", ..." if len(names) > N_EXAMPLES else "")
             parts.append(f"{len(names)} {kind.replace('_', ' ')}" + (f" ({examples})" if names else ""))
-        return f"{self.source}: " + ", ".join(parts)
+        return f"{self.source}: " + ", ".join((*parts, *self.remarks))
 
 
-def read_state_dict(path: Path | str) -> dict[str, Tensor]:
+def read_state_dict(path: Path | str, network: nn.Module | None = None) -> dict[str, Tensor]:
     """Read the tensors of a ``.safetensors`` file or of a PyTorch file (``.pth``, ``.pt``, ...), on the CPU.
 
-    A state dict inside ``{"state_dict": ...}``, ``model``, ``model_state`` or ``net`` is taken out. Nothing in the
-    file is executed.
+    A state dict inside other mappings (``{"model_state_dict": ..., "optimizer": ...}``) is taken out, see
+    :func:`common.models.containers.find_state_dict`. Nothing in the file is executed.
+
+    Args:
+        path: the file.
+        network: whose tensors are looked for, where the file may hold several networks.
 
     Raises:
         CheckpointError: the file is missing, damaged, of another format, needs unpickling of Python objects, or
@@ -66,13 +74,14 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load_file(path)
-        except SafetensorError as error:
+        # What is damaged in the header raises whatever it leads to.
+        except Exception as error:
             raise CheckpointError(f"{path} is not a readable safetensors file ({error}); fetch it again.") from error
-    return unwrap_state_dict(read_torch_file(path), path)
+    return find_state_dict(read_torch_file(path), path, None if network is None else network.state_dict())
 
 
 def read_torch_file(path: Path) -> Any:
-    """Read a PyTorch file with ``weights_only=True``.
+    """Read a PyTorch file with ``weights_only=True``; the checksums of a zip archive, which torch ignores, are verified.
 
     Raises:
         CheckpointError: it is no PyTorch file, is damaged, or holds Python objects other than tensors.
@@ -85,6 +94,8 @@ def read_torch_file(path: Path) -> Any:
             "saved instead of the file, or it belongs to another framework. Fetch it again or convert it."
         )
     try:
+        if start.startswith(ZIP_MAGIC):
+            require_intact(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
@@ -92,29 +103,9 @@ def read_torch_file(path: Path) -> Any:
             "program. If you trust its source, save its tensors alone (usually its "
             "entry state_dict) with torch.save under a new name, and give that file."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # torch and zipfile raise many types for damaged files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path} is damaged ({reason}); fetch it again.") from error
-
-
-def unwrap_state_dict(content: Any, path: Path) -> dict[str, Tensor]:
-    """Find the state dict in what a checkpoint holds.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    while isinstance(content, Mapping):
-        if content and all(isinstance(value, Tensor) for value in content.values()):
-            return {str(name): tensor for name, tensor in content.items()}
-        inner = [content[key] for key in CONTAINER_KEYS if isinstance(content.get(key), Mapping)]
-        if not inner:
-            break
-        content = inner[0]
-    found = f"keys {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else type(content).__name__
-    raise CheckpointError(
-        f"{path} holds no state dict (found: {found or 'nothing'}); a dictionary of names and tensors is needed, "
-        f"directly or under one of {', '.join(CONTAINER_KEYS)}."
-    )
 
 
 def load_weights(
@@ -122,80 +113,69 @@ def load_weights(
     state: Mapping[str, Tensor],
     *,
     source: str,
-    strip_prefixes: Sequence[str] = ("module.",),
-    rename: Callable[[str], str] | Mapping[str, str] | None = None,
+    rename: Rename = None,
     optional: Sequence[str] = (),
     force: bool = False,
 ) -> LoadReport:
     """Copy ``state`` into ``model``; either all that has to match matches, or ``model`` stays as it was.
 
-    Tensors of the file that the network lacks (a classifier on top of a backbone) are reported, and no error.
+    Names of the file may have other words in front of them than the network's (``module.``, ``scale.``): what has to be replaced
+    is found by matching, see :mod:`common.models.tensor_names`. Tensors of the file that the network lacks (a classifier on top
+    of a backbone) are reported, and no error.
 
     Args:
         model: the network.
-        state: tensors by name; half precision is widened to the network's precision.
+        state: tensors by name; floats of another precision are converted to the network's.
         source: where ``state`` comes from, for messages.
-        strip_prefixes: prefixes taken off the names of the file, repeatedly (``module.base.``), until the name is one
-            of the network's.
-        rename: applied after that: a function, or a mapping of name prefixes to their replacement (longest first).
+        rename: a function, or a mapping of name prefixes to their replacement (longest first), for the names behind such words.
         optional: names or name prefixes of tensors of the network that may be missing or of another shape (a new head).
         force: load what matches although something is missing. Nothing matching at all is an error even so.
 
     Raises:
         CheckpointError: a tensor of the network is missing or of another shape, two tensors of the file get the same
-            name, or a value is NaN or infinite.
+            name, several prefixes fit equally, or a value is NaN, infinite or of a type that cannot stand for the network's.
     """
     own = model.state_dict()
-    renamed = rename_tensors(state, own, strip_prefixes, rename, source)
+    fit = fit_names(state, own, rename, tuple(optional))
+    renamed = by_names(state, fit, source)
     report, acceptable = compare(own, renamed, source, optional)
+    report = replace(report, remarks=(fit.describe(),) if fit.describe() else ())
     if not report.matched or not (acceptable or force):
         raise CheckpointError(mismatch_message(report, state, model))
-    matched = {name: renamed[name] for name in report.matched}
-    for name, tensor in matched.items():
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{source}: {name} holds NaN or infinite values; use another checkpoint.")
+    if fit.rivals:
+        raise CheckpointError(
+            f"{source} holds several networks that fit equally, with the prefixes "
+            f"{', '.join(repr(before) for before in (fit.before, *fit.rivals))}; save the tensors of the one that is meant alone."
+        )
+    matched = {name: as_needed(name, renamed[name], own[name], source) for name in report.matched}
+    conversions = Counter(str(renamed[name].dtype) for name in matched if renamed[name].dtype != matched[name].dtype)
+    converted = (f"{count} converted from {dtype.removeprefix('torch.')}" for dtype, count in conversions.items())
+    report = replace(report, remarks=(*report.remarks, *converted))
     model.load_state_dict(matched, strict=False)
-    logger.log(logging.INFO if acceptable else logging.WARNING, "%s", report.summary())
+    logger.log(logging.INFO if acceptable and not conversions else logging.WARNING, "%s", report.summary())
     return report
 
 
-def rename_tensors(
-    state: Mapping[str, Tensor],
-    own: Mapping[str, Tensor],
-    strip_prefixes: Sequence[str],
-    rename: Callable[[str], str] | Mapping[str, str] | None,
-    source: str,
-) -> dict[str, Tensor]:
-    """Bring the names of ``state`` to those of the network, ``own``."""
-    origin: dict[str, str] = {}
-    for name in state:
-        new_name = renamed_name(strip_name(name, own, strip_prefixes), rename)
-        if new_name in origin:
-            raise CheckpointError(
-                f"{source}: {origin[new_name]} and {name} both become {new_name}; change the renaming."
-            )
-        origin[new_name] = name
-    return {new_name: state[name] for new_name, name in origin.items()}
+def as_needed(name: str, tensor: Tensor, own: Tensor, source: str) -> Tensor:
+    """The tensor of a file in the type of the network's, ``own``.
 
-
-def strip_name(name: str, own: Mapping[str, Tensor], prefixes: Sequence[str]) -> str:
-    """``name`` without the prefixes in front of it, as far as needed to become a name of the network, ``own``."""
-    while name not in own:
-        prefix = next((prefix for prefix in prefixes if prefix and name.startswith(prefix)), None)
-        if prefix is None:
-            break
-        name = name[len(prefix) :]
-    return name
-
-
-def renamed_name(name: str, rename: Callable[[str], str] | Mapping[str, str] | None) -> str:
-    """``name`` by the function, or with the longest of the mapping's prefixes replaced."""
-    if rename is None:
-        return name
-    if isinstance(rename, Mapping):
-        prefix = max((prefix for prefix in rename if name.startswith(prefix)), key=len, default=None)
-        return name if prefix is None else rename[prefix] + name[len(prefix) :]
-    return rename(name)
+    Raises:
+        CheckpointError: it has values that are not finite, or a type that cannot stand for it.
+    """
+    fits = tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_meta or tensor.is_complex())
+    if fits and own.is_floating_point():
+        fits = tensor.is_floating_point()
+    elif fits:
+        fits = torch.equal(tensor.to(torch.float64), tensor.to(own.dtype).to(torch.float64))
+    if not fits:
+        raise CheckpointError(
+            f"{source}: {name} holds {str(tensor.dtype).removeprefix('torch.')} values, where the network has "
+            f"{str(own.dtype).removeprefix('torch.')}; the file is damaged or of something else: fetch it again."
+        )
+    converted = tensor.to(own.dtype)
+    if not torch.isfinite(converted).all():
+        raise CheckpointError(f"{source}: {name} holds NaN or infinite values; use another checkpoint.")
+    return converted
 
 
 def compare(
@@ -210,7 +190,7 @@ def compare(
             continue
         if name in state:
             wrong_shape.append(f"{name} {list(state[name].shape)} instead of {list(tensor.shape)}")
-        elif name.rpartition(".")[2] == "num_batches_tracked":
+        elif is_count(name):
             continue
         else:
             missing.append(name)

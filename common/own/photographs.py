@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.data.classes import check_class_names, read_class_names
+from common.data.image_names import folder_ids
 from common.data.images import IMAGE_SUFFIXES
-from common.data.layout import folder_ids
 from common.data.presets import CLASSES_FILE
 from common.data.tags_csv import csv_class_names, read_csv_names
 from common.data.tags_json import read_folder_names, read_json_names

@@ -12,7 +12,7 @@ from typing import Any
 from common.cam.files import read_cams
 from common.data.images import read_image
 from common.errors import ConfigError
-from common.files import resolve_inside, write_json, write_text
+from common.files import write_json, write_text
 from common.method.calls import call
 from common.method.command import command_of, settings_of
 from common.method.method import Method
@@ -26,6 +26,7 @@ from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
 from common.own.plan import Plan, plan_for
 from common.own.spelling import FEW, likely_slips, rare_classes
+from common.paths import path_of_id
 from common.visual.panels import write_png
 
 SALIENCY_MAKER = "sod_wsss.make_saliency"
@@ -176,7 +177,7 @@ def shown(doubt: Doubt, photographs: Photographs, out: Path, maps: Path) -> Show
     """The pictures of one image: itself, the mask over it, its strongest class maps where there are some."""
     photograph = next(path for path in photographs.images.rglob(f"{glob_safe(doubt.id)}.*") if path.is_file())
     pictures = {"photograph": photograph, "mask": out / OVERLAYS / f"{doubt.id}.jpg"}
-    file = resolve_inside(maps, f"{doubt.id}.npz")
+    file = path_of_id(maps, doubt.id, ".npz")
     if file.is_file():
         cams, picture = read_cams(file), out / "maps" / f"{doubt.id}.png"
         if len(cams.keys):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from common.data.value_ranges import ROUNDING
 from common.errors import ConfigError, DataError
 
 Floats = npt.NDArray[np.float32]
@@ -28,9 +29,9 @@ def power(maps: npt.NDArray[np.floating], alpha: float) -> Floats:
     if not alpha > 0 or not math.isfinite(alpha):
         raise ConfigError(f"background exponent alpha is {alpha}; give a positive number (the field uses 4 to 32).")
     best = maps.astype(np.float32, copy=False).max(axis=0, initial=0)
-    if not best.max(initial=0) <= 1:
+    if not best.max(initial=0) <= 1 + ROUNDING:
         raise DataError("class activation maps must lie in 0..1 for (1 - max) ** alpha; normalise them first.")
-    score: Floats = np.power(1 - best, np.float32(alpha))
+    score: Floats = np.power(np.maximum(1 - best, 0), np.float32(alpha))
     return score
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from common.bounds import bounded, bounded_share, require_bounds
 from common.cam.files import Cams
 from common.crf.presets import PRESETS
 from common.errors import ConfigError, DataError
@@ -59,11 +59,11 @@ class LabelConfig:
     """
 
     background: Literal["constant", "power", "saliency", "mean"] = "constant"
-    threshold: float = 0.25
+    threshold: float = bounded_share(0.25)
     choose_threshold: bool = False
-    alpha: float = 8.0
-    saliency_threshold: float = 0.5
-    saliency_share: float = 0.5
+    alpha: float = bounded(8.0, above=0, most=1e4)
+    saliency_threshold: float = bounded_share(0.5)
+    saliency_share: float = bounded(0.5, least=0, below=1)
     crf: Literal["none", "label", "label_all", "cam"] = "none"
 
     def __post_init__(self) -> None:
@@ -71,13 +71,7 @@ class LabelConfig:
             raise ConfigError(
                 f"labels.crf cam works on the power background; with labels.background {self.background} use crf label"
             )
-        for name in ("threshold", "saliency_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"labels.{name} is {getattr(self, name)}; give a number between 0 and 1")
-        if not 0 <= self.saliency_share < 1:
-            raise ConfigError(f"labels.saliency_share is {self.saliency_share}; give a number from 0, below 1")
-        if not 0 < self.alpha < math.inf:
-            raise ConfigError(f"labels.alpha is {self.alpha}; give a positive number (the field uses 4 to 32)")
+        require_bounds(self, "labels")
 
     @property
     def uses_saliency(self) -> bool:

@@ -6,13 +6,14 @@ is given, those of one image together.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.data.images import read_image
 from common.errors import DataError
-from common.files import read_json, resolve_inside, write_json
+from common.files import read_json, write_json
+from common.paths import path_of_id
+from common.records import VALUE_CHECKS
 from common.report.html import Example, Panel
 from common.visual.panels import write_png
 
@@ -28,8 +29,9 @@ def write_example(run_folder: Path, example: Example) -> None:
     """
     if not example.panels:
         raise DataError(f"example {example.id!r} has no picture; give at least one")
-    folder = resolve_inside(Path(run_folder) / FOLDER, example.id)
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = path_of_id(Path(run_folder) / FOLDER, example.id)
+    for panel_file in folder.glob("[0-9][0-9] *.png"):
+        panel_file.unlink()
     for number, panel in enumerate(example.panels, start=1):
         if "/" in panel.title or not panel.title.strip():
             raise DataError(f"picture title {panel.title!r} cannot be a file name; leave out slashes")
@@ -44,8 +46,16 @@ def write_class_names(run_folder: Path, names: Sequence[str]) -> None:
 def read_class_names(run_folders: Sequence[Path]) -> list[str]:
     """The classes of the pictures; none where no run has any, or two runs show other ones."""
     files = [Path(run_folder) / FOLDER / CLASS_NAMES for run_folder in run_folders]
-    found = [list(map(str, read_json(file))) for file in files if file.is_file()]
+    found = [class_names(file) for file in files if file.is_file()]
     return found[0] if found and all(names == found[0] for names in found) else []
+
+
+def class_names(file: Path) -> list[str]:
+    """The names in a file of :func:`write_class_names`; a :class:`DataError` where it holds something else."""
+    names = read_json(file)
+    if not VALUE_CHECKS["list[str]"](names):
+        raise DataError(f"{file} does not hold names of classes; delete it and score again")
+    return [str(name) for name in names]
 
 
 def read_examples(run_folders: Sequence[Path]) -> list[Example]:

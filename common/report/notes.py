@@ -15,7 +15,7 @@ def phrases(seeds: Sequence[Result]) -> dict[str, str]:
     """The provenance of the results of one table cell in words, by name; what does not apply is left out."""
     first = seeds[0]
     said = {
-        "list": f"list {first.list} ({first.n_images} images)",
+        "list": f"list {first.list} ({first.n_images} images{_left_out_phrase(first)})",
         "ignored": _ignored_phrase(seeds),
         "tags": "" if first.tag_source == NONE else f"tags of {first.tag_source}",
         "threshold": _threshold_phrase(seeds),
@@ -44,6 +44,10 @@ def _ignored_phrase(seeds: Sequence[Result]) -> str:
         return ""
     share = statistics.fmean(result.ignored for result in seeds)
     return f"{share:.1f} % of the pixels are ignored, which counts as wrong: of the others {statistics.fmean(kept):.1f} mIoU"
+
+
+def _left_out_phrase(result: Result) -> str:
+    return f"; {result.left_out} more failed and are left out" if result.left_out else ""
 
 
 def _steps_phrase(result: Result) -> str:

@@ -27,11 +27,12 @@ class Evaluated:
 
     Attributes:
         split: the list, ``train`` or ``val``.
-        n_images: images of that list.
+        n_images: images of that list that were scored.
         run_folder: where the outputs lie.
         seed: of the training that made them.
         score_classes: names to score, empty for all; the others are ignored in the masks.
         part: which images of the list, in words, where not all: such numbers get columns of their own.
+        left_out: images of the list that could not be scored, as a stage failed with them.
     """
 
     split: str
@@ -40,6 +41,7 @@ class Evaluated:
     seed: int
     score_classes: Sequence[str] = ()
     part: str = ""
+    left_out: int = 0
 
 
 def make_result(
@@ -73,6 +75,7 @@ def make_result(
         list=list_name(layout, evaluated.split),
         split=f"{evaluated.split} {evaluated.part}".strip(),
         n_images=evaluated.n_images,
+        left_out=evaluated.left_out,
         threshold=threshold,
         threshold_choice=threshold_choice,
         crf=crf,

@@ -10,13 +10,15 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import DataError
 from common.files import read_json, write_text
+from common.locks import in_turn
+from common.records import VALUE_CHECKS
 
 FORMAT_VERSION = 1
 STAGES = ("seed", "pseudo label", "pseudo label + CRF", "DeepLab-v2", "DeepLab-v2 + CRF")
@@ -64,6 +66,7 @@ class Result:
     versions: dict[str, str]
     ignored: float = 0.0  # percent of the scored pixels that the output leaves without a label; they count as wrong
     kept_miou: float | None = None  # mIoU of the other pixels; None where there is no ignored one
+    left_out: int = 0  # images of the list that are not among n_images, as a stage failed with them
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -78,7 +81,8 @@ class Result:
             if self.kept_miou is None
             else f" ({self.ignored:.1f} % of the pixels ignored; of the others {self.kept_miou:.1f})"
         )
-        return f"{self.method}, {self.stage}, {self.list}: {self.miou:.1f} mIoU over {self.n_images} images{kept}"
+        left_out = f", {self.left_out} left out because they failed" if self.left_out else ""
+        return f"{self.method}, {self.stage}, {self.list}: {self.miou:.1f} mIoU over {self.n_images} images{left_out}{kept}"
 
     def _check_scores(self) -> None:
         scores = {name: getattr(self, name) for name in SCORE_FIELDS} | self.present_iou()
@@ -106,6 +110,8 @@ class Result:
             )
         if not 0 <= self.ignored <= 100 or (self.ignored == 0) != (self.kept_miou is None):
             raise DataError(f"result field 'ignored' is {self.ignored} percent, with a kept_miou of {self.kept_miou}")
+        if self.left_out < 0:
+            raise DataError(f"result field 'left_out' is {self.left_out}; it is a number of images")
         if self.n_images < 1:
             raise DataError(f"result field 'n_images' is {self.n_images}; a number needs at least one image")
         if not THRESHOLD_CHOICE.fullmatch(self.threshold_choice):
@@ -132,6 +138,8 @@ class Result:
         """Plain JSON values; an absent class is ``None``."""
         record = dataclasses.asdict(self)
         record["class_iou"] = {name: None if math.isnan(value) else value for name, value in self.class_iou.items()}
+        if not self.left_out:
+            del record["left_out"]
         return record
 
 
@@ -164,17 +172,19 @@ def read_results(path: Path) -> list[Result]:
 def add_results(path: Path, results: Sequence[Result]) -> None:
     """Add to ``results.json`` (made when absent); a record of the same measurement is replaced where it stands.
 
-    The same measurement is the same method, stage, dataset, split and seed.
+    The same measurement is the same method, stage, dataset, split and seed. Of several processes that add at a time, each waits for
+    its turn.
     """
     path = Path(path)
-    kept = {result.identity(): result for result in (read_results(path) if path.exists() else [])}
-    write_results(path, (kept | {result.identity(): result for result in results}).values())
+    with in_turn(path):
+        kept = {result.identity(): result for result in (read_results(path) if path.exists() else [])}
+        write_results(path, (kept | {result.identity(): result for result in results}).values())
 
 
 def _read_record(record: object, where: str) -> Result:
     if not isinstance(record, dict):
         raise DataError(f"{where}: is not an object; evaluate again")
-    record = {"tag_source": NOT_RECORDED, "ignored": 0.0, "kept_miou": None, **record}
+    record = {"tag_source": NOT_RECORDED, "ignored": 0.0, "kept_miou": None, "left_out": 0, **record}
     missing = [name for name in FIELD_NAMES if name not in record]
     unknown = sorted(set(record) - set(FIELD_NAMES))
     if missing or unknown:
@@ -188,38 +198,7 @@ def _read_record(record: object, where: str) -> Result:
         raise DataError(f"{where}: {error}") from error
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float) or _is_integer(value)
-
-
-def _is_dict_of(is_item: Callable[[object], bool]) -> Callable[[object], bool]:
-    def check(value: object) -> bool:
-        return isinstance(value, Mapping) and bool(value) and all(_is_text(k) and is_item(v) for k, v in value.items())
-
-    return check
-
-
-FIELD_CHECKS: dict[str, Callable[[object], bool]] = {
-    "str": _is_text,
-    "bool": lambda value: isinstance(value, bool),
-    "int": _is_integer,
-    "float": _is_number,
-    "float | None": lambda value: value is None or (_is_number(value) and math.isfinite(value)),  # type: ignore[arg-type]
-    "dict[str, float]": _is_dict_of(_is_number),
-    "dict[str, int]": _is_dict_of(_is_integer),
-    "dict[str, str]": _is_dict_of(_is_text),
-}
-
-
 def _check_field(name: str, kind: str, value: object) -> None:
     """Check ``value`` against the annotation ``kind`` of its field; empty text and empty dictionaries are refused."""
-    if not FIELD_CHECKS[kind](value):
+    if not VALUE_CHECKS[kind](value):
         raise DataError(f"result field {name!r} is {value!r}; give a non-empty value of type {kind}")

@@ -36,6 +36,7 @@ MADE_BY = frozenset({"commit", "run_folder", "created_by", "versions"})
 SAME_IN_A_CELL = (
     "list",
     "n_images",
+    "left_out",
     "threshold_choice",
     "crf",
     "initial_weights",

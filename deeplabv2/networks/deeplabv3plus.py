@@ -24,7 +24,7 @@ BRANCH_CHANNELS = 256
 LOW_LEVEL_CHANNELS = 48
 NORM_GROUPS = 4
 # Published files hold the backbone twice, as model.* and as parts of stages 1 to 5.
-STAGE_NAME = re.compile(r"((?:module\.)?)stage([1-5])\.([01])\.(.*)")
+STAGE_NAME = re.compile(r"((?:.*\.)?)stage([1-5])\.([01])\.(.*)")
 
 
 class FixedBatchNorm2d(nn.BatchNorm2d):

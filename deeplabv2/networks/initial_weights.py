@@ -18,7 +18,6 @@ from common.models.weights import LoadReport, load_weights, read_state_dict
 from deeplabv2.networks.deeplabv3plus import without_stage_names
 from deeplabv2.networks.dsrg import CAFFE_MEAN
 
-PREFIXES = ("module.", "backbone.", "base.")
 # A head has as many labels as its data; hidden layers of the branches are in the published file alone.
 FC8 = "fc8_"
 SEC_FC8 = "fc8-SEC_"
@@ -34,9 +33,8 @@ def load_start(network: nn.Module, head: str, path: str, force: bool = False) ->
         head: beginning of the names of its head, which may be missing from the file or have another number of labels.
         force: take what fits even if not all of the backbone does.
     """
-    state, prefixes = read_state_dict(path), ("module.", "base.")
     try:
-        return load_weights(network, state, source=path, strip_prefixes=prefixes, optional=(head,), force=force)
+        return load_weights(network, read_state_dict(path, network), source=path, optional=(head,), force=force)
     except CheckpointError as error:
         raise CheckpointError(
             f"{error} (Weights of torchvision or timm start network.name DeepLabV2_MSC, as network.backbone.weights.)"
@@ -45,9 +43,8 @@ def load_start(network: nn.Module, head: str, path: str, force: bool = False) ->
 
 def load_v3plus(network: nn.Module, head: str, path: str, force: bool = False) -> LoadReport:
     """Start DeepLabv3+ from a checkpoint of it, published ones too; its new layers may have other shapes in the file."""
-    state = without_stage_names(read_state_dict(path), path)
-    prefixes, new = ("module.", "base."), ("aspp.", head)
-    return load_weights(network, state, source=path, strip_prefixes=prefixes, optional=new, force=force)
+    state = without_stage_names(read_state_dict(path, network), path)
+    return load_weights(network, state, source=path, optional=("aspp.", head), force=force)
 
 
 def load_vgg16(network: nn.Module, head: str, weights: str, force: bool = False) -> LoadReport:
@@ -55,7 +52,7 @@ def load_vgg16(network: nn.Module, head: str, weights: str, force: bool = False)
     if weights.endswith(".caffemodel"):
         state, source = caffe_tensors(network, Path(weights)), weights
     elif Path(weights).is_file():
-        state, source = read_state_dict(weights), weights
+        state, source = read_state_dict(weights, network), weights
     else:
         state, source = backbone_weights(BackboneConfig(name="vgg16", weights=weights))
     if any(TORCHVISION_NAME.fullmatch(name) for name in state):
@@ -63,7 +60,7 @@ def load_vgg16(network: nn.Module, head: str, weights: str, force: bool = False)
     # The head of a network for other labels is none for these.
     own = {name: tensor.shape for name, tensor in network.state_dict().items()}
     state = {name: one for name, one in state.items() if not name.startswith(FC8) or own.get(name) == one.shape}
-    return load_weights(network, state, source=source, strip_prefixes=PREFIXES, optional=BRANCHES, force=force)
+    return load_weights(network, state, source=source, optional=BRANCHES, force=force)
 
 
 def caffe_tensors(network: nn.Module, path: Path) -> dict[str, Tensor]:

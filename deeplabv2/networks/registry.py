@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from torch import nn
 
+from common.bounds import bounded, bounded_scales, needed_text, require_bounds
 from common.engine.optimizer import GroupRule, OptimizerConfig, backbone_and_head_rules, parameter_groups
 from common.errors import CheckpointError, ConfigError, require
 from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
@@ -57,22 +58,21 @@ class NetworkConfig:
             in less time and memory.
     """
 
-    name: str = "DeepLabV2_ResNet101_MSC"
-    n_labels: int = 21
+    name: str = needed_text("DeepLabV2_ResNet101_MSC")
+    n_labels: int = bounded(21, least=1, most=255)
     backbone: BackboneConfig = field(default_factory=default_backbone)
-    blocks: list[int] = field(default_factory=lambda: [3, 4, 23, 3])
-    rates: list[int] = field(default_factory=list)
+    blocks: list[int] = bounded([3, 4, 23, 3], least=1, most=1000, items=(4, 4))
+    rates: list[int] = bounded([], least=1, most=1000)
     weights: str = ""
     force_weights: bool = False
-    pyramid: list[float] = field(default_factory=lambda: [0.5, 0.75])
+    pyramid: list[float] = bounded_scales([0.5, 0.75])
     pyramid_resize: ResizeConvention = "current"
     freeze_head: bool = False
     head_norm: HeadNorm = "group"
     fold_batchnorm: bool = False
 
     def __post_init__(self) -> None:
-        if self.rates and min(self.rates) < 1:
-            raise ConfigError(f"network.rates is {self.rates}; give dilations of at least 1, the published are {RATES}")
+        require_bounds(self, "network")
 
     @property
     def all_rates(self) -> Sequence[int]:
@@ -160,7 +160,7 @@ def i2crc(config: NetworkConfig) -> nn.Module:
     network = deeplab.I2CRCNetwork(config.n_labels, config.all_rates)
     backbone = replace(config.backbone, name="resnet101", width=1.0)
     if backbone.weights:
-        state, source = backbone_weights(backbone)
+        state, source = backbone_weights(backbone, network.features)
         load_weights(network.features, state, source=source)
     return network
 
@@ -270,12 +270,11 @@ def load_network(config: NetworkConfig, checkpoint: Path) -> nn.Module:
 
 
 def load_strictly(network: nn.Module, checkpoint: Path) -> None:
-    """Load a checkpoint whose tensors are exactly those of ``network``, or of what is inside its pyramid (``module.`` prefixes
-    are taken off).
+    """Load a checkpoint whose tensors are exactly those of ``network``, or of what is inside its pyramid, whatever stands before
+    their names.
     """
-    state = without_stage_names(read_state_dict(checkpoint), str(checkpoint))
-    holder = network if any("base." in name for name in state) else for_one_scale(network)
-    report = load_weights(holder, state, source=str(checkpoint))
+    state = without_stage_names(read_state_dict(checkpoint, network), str(checkpoint))
+    report = load_weights(network, state, source=str(checkpoint))
     if report.unexpected:
         raise CheckpointError(
             f"{report.summary()}. The checkpoint is of a larger network than {type(network).__name__}: choose the one it "

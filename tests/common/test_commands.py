@@ -1,6 +1,6 @@
 """Short flags stand for settings, help is readable, mistakes are named, paths begin where the user is."""
 
-import os
+import contextlib
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from common import commands
 from common.commands import SHARED, Command, Flag, Program, parse_command, run_commands
 from common.config import SHORTCUTS
 from common.config_files import Renamed
@@ -178,11 +179,18 @@ def test_several_gpus_share_the_work(config, monkeypatch, gpus, launched):
     seen = []
     monkeypatch.setenv("GPUS", gpus)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    monkeypatch.setattr(os, "execv", lambda path, words: seen.append(words[1:]))
+    monkeypatch.setattr(commands, "run_in_processes", lambda words, number: seen.append((words, number)) or 3)
     monkeypatch.setattr(sys, "argv", ["deeplabv2/main.py"])
-    run_commands("main.py", {"all": made(environment={"OUT": "--out"})}, ["all", config, "--seed", "1"])
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", gpus, "deeplabv2/main.py"]
-    assert seen == [[*launcher, "all", config, "--seed", "1"]] * launched
+    ends = pytest.raises(SystemExit, match="3") if launched else contextlib.nullcontext()
+    with ends:
+        run_commands("main.py", {"all": made(environment={"OUT": "--out"})}, ["all", config, "--seed", "1"])
+    assert seen == [(["deeplabv2/main.py", "all", config, "--seed", "1"], 2)] * launched
+
+
+def test_gpus_that_is_no_number_is_said(config, monkeypatch):
+    monkeypatch.setenv("GPUS", "all")
+    with pytest.raises(ConfigError, match="GPUS is all; give the number of processes"):
+        run_commands("main.py", {"all": made(environment={"OUT": "--out"})}, ["all", config])
 
 
 def test_paths_of_flags_begin_where_the_user_is_and_those_of_files_in_the_folder(tmp_path, monkeypatch):

@@ -42,3 +42,7 @@ def test_settings_that_do_not_hold_are_an_error_with_the_message_given():
     require(True, "never said")
     with pytest.raises(ConfigError, match="give another"):
         require(False, "give another")
+
+
+def test_a_message_is_one_line_whatever_it_quotes():
+    assert str(ConfigError("the name 'a\nb\u2028c' is wrong")) == "the name 'a b c' is wrong"

@@ -3,25 +3,25 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 
 import numpy as np
 import pytest
 import torch
 
 from common import files
-from common.errors import DataError, DiskFullError
+from common.errors import DataError, DiskFullError, WriteError
 from common.files import (
     atomic_write,
     is_disk_full,
     read_json,
+    remove_partial_files,
     require_free_space,
-    resolve_inside,
     write_json,
     write_npz,
     write_text,
     write_torch,
 )
+from common.paths import resolve_inside
 
 
 def names(folder):
@@ -81,14 +81,15 @@ def test_a_file_that_does_not_fit_is_a_disk_full_error_and_the_old_one_stays(tmp
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-@pytest.mark.parametrize("call", ["mkstemp", "fsync"])
+@pytest.mark.parametrize("call", ["replace", "fsync"])
 def test_a_full_disk_is_recognised_wherever_the_system_reports_it(tmp_path, monkeypatch, code, call):
     def full(*arguments, **options):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(tempfile if call == "mkstemp" else files.os, call, full)
+    monkeypatch.setattr(files.os, call, full)
     with pytest.raises(DiskFullError, match="file"):
         write_text(tmp_path / "new" / "file", "text")
+    assert names(tmp_path / "new") == []
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
@@ -100,9 +101,51 @@ def test_a_device_that_is_full_is_recognised():
 
 def test_other_errors_are_not_taken_for_a_full_disk(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file") as caught:
+    with pytest.raises(WriteError, match=r"cannot write .*below: .*/file: file exists; a file lies where a folder"):
         write_text(tmp_path / "file" / "below", "text")
-    assert not is_disk_full(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [(errno.EACCES, "belongs to .* ask for the permission"), (errno.EROFS, "read-only"), (errno.EMFILE, "ulimit -n")],
+)
+def test_what_the_system_refuses_is_one_line_with_the_path_and_what_to_do(tmp_path, monkeypatch, code, advice):
+    def refuse(*arguments, **options):
+        raise OSError(code, os.strerror(code), str(tmp_path / ".file.x.partial"))
+
+    monkeypatch.setattr(files.os, "replace", refuse)
+    with pytest.raises(WriteError, match=rf"cannot write .*/file: .*; .*{advice}") as caught:
+        write_text(tmp_path / "file", "text")
+    assert "\n" not in str(caught.value) and names(tmp_path) == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
+    (tmp_path / "file").mkdir()
+    with pytest.raises(
+        WriteError, match=r"cannot write .*/file: is a directory; this is a folder where a file belongs"
+    ):
+        write_text(tmp_path / "file", "text")
+
+
+def test_the_longest_name_that_the_file_system_takes_can_be_written_and_a_longer_one_is_said(tmp_path):
+    write_text(tmp_path / ("x" * 255), "text")
+    with pytest.raises(WriteError, match="use shorter ones") as caught:
+        write_text(tmp_path / ("x" * 256), "text")
+    assert len(str(caught.value)) < 500
+
+
+def test_partial_files_go_but_not_that_of_a_living_writer(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / ".dead.png.0.partial").touch()
+    (tmp_path / "theirs.partial").touch()
+
+    def write(file):
+        remove_partial_files(tmp_path)
+        file.write(b"all of it")
+
+    atomic_write(tmp_path / "file", write)
+    assert (tmp_path / "file").read_text() == "all of it"
+    assert names(tmp_path) == ["below", "file", "theirs.partial"] and names(tmp_path / "below") == []
 
 
 def test_too_little_space_is_an_error_that_says_how_much_is_needed(tmp_path):

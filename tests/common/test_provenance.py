@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from common.provenance import (
     MODIFIED_MARK,
     UNKNOWN_COMMIT,
@@ -33,6 +35,25 @@ def test_changed_tracked_files_are_marked(tmp_path):
     head = make_repository(tmp_path)
     (tmp_path / "file.py").write_text("a = 2\n")
     assert current_commit(tmp_path) == head + MODIFIED_MARK
+
+
+@pytest.mark.parametrize(("name", "counts"), [
+    ("package/new.py", True), ("package/inner/new.yaml", True), ("package/run.sh", True), ("setup.cfg", True), ("tool.py", True),
+    ("package/notes.txt", False), ("package/model.pth", False), ("runs/a/config.yaml", False), ("data/convert.py", False),
+    ("notes.md", False), ("ignored.py", False),
+])  # fmt: skip
+def test_untracked_source_is_a_change_and_outputs_are_not(tmp_path, name, counts):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package/old.py").touch()
+    (tmp_path / ".gitignore").write_text("ignored.py\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    head = git(tmp_path, "rev-parse", "HEAD").strip()
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    for place in (tmp_path, tmp_path / "package"):
+        assert current_commit(place) == head + (MODIFIED_MARK if counts else "")
 
 
 def test_an_untracked_folder_inside_a_repository_does_not_borrow_its_commit(tmp_path):

@@ -1,5 +1,6 @@
 """Caffemodels become checkpoints without Caffe."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -133,6 +134,8 @@ def test_a_pair_of_sizes_and_sizes_by_axis_are_read(tmp_path):
         (layer("bn_conv1", "BatchNorm", [np.ones(64), np.ones(64), [0.0]]), "no running statistics"),
         (layer("bn_conv1", "BatchNorm", [np.ones(64), np.ones(64)]), "no running statistics"),
         (layer("res6a_branch1", "Convolution", [[1.0]]), "does not have"),
+        (layer("bn_conv1", "Convolution", [[1.0]], field(106, field(4, 3))), "bn_conv1 .* is none in the network"),
+        (layer("odd", "BatchNorm") + layer("scale", "Scale", [[1.0], [1.0]]), "scale would be base.None"),
     ],
 )
 def test_a_layer_that_does_not_fit_is_named(small_network, tmp_path, content, message):
@@ -150,6 +153,7 @@ def test_a_layer_that_does_not_fit_is_named(small_network, tmp_path, content, me
         (b"\xff" * 12, "not a whole caffemodel"),
         (field(100, 3), "not a whole caffemodel"),
         (field(100, field(1, "nameless type")), "not a whole caffemodel"),
+        (layer("c", "Convolution", settings=field(106, field(4, varint(2**60)))), "not a whole caffemodel .a size of"),
         (b"", "holds no layers"),
         (field(2, field(4, "conv1")), "before 2014"),
     ],
@@ -159,6 +163,25 @@ def test_a_file_that_is_no_caffemodel_is_refused(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
         read_caffemodel(path)
+
+
+def test_a_flipped_or_missing_byte_gives_other_numbers_or_an_error_and_nothing_else(small_network, tmp_path):
+    weights = np.ones(64 * 3 * 7 * 7, np.float32)
+    sizes = field(106, field(4, 7) + field(6, 2) + field(3, 3))
+    norm = field(139, field(2, 0.999) + field(3, 1e-5))
+    whole = layer("conv1", "Convolution", [weights], sizes) + layer(
+        "bn_conv1", "BatchNorm", [np.ones(64)] * 2 + [[1.0]], norm
+    )
+    path = tmp_path / "net.caffemodel"
+    # Not the numbers, which may be any.
+    places = [place for place, byte in enumerate(whole) if whole[place - 3 : place + 4].count(0) + (byte == 0) < 3]
+    places = [place for place in places if bytes(whole[place : place + 1]) not in (b"\x80", b"\x3f")]
+    assert 20 < len(places) < 400
+    for place in places:
+        for changed in (bytes([whole[place] ^ 1]), b"\xff", b"\x00", b""):
+            path.write_bytes(whole[:place] + changed + whole[place + 1 :])
+            with contextlib.suppress(CheckpointError):
+                assert convert_layers(read_caffemodel(path), small_network, prefix="base.") is not None
 
 
 def test_a_missing_caffemodel_is_named(tmp_path, monkeypatch):

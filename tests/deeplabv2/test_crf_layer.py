@@ -39,3 +39,7 @@ def test_probabilities_stay_as_they_are():
 def test_a_network_gone_wrong_gives_a_loss_that_says_so():
     broken = torch.full_like(PROBABILITIES, torch.nan)
     assert log_refined_probabilities(broken, IMAGES).isnan().all()
+    # One number is enough: the CRF would refuse it without naming step and images.
+    partly = PROBABILITIES.clone()
+    partly[1, 0, 2, 3] = torch.nan
+    assert log_refined_probabilities(partly, IMAGES)[1, 0, 2, 3].isnan()

@@ -1,8 +1,10 @@
 import random
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from deeplabv2.dataset import stack_samples
 from deeplabv2.samples import caffe_input, demo_image, imagenet_input, scaled_crop
@@ -48,6 +50,34 @@ def test_the_base_size_is_met_exactly(size, longer):
     item(sample, Recorder())
     assert max(seen) == longer
     assert min(seen) == int(longer * min(size) / max(size))
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.75, 1.25])
+@pytest.mark.parametrize(("height", "width"), [(37, 53), (53, 37), (41, 41)])
+def test_base_size_and_scale_are_one_resize_as_published(height, width, scale):
+    noise = np.random.default_rng(height)
+    image = noise.integers(0, 256, (height, width, 3), np.uint8)
+    mask = noise.integers(0, 21, (height, width), np.uint8)
+    base = 64
+    # The words of the specification, section 4.2, steps 1 and 2.
+    sides = (base, int(base * width / height)) if height > width else (int(base * height / width), base)
+    down, across = (int(side * scale) for side in sides)
+    resized = cv2.resize(image[..., ::-1].astype(np.float32), (across, down), interpolation=cv2.INTER_LINEAR)
+    labels = np.asarray(Image.fromarray(mask.astype(np.int32)).resize((across, down), Image.Resampling.NEAREST))
+
+    class TopLeftUnflipped(random.Random):
+        def randint(self, low, high):
+            return low
+
+        def random(self):
+            return 0.9
+
+    crop = max(down, across)
+    item = scaled_crop(caffe_input(MEAN_BGR), [scale], crop, base)({"image": image, "mask": mask}, TopLeftUnflipped())
+    seen = item["image"].permute(1, 2, 0).numpy()[:down, :across] + np.float32(MEAN_BGR)
+    np.testing.assert_allclose(seen, resized, atol=1e-3)
+    np.testing.assert_array_equal(item["mask"].numpy()[:down, :across], labels)
+    assert (item["mask"].numpy()[down:] == 255).all() and (item["mask"].numpy()[:, across:] == 255).all()
 
 
 @pytest.mark.parametrize(

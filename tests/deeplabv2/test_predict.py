@@ -49,6 +49,31 @@ def test_every_image_gets_a_palette_mask_and_an_overlay(arguments, photographs, 
     assert (out / "labels.txt").read_text().splitlines()[0] == "0\tbackground"
 
 
+@pytest.mark.parametrize("options", [[], ["--crf", "--probabilities"]])
+def test_a_photograph_with_an_exif_orientation_gets_an_upright_mask(arguments, photographs, tmp_path, options):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(photographs / "cat.jpg").resize((96, 60)).save(photographs / "cat.jpg", exif=exif)
+    assert main(["predict", *arguments, *options]) == 0
+    for file in ("masks/cat.png", "overlays/cat.jpg"):
+        with Image.open(tmp_path / "out" / file) as written_file:
+            assert written_file.height > written_file.width
+    assert read_label_map(tmp_path / "out/masks/cat.png").shape == (96, 60)
+
+
+def test_an_image_that_does_not_fit_into_memory_fails_by_name_and_the_others_are_done(
+    arguments, photographs, tmp_path, monkeypatch, capsys
+):
+    Image.new("RGB", (1500, 1200)).save(photographs / "large.png")
+    monkeypatch.setattr("common.memory.free_memory", lambda: 500_000_000)
+    assert main(["predict", *arguments, "--long-side", "0", "--engine.workers", "0"]) == 1
+    assert (
+        "failed: large:" in (text := capsys.readouterr().err)
+        and "set test.long_side (predict: --long-side) to 1" in text
+    )
+    assert written(tmp_path / "out" / "masks", ".png") == IDS
+
+
 def test_masks_are_those_of_test_at_the_images_own_size(arguments, settings, toy, checkpoint, features, tmp_path):
     main(["test", *settings, "--out", str(tmp_path / "out"), "-m", str(checkpoint)])
     main(

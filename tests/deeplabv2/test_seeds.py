@@ -90,6 +90,7 @@ def seeds_with(layout, folder, value, unlabelled):
     """The sample of the first training image, whose seeds have that value in a corner."""
     seeds = np.zeros((96, 96), np.uint8)
     seeds[:8, :8] = value
+    seeds[-1, -1] = 1
     write_label_map(folder / f"{layout.ids('train')[0]}.png", seeds)
     return TrainingImages(layout, str(folder), 7, unlabelled=unlabelled)[0]
 
@@ -97,7 +98,7 @@ def seeds_with(layout, folder, value, unlabelled):
 @pytest.mark.parametrize("value", [7, 255])
 def test_both_codes_for_unlabelled_are_read_as_the_ignored_label(layout, tmp_path, value):
     mask = seeds_with(layout, tmp_path, value, (7,))["mask"]
-    assert (mask[:8, :8] == 255).all() and not mask[8:].any()
+    assert (mask[:8, :8] == 255).all() and not mask[8:-1].any()
 
 
 def test_a_seed_value_that_is_no_label_is_an_error(layout, tmp_path):
@@ -105,6 +106,20 @@ def test_a_seed_value_that_is_no_label_is_an_error(layout, tmp_path):
         seeds_with(layout, tmp_path, 21, (7,))
     with pytest.raises(DataError, match=r"has the value 7; labels are 0\.\.6, and 255"):
         seeds_with(layout, tmp_path, 7, ())
+
+
+@pytest.mark.parametrize("value", [7, 255])
+def test_label_maps_without_a_class_are_refused_unless_a_stage_made_them(layout, tmp_path, capsys, value):
+    seeds = np.zeros((96, 96), np.uint8)
+    write_label_map(tmp_path / f"{layout.ids('train')[0]}.png", seeds)
+    assert len(TrainingImages(layout, str(tmp_path), 7, unlabelled=(7,))) == len(layout.ids("train"))
+    seeds[:8, :8] = value
+    write_label_map(tmp_path / f"{layout.ids('train')[1]}.png", seeds)
+    with pytest.raises(DataError, match=f"{tmp_path}: not one of 2 masks shows a class"):
+        TrainingImages(layout, str(tmp_path), 7, unlabelled=(7,))
+    (tmp_path / "stage.json").write_text("{}")
+    TrainingImages(layout, str(tmp_path), 7, unlabelled=(7,))
+    assert "They teach background alone" in capsys.readouterr().err
 
 
 def test_a_missing_folder_of_seeds_is_an_error(layout, tmp_path):

@@ -5,37 +5,102 @@ import json
 import pytest
 import torch
 
+from common.crf.presets import CrfSettings
 from common.engine.losses import as_means
 from common.engine.optimizer import OptimizerConfig
 from common.errors import ConfigError
 from deeplabv2 import seed_losses
 from deeplabv2.main import main
-from deeplabv2.networks.dsrg import DeepLabVGG16
+from deeplabv2.networks.dsrg import CAFFE_MEAN, DeepLabVGG16
 from deeplabv2.networks.registry import RATES, NetworkConfig, grouped_parameters
+from deeplabv2.samples import caffe_input
 from deeplabv2.seed_losses import (
     balanced_seed_loss,
     dsrg_losses,
     floored_softmax,
+    grow_batch,
     one_hot_seeds,
+    plain_seed_loss,
+    refined_probabilities,
     retrain_losses,
     self_labels,
 )
+from deeplabv2.settings import SegmentationLossConfig
+from deeplabv2.train import SeedStep
 
 GENERATOR = torch.Generator().manual_seed(0)
 LABELS = torch.randint(0, 4, (2, 5, 5), generator=GENERATOR)
 IMAGES = torch.randint(0, 256, (2, 5, 5, 3), generator=GENERATOR).byte()
 TAGS = torch.ones(2, 2)
+# A CRF that leaves a doubt, so that its gradient is not lost beside the other.
+GENTLE = CrfSettings(1, 0.1, 5, 20, 0.1, 2)
 LOGITS = 3 * torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(1))
 
 
-def losses(**options):
-    return dsrg_losses(LOGITS, LABELS, IMAGES, tags=TAGS, **options)
+def losses(logits=LOGITS, **options):
+    return dsrg_losses(logits, LABELS, IMAGES, tags=TAGS, **options)
 
 
 def test_seed_and_constrain_loss_are_weighed_alike():
     assert set(losses()) == {"seed", "constrain"}
     wanted = balanced_seed_loss(floored_softmax(LOGITS), one_hot_seeds(LABELS, 3))
     torch.testing.assert_close(losses()["seed"], wanted)
+
+
+def test_the_constrain_loss_teaches_through_the_probabilities_and_through_the_crf():
+    """Gradients to p and to log q, of which the CRF hands (1 - q) times to p; none through a bounded ratio."""
+    logits = LOGITS.clone().requires_grad_()
+    (found,) = torch.autograd.grad(losses(logits=logits, crf=GENTLE)["constrain"], logits)
+    p = floored_softmax(logits)
+    q = refined_probabilities(p.detach(), IMAGES, settings=GENTLE)
+    ratio = q / p.detach()
+    free = ((ratio > 0.05) & (ratio < 20)).float()
+    assert 0 < free.mean() < 1
+    direct = -ratio * free
+    through_crf = (1 - q) * q * (ratio.clamp(0.05, 20).log() + free)
+    both, one_alone, other_alone = (
+        torch.autograd.grad(p, logits, part / (len(p) * 25), retain_graph=True)[0]
+        for part in (direct + through_crf, direct, through_crf)
+    )
+    torch.testing.assert_close(found, both)
+    assert min(one_alone.abs().max(), other_alone.abs().max()) > 0.01 * both.abs().max()
+
+
+def test_the_value_of_the_constrain_loss_is_the_divergence_of_p_from_q():
+    p = floored_softmax(LOGITS)
+    q = refined_probabilities(p, IMAGES)
+    torch.testing.assert_close(losses()["constrain"], (q * (q / p).clamp(0.05, 20).log()).sum(1).mean())
+
+
+@pytest.mark.parametrize(("name", "loss"), [("balanced", balanced_seed_loss), ("plain", plain_seed_loss)])
+def test_the_seed_loss_is_the_one_of_the_settings(name, loss):
+    wanted = loss(floored_softmax(LOGITS), one_hot_seeds(LABELS, 3))
+    torch.testing.assert_close(losses(seed=name)["seed"], wanted)
+
+
+def test_seeds_grow_where_the_refined_probabilities_are_sure_and_are_the_seeds_of_the_loss():
+    p = floored_softmax(LOGITS)
+    q = refined_probabilities(p, IMAGES)
+    seeds = grow_batch(q, one_hot_seeds(LABELS, 3), TAGS, 0.6, 0.4)
+    torch.testing.assert_close(losses(grow=(0.6, 0.4))["seed"], balanced_seed_loss(p, seeds))
+
+
+def test_the_threshold_of_the_background_is_not_that_of_the_foreground(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        seed_losses,
+        "grow_seeds",
+        lambda p, seeds, labels, background, foreground: asked.append((labels, background, foreground)) or seeds,
+    )
+    loss = SegmentationLossConfig("dsrg", grow=True, grow_background=0.9, grow_foreground=0.7)
+    step = SeedStep(loss, 255, caffe_input(CAFFE_MEAN))
+    batch = {
+        "image": torch.zeros(2, 3, 33, 33),
+        "mask": torch.zeros(2, 33, 33).long(),
+        "tags": torch.tensor([[0, 1.0], [1, 0]]),
+    }
+    step(lambda images: [LOGITS], batch)
+    assert asked == [([0, 2], 0.9, 0.7), ([0, 1], 0.9, 0.7)]
 
 
 def test_without_the_constrain_loss_no_crf_is_computed(monkeypatch):

@@ -27,7 +27,6 @@ MODULES = {
     "pydensecrf2": "pydensecrf",
     "pysodmetrics": "py_sod_metrics",
     "PyYAML": "yaml",
-    "tensorboard": "torch.utils.tensorboard",
 }
 
 

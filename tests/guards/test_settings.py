@@ -1,8 +1,13 @@
 """A setting is declared once; a paper's own spelling of it is a row of an alias table, not a second field."""
 
 import ast
+import importlib
+import re
 from collections import defaultdict
+from dataclasses import MISSING, fields, make_dataclass
+from typing import Any
 
+from common.bounds import BOUNDS, bounded, declared, require_bounds
 from tests.guards.modules import Project
 from tests.guards.settings import Settings
 from tests.guards.source import Sources, package_sources, require_none
@@ -90,3 +95,42 @@ def test_a_second_declaration_is_found() -> None:
     ]
     method = parsed.replace("parse_config(Own, argv)", "METHOD = Method(name='smaf', settings=Own)")
     assert declared_twice({**EXAMPLE, "smaf/method.py": method}) != []
+
+
+def unbounded(config_class: type[Any]) -> list[str]:
+    """The settings of a dataclass that are numbers, or lists of them, and say nothing about which."""
+    numbers = re.compile(r"\b(int|float)\b")
+    return [
+        f"{config_class.__name__}.{field.name}"
+        for field in fields(config_class)
+        if numbers.search(re.sub(r"Literal\[.*?\]", "", str(field.type)))
+        and BOUNDS not in declared(config_class, field.name)
+    ]
+
+
+def test_every_setting_that_is_a_number_has_bounds() -> None:
+    places = Settings(Project(package_sources())).all
+    assert len(places) > 40
+    classes = [getattr(importlib.import_module(module), name) for module, name in sorted(places)]
+    require_none(
+        [setting for one in classes for setting in unbounded(one)],
+        "declare it as bounded(default, least=..., most=...), or bounded(default) for any number (common/bounds.py)",
+    )
+
+
+def test_a_number_without_bounds_is_found() -> None:
+    fields_of_example = [
+        ("any_number", "float", bounded(0.0)),
+        ("names", "list[str]", ()),
+        ("choice", "Literal[5, 6]", 5),
+        ("open", "tuple[float, float]", (0.0, 1.0)),
+        ("maybe", "int | None", None),
+    ]
+    assert unbounded(make_dataclass("Example", fields_of_example)) == ["Example.open", "Example.maybe"]
+
+
+def test_every_default_lies_within_its_bounds() -> None:
+    for module, name in sorted(Settings(Project(package_sources())).all):
+        config_class = getattr(importlib.import_module(module), name)
+        if all(one.default is not MISSING or one.default_factory is not MISSING for one in fields(config_class)):
+            require_bounds(config_class())

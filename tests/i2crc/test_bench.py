@@ -73,5 +73,5 @@ def test_the_measured_terms_are_compared_with_the_loop(double):
 
 
 def test_a_wrong_size_of_the_measurement_is_refused():
-    with pytest.raises(ConfigError, match="must be positive"):
+    with pytest.raises(ConfigError, match=r"^--\w+ is .*; give a "):
         main(["--images", "0"])

@@ -123,3 +123,11 @@ def test_half_precision_of_the_maps_file_changes_no_label():
     evidence = Evidence("one", Cams(KEYS[:1], stored), saliency=saliency)
     label = InitialLabels(InitialLabelConfig(), True)(evidence)
     np.testing.assert_array_equal(label, initial_label(saliency, KEYS[:1], grey))
+
+
+def test_the_background_s_score_is_one_minus_saliency_over_255():
+    # 1 - 153 / 255 is 0.4; a class is stronger from there on.
+    for grey, expected in ((102.2, FIRST), (101.8, IGNORED)):
+        attention = np.array([[[grey, 255, 0]], [[0, 0, 255]]], np.float32)
+        label = initial_label(np.array([[153, 255, 255]], np.uint8), KEYS, attention)
+        assert label.tolist() == [[expected, FIRST, SECOND]]

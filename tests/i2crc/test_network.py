@@ -140,6 +140,13 @@ LAYOUTS = {
     "bare, DataParallel": lambda network: classifier_content(network, 29, 3)["state_dict"],
     "of the toolbox": lambda network: network.state_dict(),
     "of the toolbox, DataParallel": lambda network: nn.DataParallel(network).state_dict(),
+    "bare, another prefix": lambda network: {
+        f"scale.{name}": one for name, one in without_prefix(classifier_content(network, 29, 3)["state_dict"]).items()
+    },
+    "of the toolbox, compiled, beside an optimiser": lambda network: {
+        "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}},
+        "model_state_dict": {f"_orig_mod.{name}": one for name, one in network.state_dict().items()},
+    },
     "of the toolbox, inside a checkpoint": lambda network: {"model": network.state_dict(), "step": 3},
 }
 

@@ -71,7 +71,7 @@ def folders(tmp_path, monkeypatch) -> Path:
 def called(folders, monkeypatch):
     """``called(program, word, ...)``: the trainer's command, its settings as these programs call it, and its other words."""
     calls = []
-    monkeypatch.setattr(rounds, "call", lambda module, arguments: calls.append((module, arguments)))
+    monkeypatch.setattr(rounds, "call", lambda module, arguments: calls.append((module, arguments)) or 0)
 
     def run(program, line):
         assert program(argv=shlex.split(line)) == 0

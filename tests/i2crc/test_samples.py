@@ -112,5 +112,5 @@ def test_the_loader_knows_the_image_s_size_and_classes_and_makes_a_square_of_eve
 
 
 def test_a_square_smaller_than_one_position_of_the_maps_is_refused():
-    with pytest.raises(ConfigError, match=r"square\.side is 7"):
+    with pytest.raises(ConfigError, match="side is 7; give a whole number from 8"):
         SquaredConfig(side=7)

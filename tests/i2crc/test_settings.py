@@ -173,7 +173,7 @@ def test_attention_pngs_and_maps_lie_in_the_run_and_may_go_elsewhere():
         (["--decay_points", "five"], "decay_points is 'five'"),
         (["--epoch", "0"], "training.epochs is 0"),
         (["--input_size", "4"], r"square\.side is 4"),
-        (["--relation.object_weight", "-1"], "none can be negative"),
+        (["--relation.object_weight", "-1"], "relation.object_weight is -1.0; give a number from 0 to"),
         (["--relation.margin", "-1"], r"relation\.margin is -1"),
         (["--relation.images_with", "two"], "images_with"),
         (["--labels.least_score", "2"], r"labels\.least_score is 2"),

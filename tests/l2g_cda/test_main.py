@@ -56,6 +56,14 @@ def test_both_trainings_write_checkpoints_with_published_names(folder):
     assert not torch.equal(*weights), "the second training changed nothing"
 
 
+@pytest.mark.parametrize("stages", [["train"], ["reproduce", "--until", "labels"], ["ablation"]])
+def test_a_missing_bank_is_reported_before_the_first_training(folder, toy, tmp_path, stages):
+    places = ["--out", str(tmp_path / "new"), "--cda.bank", str(tmp_path / "none")]
+    with pytest.raises(DataError, match=r"no finished bank in .*none.*make_bank\.py"):
+        run(stages[:1], folder, toy, *places, *stages[1:])
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_second_training_starts_from_the_first(folder):
     before = torch.load(folder / "tiny" / "model" / "toy_epoch_1.pth", weights_only=True)["state_dict"]
     after = torch.load(folder / "tiny" / "model" / "toy_epoch_2.pth", weights_only=True)["state_dict"]

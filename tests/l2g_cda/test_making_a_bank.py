@@ -1,5 +1,6 @@
 """A bank is made from label maps, continued when it was stopped, and made again when asked."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from common.errors import ConfigError, DataError
 from common.method.settings import with_values
 from l2g_cda.bank import BankConfig, ObjectReader, read_bank
 from l2g_cda.method import BANK
-from l2g_cda.objects import select_object
+from l2g_cda.objects import read_foreground, select_object, write_foreground
 from l2g_cda.pasting import CdaConfig
 from l2g_cda.settings import L2GSettings
 
@@ -104,6 +105,15 @@ def test_the_saliency_of_an_object_comes_from_where_it_is_told(layout, ids, sali
         np.testing.assert_array_equal(one.saliency, read_saliency(layout.saliency_path(image_id))[box])
     else:
         np.testing.assert_array_equal(one.saliency == 255, one.seg == number + 1)
+
+
+def test_a_bank_cut_with_maps_of_zero_and_one_is_refused(settings, tmp_path):
+    assert BANK.run(settings) == 0
+    for path in (tmp_path / "bank").rglob("*.npz"):
+        one = read_foreground(path)
+        write_foreground(path, dataclasses.replace(one, saliency=np.minimum(one.saliency, 1)))
+    with pytest.raises(DataError, match="no object of .* has saliency above 1"):
+        read_bank(tmp_path / "bank", 6)
 
 
 def test_objects_that_are_hardly_salient_can_be_left_out(layout, ids, tmp_path):

@@ -9,6 +9,8 @@ from common.errors import CheckpointError
 from common.files import write_torch
 from l2g_cda.backbones import L2GBackbone
 from l2g_cda.network import ClassProbabilities, build_l2g, build_pair, exchange, load_global_network, published_content
+from tests.dropping import dropped
+from tests.initial_values import assert_default, assert_normal, assert_uniform, he_std, xavier_bound
 
 NARROW = L2GBackbone(width=0.125)
 
@@ -72,6 +74,40 @@ def test_both_networks_have_weights_of_their_own():
     assert not torch.equal(pair.global_network.fc8.weight, pair.local_network.fc8.weight)
 
 
+def test_new_layers_start_with_the_published_weights():
+    torch.manual_seed(0)
+    # At this width fan-in and fan-out of the correlation's layers differ.
+    network = build_l2g(L2GBackbone(width=0.25), 3)
+    assert_uniform(network.fc8.weight, xavier_bound(network.fc8.weight))
+    for layer in (network.f8_3, network.f8_4):
+        assert_normal(layer.weight, he_std(layer.weight))
+    assert_uniform(network.f9.weight, xavier_bound(network.f9.weight, gain=4))
+    assert not any(layer.bias is not None for layer in network.head)
+
+
+def test_attention_and_suppression_start_as_pytorch_makes_them(network):
+    backbone = network.backbone
+    for layer in (
+        *(block.se_layer.fc[place] for block in (backbone.b6, backbone.b7) for place in (0, 2)),
+        *(backbone.DRS_learnable_layer6.fc[0], backbone.DRS_learnable_layer7.fc[0]),
+    ):
+        assert_default(layer)
+
+
+def test_both_networks_drop_channels_in_their_last_blocks_alone():
+    pair, images = build_pair(NARROW, 3), torch.randn(1, 3, 24, 24)
+    in_blocks = [("channels", 0.3)] * 2 + [("channels", 0.5)] * 2
+    with torch.inference_mode():
+        assert dropped(pair.train(), images, images) == 2 * in_blocks
+        assert dropped(pair.eval(), images, images) == []
+
+
+def test_in_training_no_batchnorm_learns_or_counts():
+    pair = build_pair(NARROW, 3).train()
+    norms = [layer for layer in pair.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert norms and not any(norm.training or norm.weight.requires_grad or norm.bias.requires_grad for norm in norms)
+
+
 def write_published(path, pair, epoch, steps):
     write_torch(path, canonical(published_content(pair, epoch, steps)))
 
@@ -87,6 +123,19 @@ def test_a_published_checkpoint_gives_the_global_network_back(tmp_path):
     other = build_l2g(NARROW, 3)
     load_global_network(other, tmp_path / "voc_epoch_9.pth")
     assert all(torch.equal(other.state_dict()[name], value) for name, value in pair.global_network.state_dict().items())
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
+@pytest.mark.parametrize("own", [True, False], ids=["our names", "published names"])
+def test_a_bare_network_behind_any_prefix_is_read(tmp_path, prefix, own):
+    network, other = build_l2g(NARROW, 3), build_l2g(NARROW, 3)
+    state = {
+        prefix + (name if own else name.removeprefix("backbone.")): tensor
+        for name, tensor in network.state_dict().items()
+    }
+    write_torch(tmp_path / "one.pth", {"model_state_dict": state, "epoch": 3})
+    load_global_network(other, tmp_path / "one.pth")
+    assert all(torch.equal(other.state_dict()[name], value) for name, value in network.state_dict().items())
 
 
 def test_a_checkpoint_of_another_class_count_is_refused(tmp_path):

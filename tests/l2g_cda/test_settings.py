@@ -10,6 +10,7 @@ from common.data.layout import DataConfig
 from common.errors import ConfigError
 from common.method.settings import with_values
 from l2g_cda.method import FIRST, METHOD, PSEUDO_LABELS, SECOND
+from l2g_cda.network import build_pair
 from l2g_cda.settings import L2G_ALIASES, L2GSettings, PartConfig, with_runs
 
 L2G_CONFIGS = Path(__file__).parents[2] / "l2g_cda" / "configs"
@@ -55,6 +56,21 @@ def test_the_published_coco_recipe(monkeypatch):
     assert coco.optimizer.argument_slip and SECOND.last(coco) is FIRST
     assert (coco.loss.distillation_weight, coco.loss.background_threshold) == (30, 0.1)
     assert coco.loss.background_target == "value" and coco.optimizer.lr == 0.1
+
+
+@pytest.mark.parametrize(("training", "section"), [(FIRST, "base_training"), (SECOND, "pasting")])
+@pytest.mark.parametrize(("rate", "expected"), [(0.25, 0.25), (0, 0.125)])
+def test_each_training_learns_at_its_own_rate_or_at_that_of_the_optimizer(training, section, rate, expected):
+    other = {"base_training": "pasting", "pasting": "base_training"}[section]
+    values = {f"{section}.rate": rate, f"{other}.rate": 9.0, "optimizer.lr": 0.125, "backbone.width": 0.0625}
+    settings = with_values(L2GSettings(), values)
+    pair = build_pair(settings.backbone, 2)
+    groups = {group["name"]: group["lr"] for group in training.optimizer(settings, pair).param_groups}
+    assert groups == {
+        f"{kind}_{place}": pytest.approx(multiple * expected)
+        for kind, multiple in (("x1", 1), ("x10", 10))
+        for place in ("global", "local")
+    }
 
 
 def test_max_steps_bounds_each_training():

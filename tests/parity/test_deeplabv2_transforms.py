@@ -67,7 +67,8 @@ def test_training_item(case):
     assert drawn.asked == draws["order_of_draws"]
     assert list(item["image"].shape) == wanted["image_shape"].tolist()
     check_image(case, item["image"], wanted["image"])
-    np.testing.assert_allclose(statistics(item["image"]), wanted["image_stats"], rtol=1e-4, atol=0.01)
+    atol = CASES[case]["tolerance"]["image_atol"]
+    np.testing.assert_allclose(statistics(item["image"]), wanted["image_stats"], rtol=0, atol=atol)
     np.testing.assert_array_equal(item["mask"].numpy(), wanted["label"])
 
 

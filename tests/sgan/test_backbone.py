@@ -45,9 +45,10 @@ def test_the_missing_published_file_is_named_with_what_makes_it(tmp_path, monkey
         small(weights="vgg_init.pth")
 
 
-def test_a_trained_network_of_the_older_form_loads(tmp_path):
+@pytest.mark.parametrize("prefix", ["", "module.", "net."])
+def test_a_trained_network_of_the_older_form_loads(tmp_path, prefix):
     trained, network = SGAN(small(), 20, 0.05), SGAN(small(), 20, 0.05)
-    old = {name.removeprefix("backbone."): value for name, value in trained.state_dict().items()}
+    old = {prefix + name.removeprefix("backbone."): value for name, value in trained.state_dict().items()}
     torch.save(old, tmp_path / "model_iter_8000.pth")
     load_trained(None, network, tmp_path / "model_iter_8000.pth")
     assert torch.equal(network.backbone.conv2_1.weight, trained.backbone.conv2_1.weight)

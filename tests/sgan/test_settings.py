@@ -144,7 +144,7 @@ def test_published_saliency_maps_have_a_known_source_and_others_none():
         (["--cam_thresh", "6"], "cam_thresh is 6"),
         (["--cfg_name", "a/b"], "cfg_name"),
         (["--std", "[0.2, 0.2]"], "std"),
-        (["--resize", "9"], "at least 17 pixels"),
+        (["--resize", "9"], "image_side is 9; give a whole number from 17"),
         (["--semi.share", "2"], "semi.share is 2"),
         (["--dataset_name", "voc13"], "vocaug"),
         (["--backbone", "vgg19"], "vgg16"),

@@ -1,5 +1,7 @@
 """What EPS and SMAF minimise, on maps small enough to follow by hand."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from smaf.losses import (
     estimate_saliency,
     probabilities_at,
     saliency_loss,
+    salient_attention,
     self_training_loss,
     tagged_attention,
 )
@@ -95,6 +98,36 @@ def test_the_strongest_of_classes_and_floor_is_one(attention, expected):
 def test_a_pixel_in_which_nothing_is_left_stays_zero():
     target = attention_target(torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, 1))
     assert target.flatten().tolist() == [0, 0, 0]
+
+
+def test_saliency_moves_the_strongest_map_by_its_weight_and_the_others_in_proportion():
+    denoised = torch.tensor([[[[0.8, 0.4, 0.0]], [[0.2, 0.6, 0.0]]]])
+    # Enlarged with aligned corners to 0.2, 0.5, 0.8.
+    saliency = torch.tensor([[[[0.2, 0.8]]]])
+    strongest = [0.25 * 0.2 + 0.75 * 0.8, 0.25 * 0.5 + 0.75 * 0.6, 0]
+    found = salient_attention(denoised, saliency, 0.25)[0, :, 0]
+    assert found.amax(0).tolist() == pytest.approx(strongest)
+    assert found[1].tolist() == pytest.approx([strongest[0] * 0.2 / 0.8, strongest[1], 0])
+    assert found[0, 1].item() == pytest.approx(strongest[1] * 0.4 / 0.6)
+
+
+def test_the_teacher_weighs_the_targets_of_the_classes_and_of_the_background():
+    maps, attention = torch.randn(1, 3, 1, 2), torch.tensor([[[[0.9, 0.3]], [[0.5, 0.5]]]])
+    weights = torch.tensor([0.5, 0.25, 0.75])[None, :, None, None].expand(1, 3, 1, 2)
+    asked = []
+
+    class Weighing:
+        def weights(self, network, images, tags, size):
+            asked.append((network, tags.tolist(), tuple(size)))
+            return weights
+
+    rectified = SimpleNamespace(teacher=Weighing())
+    loss = SelfTrainingStep(0.2, rectified=rectified)(Fixed(maps), batch(attention=attention))["attention"]
+    # The second class is not among the tags.
+    scores = torch.tensor([[0.45, 0.15], [0, 0], [0.15, 0.15]])
+    target = (scores / scores.amax(0))[None, :, None]
+    torch.testing.assert_close(loss, 100 * (maps.softmax(1) - target).square().mean())
+    assert asked == [(rectified, [[1.0, 0.0]], (1, 2))]
 
 
 def test_maps_are_enlarged_before_the_softmax():

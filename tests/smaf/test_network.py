@@ -11,6 +11,8 @@ from common.files import write_torch
 from common.method.training import head_and_backbone_optimizer
 from common.models.backbones import BackboneConfig
 from smaf.network import build_network, load_published_network, published_state, smaf_content
+from tests.dropping import dropped
+from tests.initial_values import assert_uniform, xavier_bound
 
 NARROW = BackboneConfig(name="resnet38", width=0.125, output_stride=8, frozen_stages=1, freeze_batchnorm=True)
 HEADS = ["cls", "plain", "projection"]
@@ -61,6 +63,23 @@ def test_maps_of_the_baseline_are_the_positive_part_and_dropout_is_before_its_po
         scores = network(images())
         torch.testing.assert_close(network.class_maps(images()), scores.maps.relu())
         assert not torch.equal(network(images()).logits, scores.logits)
+
+
+@pytest.mark.parametrize(("head", "own"), [("cls", [("channels", 0.5)]), ("plain", []), ("projection", [])])
+def test_the_baseline_alone_drops_more_than_its_backbone(head, own):
+    network, of_backbone = network_with(head).train(), [("channels", 0.3)] * 2 + [("channels", 0.5)] * 2
+    with torch.inference_mode():
+        assert dropped(network, images()) == of_backbone + own
+        assert dropped(network.eval(), images()) == []
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_new_layers_start_with_xavier_s_uniform_weights(head):
+    head = network_with(head).head
+    for layer in (head.fc8, head.cov_feat) if head.projects else (head.fc8,):
+        assert_uniform(layer.weight, xavier_bound(layer.weight))
+    if head.projects:
+        assert (head.bn.weight == 1).all() and not head.bn.bias.any()
 
 
 def test_features_are_those_whose_linear_function_the_maps_are():
@@ -126,7 +145,7 @@ def test_the_file_of_smaf_is_read_from_its_own_layout(tmp_path):
     assert equal(network.state_dict(), other.state_dict())
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "module.net.", "scale."])
 @pytest.mark.parametrize("head", ["cls", "plain"])
 def test_the_file_of_eps_is_bare(tmp_path, head, prefix):
     network = network_with(head)
@@ -152,6 +171,17 @@ def test_a_lifted_head_gives_the_same_maps(eps_file):
     scale = expected.maps.abs().max()
     torch.testing.assert_close(lifted.maps / scale, expected.maps / scale, rtol=0, atol=1e-5)
     torch.testing.assert_close(lifted.logits / scale, expected.logits / scale, rtol=0, atol=1e-5)
+
+
+def test_a_lifted_head_gives_the_same_maps_whatever_its_batchnorm_has_seen(eps_file):
+    path, plain = eps_file
+    network = network_with("projection", seed=1).eval()
+    norm = network.head.bn
+    norm.running_var.uniform_(0, 4e-5)
+    norm.weight.data.uniform_(0.5, 2)
+    load_published_network(network, path, lift=True)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(images()).maps, plain(images()).maps, rtol=1e-3, atol=1e-3)
 
 
 def test_a_lifted_network_can_learn_everywhere(eps_file):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import interpolate
 
 from common.cam.files import read_cams
 from common.engine.checkpoint import load_model_state
@@ -76,6 +77,35 @@ def test_weights_are_shares_and_a_class_without_a_prototype_is_trusted(student):
     assert (weights[:, 1] == 1).all()
     known = teacher.known.nonzero().flatten().tolist()
     assert known and all((weights[:, number] < 1).any() for number in known)
+
+
+def test_the_first_vector_of_a_class_is_its_prototype_and_later_ones_move_it(student):
+    teacher, size = Teacher(student, 0.25), torch.Size((8, 8))
+    first, second, tags = torch.randn(1, 3, 32, 32), torch.randn(1, 3, 32, 32), torch.tensor([[1.0, 0.0]])
+
+    def means(images):
+        scores = teacher.network(images)
+        maps, features = (
+            interpolate(values, size, mode="bilinear", align_corners=True) for values in (scores.maps, scores.features)
+        )
+        # Pixels vote among the image's classes and the background.
+        maps[:, 1] = -torch.inf
+        found = mean_vectors(features, maps)
+        return dict(zip(found.classes.tolist(), found.vectors, strict=True)), features
+
+    with torch.no_grad():
+        before, features = means(first)
+        found = teacher.weights(student, first, tags, size)
+        assert teacher.known.nonzero().flatten().tolist() == sorted(before)
+        for number, vector in before.items():
+            torch.testing.assert_close(teacher.prototypes[number], vector)
+            torch.testing.assert_close(found[:, number], similarities(features, vector[None])[:, 0])
+        after, _ = means(second)
+        teacher.weights(student, second, tags, size)
+    moved = set(before) & set(after)
+    assert moved
+    for number in moved:
+        torch.testing.assert_close(teacher.prototypes[number], 0.75 * before[number] + 0.25 * after[number])
 
 
 def test_rectified_targets_give_another_network(smaf, work):

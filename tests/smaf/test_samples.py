@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from common.cam.files import Cams, write_cams, write_dictionary
+from common.data.sampling import SampleKey, SeededDataset
 from common.errors import DataError
+from common.files import write_json
 from smaf.samples import EpsInput, ImagesWithAttention, attention_size, require_fitting
 
 STILL = (0.0, 0.0, 0.0, 0.0)
@@ -100,6 +102,10 @@ def test_targets_have_a_quarter_of_the_side_rounded_down(side, expected):
 class Images(list):
     """Stands for :class:`ListedImages`."""
 
+    @property
+    def ids(self):
+        return [sample["id"] for sample in self]
+
 
 @pytest.mark.parametrize("form", ["npz", "npy"])
 def test_fused_maps_are_read_in_the_toolbox_s_and_in_the_published_form(sample, tmp_path, form):
@@ -122,6 +128,18 @@ def test_a_missing_folder_of_fused_maps_says_how_they_are_made(sample, tmp_path)
 def test_a_missing_file_of_fused_maps_is_named(sample, tmp_path):
     with pytest.raises(DataError, match="one"):
         ImagesWithAttention(Images([sample]), tmp_path)[0]
+
+
+def test_in_place_of_an_image_without_maps_as_their_stage_failed_with_it_comes_the_next(sample, tmp_path):
+    cams = sample.pop("attention")
+    write_cams(tmp_path / "one.npz", cams, np.float32)
+    write_json(tmp_path / "failed.json", {"broken": "cut off"})
+    broken = {**sample, "id": "broken"}
+    images = ImagesWithAttention(Images([broken, sample]), tmp_path)
+    data = SeededDataset(images, lambda one, rng: {"id": one["id"], "draw": rng.random()}, seed=0)
+    items = [data[SampleKey(0, index)] for index in range(2)]
+    assert len(data) == 2 and [item["id"] for item in items] == ["one", "one"]
+    assert items[0]["draw"] != items[1]["draw"], "each item has the random numbers of its place"
 
 
 def test_fused_maps_of_another_size_or_of_other_classes_are_refused(sample):

@@ -64,6 +64,7 @@ def test_the_strongest_tagged_class_wins_above_the_background(probabilities, key
 def test_ignored_pixels_become_background_and_nothing_else_changes():
     truth = np.array([[0, 255], [254, 3]], np.uint8)
     np.testing.assert_array_equal(ignored_as_background(truth), [[0, 0], [254, 3]])
+    np.testing.assert_array_equal(ignored_as_background(truth, 254), [[0, 255], [0, 3]])
     assert truth[0, 1] == 255
 
 

@@ -17,6 +17,8 @@ from sod_wsss.affinity import (
     affinity_paths,
     pair_labels,
 )
+from tests.dropping import dropped
+from tests.initial_values import assert_normal, he_std
 
 
 def network(name="mobilenet_v2", output_stride=16, **values):
@@ -92,6 +94,17 @@ def test_the_backbone_neither_learns_nor_changes_its_statistics():
     learning = {name for name, parameter in net.named_parameters() if parameter.grad is not None}
     assert learning == {name for name in net.state_dict() if name.startswith("edge_")}
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.backbone.state_dict().items())
+
+
+def test_branches_start_with_he_s_weights_and_the_backbone_stays_in_eval_mode():
+    torch.manual_seed(0)
+    net = network().train()
+    for layer in (*(branch[0] for branch in net.edge_branches), net.edge_last):
+        assert_normal(layer.weight, he_std(layer.weight))
+    assert net.training and not any(layer.training for layer in net.backbone.modules())
+    norms = [branch[1] for branch in net.edge_branches]
+    assert all(norm.num_groups == 4 and (norm.weight == 1).all() and not norm.bias.any() for norm in norms)
+    assert dropped(net, torch.randn(1, 3, 64, 64)) == []
 
 
 def test_a_backbone_without_stages_is_refused():

@@ -31,7 +31,7 @@ def test_names_lead_there_and_back(build):
 
 
 @pytest.mark.parametrize("build", [classifier, affinity_net])
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module.", "net."])
 def test_a_published_file_with_its_further_names_of_the_backbone_is_read(tmp_path, build, prefix):
     network, other = build(), build()
     published = published_tensors(network)
@@ -44,9 +44,10 @@ def test_a_published_file_with_its_further_names_of_the_backbone_is_read(tmp_pat
 
 
 @pytest.mark.parametrize("build", [classifier, affinity_net])
-def test_a_file_of_this_toolbox_is_read(tmp_path, build):
+@pytest.mark.parametrize("prefix", ["", "module.", "model."])
+def test_a_file_of_this_toolbox_is_read(tmp_path, build, prefix):
     network, other = build(), build()
-    torch.save(network.state_dict(), tmp_path / "ours.pth")
+    torch.save({prefix + name: tensor for name, tensor in network.state_dict().items()}, tmp_path / "ours.pth")
     load_base_network(other, tmp_path / "ours.pth")
     assert same(network, other)
 

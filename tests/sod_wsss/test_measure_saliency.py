@@ -208,6 +208,15 @@ def test_files_that_are_out_of_the_ordinary_are_noted(folder):
     assert sorted(note.rsplit(": ", 1)[1] for note in result["notes"]) == ["a", "b.c", "b.c", "d [1]"]
 
 
+def test_maps_of_zero_and_one_alone_are_scored_as_zero_and_255(folder, capsys):
+    for factor in (255, 1):
+        for path in (folder / "maps").iterdir():
+            save(path, LEFT * factor)
+        (result,) = run(folder).values()
+        assert (result["mae"], result["notes"]) == (0, [])
+    assert "none of 3 goes above 1" in capsys.readouterr().err
+
+
 def test_masks_without_any_object_are_refused(folder):
     for path in (folder / "masks").iterdir():
         save(path, LEFT * 20)

@@ -6,6 +6,8 @@ import torch
 from common.errors import ConfigError, DataError
 from common.models.backbones import BackboneConfig, build_backbone
 from sod_wsss.puzzle import PuzzleClassifier, PuzzleConfig, PuzzleStep, map_distance, merged, tiled
+from tests.dropping import dropped
+from tests.initial_values import assert_normal, he_std
 
 
 def classifier(per_side=2):
@@ -61,6 +63,14 @@ def test_distance_and_pieces_teach_the_network_besides_the_tags():
     for loss in losses.values():
         (gradient,) = torch.autograd.grad(loss, network.head.weight, retain_graph=True)
         assert gradient.abs().sum() > 0
+
+
+def test_the_classifier_starts_with_he_s_weights_by_fan_in_and_drops_nothing():
+    torch.manual_seed(0)
+    # With so many classes fan-in and fan-out are alike.
+    network = PuzzleClassifier(build_backbone(BackboneConfig("mobilenet_v2", 16, width=0.25)), 300)
+    assert_normal(network.head.weight, he_std(network.head.weight))
+    assert network.head.bias is None and dropped(network.train(), torch.randn(2, 3, 64, 64)) == []
 
 
 def test_without_pieces_it_is_plain_classification():

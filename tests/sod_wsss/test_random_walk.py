@@ -70,6 +70,17 @@ def test_images_are_padded_with_the_mean_colour_below_and_to_the_right(tmp_path,
     assert (sample["image"][:, 30:] == 0).all() and (sample["image"][:, :, 45:] == 0).all()
 
 
+@pytest.mark.parametrize("size", [(32, 48), (16, 16), (48, 64)])
+def test_a_side_that_is_a_multiple_of_16_is_not_padded(tmp_path, size):
+    class Whole:
+        def read(self, image_id):
+            return {"image": np.full((*size, 3), 200, np.uint8)}
+
+    maps_in(tmp_path, size)
+    assert WalkLoader(Whole(), tmp_path, 0)("one")["image"].shape[1:] == size
+    assert WalkLoader(Whole(), tmp_path, size[1])("one")["image"].shape[2] == size[1]
+
+
 def test_maps_stop_at_the_edges_of_the_image_and_of_its_mirror(tmp_path):
     maps_in(tmp_path)
     load = WalkLoader(Images(), tmp_path, 0)
@@ -95,8 +106,8 @@ def test_maps_of_another_size_than_the_image_are_refused(tmp_path):
 def test_settings_without_a_meaning_are_refused():
     for values, message in (
         ({"radius": 1}, "radius is 1"),
-        ({"beta": 0}, "walk.beta"),
-        ({"exponent": 20}, "walk.exponent"),
+        ({"beta": 0}, "beta is 0"),
+        ({"exponent": 20}, "exponent is 20; give a whole number from 0 to 16"),
     ):
         with pytest.raises(ConfigError, match=message):
             WalkConfig(**values)

@@ -96,11 +96,27 @@ def test_a_name_that_begins_another_one_has_its_own_files(tmp_path):
     assert [data.saliency_path(name).name for name in ("a", "a.b")] == ["a.png", "a.b.png"]
 
 
-@pytest.mark.parametrize("value", [1, 20])
+@pytest.mark.parametrize("value", [2, 20])
 def test_a_label_map_in_the_place_of_a_mask_is_named(tmp_path, value):
     dataset(tmp_path, ("a",))
     save(tmp_path / "Masks" / "a.png", np.where(box() > 0, value, 0).astype(np.uint8))
     with pytest.raises(DataError, match=f"the mask of a has no value above {value}; masks are 0 and 255"):
+        SaliencyImages(open_saliency_data(str(tmp_path)), ["a"]).read("a")
+
+
+def test_masks_of_zero_and_one_are_read_as_zero_and_255(tmp_path, capsys):
+    dataset(tmp_path, ("a", "b"))
+    for name in ("a", "b"):
+        save(tmp_path / "Masks" / f"{name}.png", (box() > 0).astype(np.uint8))
+    data = open_saliency_data(str(tmp_path))
+    assert np.array_equal(SaliencyImages(data, ["a"]).read("a")["saliency"], np.where(box() > 0, 255, 0))
+    assert "none of 2 goes above 1" in capsys.readouterr().err
+
+
+def test_one_mask_of_zero_and_one_among_others_is_named(tmp_path):
+    dataset(tmp_path, ("a", "b"))
+    save(tmp_path / "Masks" / "a.png", (box() > 0).astype(np.uint8))
+    with pytest.raises(DataError, match="the mask of a has no value above 1"):
         SaliencyImages(open_saliency_data(str(tmp_path)), ["a"]).read("a")
 
 

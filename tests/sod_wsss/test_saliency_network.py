@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.layers.drop import DropPath
 from torch import nn
 
 from common.engine.optimizer import OptimizerConfig, optimizer_by_rules
@@ -20,6 +21,7 @@ from sod_wsss.saliency_network import (
     published_names,
     saliency_rules,
 )
+from tests.dropping import dropped
 
 LIGHT, SWIN = "mobilenet_v2", "swin-tiny"
 
@@ -137,6 +139,32 @@ def test_every_parameter_learns():
     assert [name for name, one in network.named_parameters() if one.grad is None or not one.grad.any()] == []
 
 
+@pytest.mark.parametrize(("name", "side"), [(LIGHT, 64), (SWIN, 224)])
+def test_half_of_the_elements_are_dropped_before_each_upsampling(name, side):
+    network = network_of(name, side)
+    with torch.inference_mode():
+        assert dropped(network.train(), images(side)) == [("elements", 0.5)] * 4
+        assert dropped(network.eval(), images(side)) == []
+
+
+def test_whole_paths_are_dropped_with_the_published_rates_and_only_in_training():
+    network = network_of(SWIN, 224)
+    of_edges = [one.drop_prob for one in network.rgb_edge_aware.modules() if isinstance(one, DropPath)]
+    of_blocks = [one.drop_prob for one in network.encoder.modules() if isinstance(one, DropPath)]
+    assert of_edges == [0.3]
+    assert SwinTaps(SWIN).layers[2].blocks[-1].drop_path1.drop_prob == of_blocks[-1]
+    # Rising to 0.5 in the last block, which the decoder does not see: 1 + 2 + 2 + 2 blocks, the first without.
+    assert sorted({round(rate, 4) for rate in of_blocks}) == [round(0.5 * number / 6, 4) for number in range(1, 5)]
+    with torch.inference_mode():
+        assert torch.equal(*(network.eval()(images(224)).edge for _ in range(2)))
+
+
+def test_in_training_batchnorm_of_encoder_and_decoder_learns():
+    network = network_of().train()
+    norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm2d)]
+    assert norms and all(norm.training and norm.weight.requires_grad for norm in norms)
+
+
 def test_the_edges_come_from_the_encoder_alone():
     network = network_of().train()
     network(images()).edge.square().mean().backward()
@@ -189,7 +217,7 @@ def published_state(network, prefix=""):
     return state
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.module."])
 def test_a_published_file_is_read(tmp_path, prefix):
     first, second = (network_of(SWIN, 224, seed) for seed in (0, 1))
     write_torch(tmp_path / "Best_mae_test.pth", published_state(first, prefix))
@@ -229,7 +257,7 @@ def test_imagenet_weights_of_a_swin_are_read_in_both_spellings(tmp_path, taps, p
             for stage in (1, 2, 3)
             for end in (".norm.weight", ".norm.bias", ".reduction.weight")
         }
-    save_file({names[name]: one.clone() for name, one in state.items()}, tmp_path / "swin.safetensors")
+    save_file({f"model.{names[name]}": one.clone() for name, one in state.items()}, tmp_path / "swin.safetensors")
     encoder = SwinTaps(SWIN, taps=taps)
     load_swin(encoder, SWIN, str(tmp_path / "swin.safetensors"))
     require_equal(encoder, state)

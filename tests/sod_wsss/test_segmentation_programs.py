@@ -120,7 +120,7 @@ def settings_of(flags, monkeypatch, module=train_segmentation):
     """What a program would have the trainer do: the settings it passes on."""
     seen = {}
     monkeypatch.setattr(
-        module, "call_trainer", lambda command, config, settings, rest: seen.update(settings, rest=rest)
+        module, "call_trainer", lambda command, config, settings, rest: seen.update(settings, rest=rest) or 0
     )
     if module is train_segmentation:
         monkeypatch.setattr(module, "publish_model", lambda trained, tag: tag)

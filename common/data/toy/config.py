@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.errors import ConfigError
+from common.bounds import LARGEST_SEED, bounded, bounded_share, require_bounds
 
 SPLITS = ("train", "val")
 
@@ -21,29 +21,21 @@ class ToyConfig:
     ``border_error`` is the typical displacement of the saliency map's borders in pixels at size 96.
     """
 
-    n_train: int = 600
-    n_val: int = 150
-    size: int = 96
-    seed: int = 0
-    max_objects: int = 3
-    context_bias: float = 0.8
-    occlusion_rate: float = 0.5
-    distractor_rate: float = 0.4
-    miss_rate: float = 0.12
-    invent_rate: float = 0.3
-    border_error: float = 1.2
+    n_train: int = bounded(600, least=1, most=10**6)
+    n_val: int = bounded(150, least=1, most=10**6)
+    # Smaller images have no room for objects.
+    size: int = bounded(96, least=32, most=4096)
+    seed: int = bounded(0, least=0, most=LARGEST_SEED)
+    max_objects: int = bounded(3, least=1, most=100)
+    context_bias: float = bounded_share(0.8)
+    occlusion_rate: float = bounded_share(0.5)
+    distractor_rate: float = bounded_share(0.4)
+    miss_rate: float = bounded_share(0.12)
+    invent_rate: float = bounded_share(0.3)
+    border_error: float = bounded(1.2, least=0, most=100)
 
     def __post_init__(self) -> None:
-        if min(self.n_train, self.n_val, self.max_objects) < 1:
-            raise ConfigError("n_train, n_val and max_objects of the toy set must be at least 1")
-        if self.size < 32:
-            raise ConfigError(f"toy images of {self.size} pixels have no room for objects: give a size of at least 32")
-        if self.seed < 0 or self.border_error < 0:
-            raise ConfigError("seed and border_error of the toy set must not be negative")
-        for name in ("context_bias", "occlusion_rate", "distractor_rate", "miss_rate", "invent_rate"):
-            rate = getattr(self, name)
-            if not 0 <= rate <= 1:
-                raise ConfigError(f"{name} of the toy set is a probability: {rate} is not in 0..1")
+        require_bounds(self)
 
     def n_images(self, split: str) -> int:
         return self.n_train if split == "train" else self.n_val

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +17,14 @@ from common.data.toy.config import SPLITS, ToyConfig
 from common.data.toy.objects import CLASS_NAMES
 from common.data.toy.scene import Scene, draw_scene
 from common.errors import DataError
-from common.files import atomic_write, read_json, write_json, write_text
+from common.files import atomic_write, read_json, remove_partial_files, write_json, write_npy, write_text
+from common.locks import LOCK_FILE, only_writer
 
 COMPLETE_MARK = "toy.json"
 UNFINISHED_MARK = "toy.unfinished.json"
 FOLDERS = ("JPEGImages", "SegmentationClass", "Sal", "ImageSets")
+# An image or a map of the set, or one of its lists; whatever else lies in its folders is somebody's own.
+OWN_FILE = re.compile(r"(train|val)(_\d{4,}|_cls|_pairs)?\.(jpg|png|txt)")
 JPEG_QUALITY = 95
 
 Tags = dict[str, tuple[int, ...]]
@@ -41,10 +44,20 @@ def make_toy(root: Path, config: ToyConfig, force: bool = False) -> None:
 
     Raises:
         DataError: ``root`` holds something else, or a toy set with other settings and no ``force``.
+        ConfigError: ``root`` is a file.
+        InUseError: another process writes there.
     """
     root = Path(root)
     if is_complete(root, config) and not force:
         return
+    with only_writer(root):
+        # Another process may have made it while this one looked.
+        if force or not is_complete(root, config):
+            write_set(root, config, force)
+
+
+def write_set(root: Path, config: ToyConfig, force: bool) -> None:
+    """:func:`make_toy` as the only writer of the folder."""
     prepare(root, config, force)
     tags = {split: write_split(root, config, split) for split in SPLITS}
     everything: Tags = {image_id: numbers for split in SPLITS for image_id, numbers in tags[split].items()}
@@ -77,22 +90,21 @@ def is_complete(root: Path, config: ToyConfig) -> bool:
 
 def prepare(root: Path, config: ToyConfig, force: bool) -> None:
     """Make ``root`` ready for writing: empty, or an interrupted run with the same settings; see :func:`make_toy`."""
-    if root.exists() and not root.is_dir():
-        raise DataError(f"{root} is a file, but the toy set needs a folder: choose another name")
-    root.mkdir(parents=True, exist_ok=True)
     marks = [mark for mark in (root / COMPLETE_MARK, root / UNFINISHED_MARK) if mark.exists()]
-    if not marks and any(root.iterdir()):
+    if not marks and any(item.name != LOCK_FILE for item in root.iterdir()):
         raise DataError(f"{root} holds files that are not a toy set: choose another folder")
     if any(read_json(mark) != asdict(config) for mark in marks) and not force:
         raise DataError(
             f"{root} holds a toy set with other settings: choose another folder, or give --force to replace it"
         )
+    remove_partial_files(root)
     # The order matters: while images change, no mark may call the set complete.
     write_json(root / UNFINISHED_MARK, asdict(config))
     (root / COMPLETE_MARK).unlink(missing_ok=True)
     if force:
-        for folder in FOLDERS:
-            shutil.rmtree(root / folder, ignore_errors=True)
+        for path in (path for folder in FOLDERS for path in (root / folder).rglob("*")):
+            if OWN_FILE.fullmatch(path.name):
+                path.unlink()
 
 
 def write_split(root: Path, config: ToyConfig, split: str) -> Tags:
@@ -147,4 +159,4 @@ def write_cls_labels(path: Path, tags: Tags) -> None:
     for image_id, numbers in tags.items():
         vectors[image_id] = np.zeros(len(CLASS_NAMES), np.float32)
         vectors[image_id][list(numbers)] = 1
-    atomic_write(path, lambda file: np.save(file, np.array(vectors, dtype=object)))
+    write_npy(path, np.array(vectors, dtype=object))

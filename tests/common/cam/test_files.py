@@ -119,3 +119,37 @@ def test_a_file_that_wants_to_run_code_is_refused(tmp_path, name):
         np.savez(tmp_path / name, keys=np.array([Call()], dtype=object), maps=MAPS)
     with pytest.raises(DataError, match=r"getcwd.*nothing was executed|Object arrays cannot be loaded"):
         read_cams(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda maps: 5 * maps,
+            "values from 0 to 5; class activation maps are 0 to 1. Divide every map by its maximum",
+        ),
+        (lambda maps: maps - 0.5, "values from -0.5 to 0.5"),
+        (lambda maps: (255 * maps).astype(np.uint8), "times 255: divide them by 255"),
+        (lambda maps: maps + 0j, "no real numbers"),
+        (lambda maps: np.where(maps > 0.9, np.inf, maps), "NaN or infinite"),
+    ],
+)
+@pytest.mark.parametrize("form", ["IRN", "PSA", "random walk", "shared"])
+def test_maps_outside_their_range_are_refused_in_every_form(tmp_path, form, change, message):
+    maps, path = change(MAPS), tmp_path / ("a.npz" if form == "shared" else "a.npy")
+    if form == "shared":
+        np.savez(path, keys=np.array([4, 17]), maps=maps)
+    elif form == "PSA":
+        np.save(path, {4: maps[0], 17: maps[1]})
+    else:
+        content = {"keys": np.array([4, 17]), "high_res": maps}
+        walk = {"keys": np.array([0, 5, 18]), "cam": maps, "hr_cam": maps}
+        np.save(path, content if form == "IRN" else walk)
+    with pytest.raises(DataError, match=rf"a\.np..*{message}"):
+        read_cams(path)
+
+
+def test_rounding_beyond_one_passes_unchanged(tmp_path):
+    maps = np.float32([[[0, 1 + 1e-6, -1e-7]]])
+    np.savez(tmp_path / "a.npz", keys=np.array([0]), maps=maps)
+    np.testing.assert_array_equal(read_cams(tmp_path / "a.npz").maps, maps)

@@ -202,12 +202,12 @@ def test_a_narrow_image_keeps_at_least_one_pixel():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scales": []}, "at least one factor"),
-        ({"scales": [1.0, 0.0]}, "all positive"),
-        ({"scales": [float("nan")]}, "all positive"),
-        ({"scales": [float("inf")]}, "all positive"),
-        ({"long_side": -1}, "cannot be negative"),
-        ({"batch_size": 0}, "at least 1"),
+        ({"scales": []}, "cam.scales is .*1 to 64 of them"),
+        ({"scales": [1.0, 0.0]}, "above 0"),
+        ({"scales": [float("nan")]}, "above 0"),
+        ({"scales": [float("inf")]}, "above 0"),
+        ({"long_side": -1}, "cam.long_side is -1; give a whole number from 0"),
+        ({"batch_size": 0}, "cam.batch_size is 0; give a whole number from 1"),
     ],
 )
 def test_impossible_settings_are_an_error(settings, message):

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
+from torch.nn.functional import interpolate
 
 from common.cam.files import read_cams, write_dictionary
-from common.cam.random_walk_maps import RandomWalkMaps, quarter_size, read_affinity, write_affinity
+from common.cam.random_walk_maps import RandomWalkMaps, fuse_random_walk, quarter_size, read_affinity, write_affinity
 from common.errors import DataError
 
 SIZE = (37, 54)
@@ -23,6 +25,27 @@ def test_what_is_written_is_read_again(tmp_path, classes):
         np.testing.assert_array_equal(written, read)
 
 
+@pytest.mark.parametrize(
+    ("size", "padded"),
+    [((32, 48), (32, 48)), ((33, 47), (48, 48)), ((1, 16), (16, 16)), ((17, 31), (32, 32)), ((64, 15), (64, 16))],
+)
+def test_the_full_size_is_cut_from_the_next_multiple_of_16_which_a_side_may_be_already(size, padded):
+    generator = torch.Generator().manual_seed(0)
+    maps = [torch.rand(2, 4, 5, generator=generator), torch.rand(2, 4, 5, generator=generator), torch.rand(2, 3, 3)]
+    quarter, full = fuse_random_walk(maps, size)
+    for found, whole in ((full, padded), (quarter, quarter_size(*size))):
+        shown = found.shape[1:]
+        sums = sum(interpolate(one[None], whole, mode="bilinear", align_corners=False)[0] for one in maps)
+        sums = sums[:, : shown[0], : shown[1]]
+        np.testing.assert_allclose(found, sums / (sums.amax((1, 2), keepdim=True) + 1e-5), rtol=1e-5, atol=1e-6)
+    assert full.shape[1:] == size
+
+
+@pytest.mark.parametrize(("side", "quarter"), [(1, 1), (4, 1), (5, 2), (16, 4), (17, 5), (321, 81)])
+def test_a_quarter_is_rounded_up(side, quarter):
+    assert quarter_size(side, side + 4) == (quarter, quarter + 1)
+
+
 def test_other_readers_see_the_maps_of_the_image_s_size(tmp_path):
     write_affinity(tmp_path / "one.npy", maps())
     cams = read_cams(tmp_path / "one.npy")
@@ -37,6 +60,9 @@ def test_other_readers_see_the_maps_of_the_image_s_size(tmp_path):
         ({"keys": np.array([4, 5, 6])}, "do not fit each other"),
         ({"cam": maps().full}, "do not fit each other"),
         ({"hr_cam": maps().quarter}, "do not fit each other"),
+        ({"hr_cam": 2 * maps().full}, "class activation maps are 0 to 1"),
+        ({"cam": -maps().quarter}, "class activation maps are 0 to 1"),
+        ({"cam": np.full_like(maps().quarter, np.nan)}, "NaN or infinite"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(tmp_path, change, message):

@@ -9,7 +9,7 @@ from common.cam.files import Cams, write_cams
 from common.crf.__main__ import main
 from common.crf.folder import CrfFolder, ReadInput, RefineBatch
 from common.crf.inference import dense_crf
-from common.crf.recipes import crf_recipe
+from common.crf.recipes import RECIPES, crf_recipe
 from common.crf.unary import unary_from_labels, unary_from_probabilities
 from common.data.images import read_label_map
 from common.data.palette import write_label_map
@@ -135,3 +135,106 @@ def test_batches_of_a_device_give_the_label_maps_of_single_images(folders):
     batch = RefineBatch(crf_recipe("deeplab"), "torch", torch.device("cpu"))(samples)
     for one, other in zip(single, batch, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def save_all(folders, kind, form, change):
+    for name in NAMES:
+        path = folders / kind / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = change(probabilities_of(name))
+        np.save(path, values)
+        np.savez(path.with_suffix(".npz"), **{form: values})
+
+
+def logits_of(probabilities):
+    return 2 * np.log(probabilities) + 5
+
+
+RECIPES_OF_SCORES = [name for name, recipe in RECIPES.items() if recipe.unary != "labels"]
+
+
+@pytest.mark.parametrize("recipe", ["deeplab", "sgan", "sec", "sgan_training", "eps", "l2g_vgg_v2"])
+def test_logits_that_are_called_so_give_the_labels_of_their_softmax(folders, recipe):
+    save_all(folders, "logits", "logits", logits_of)
+    assert run(folders, "logits", "--recipe", recipe, "--form", "logits") == 0
+    of_logits = [written(folders, name) for name in NAMES]
+    save_all(folders, "softmax", "probabilities", lambda p: p**2 / (p**2).sum(axis=0))
+    assert run(folders, "softmax", "--recipe", recipe, "--force") == 0
+    for one, name in zip(of_logits, NAMES, strict=True):
+        np.testing.assert_array_equal(one, written(folders, name))
+
+
+@pytest.mark.parametrize("recipe", RECIPES_OF_SCORES)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (logits_of, r"one\.npy has values from -\d.*; probabilities are 0 to 1. If they are logits.*--form logits"),
+        (lambda p: (p * 255).astype(np.uint8), r"one\.npy has values from .*times 255: divide them by 255"),
+        (lambda p: np.where(p == p.max(), np.nan, p), "NaN or infinite"),
+        (lambda p: p + 0j, "no real numbers"),
+    ],
+    ids=["logits", "bytes", "NaN", "complex"],
+)
+def test_what_is_no_probabilities_is_refused_by_every_recipe(folders, capsys, recipe, change, message):
+    np.save(folders / "npy" / "one.npy", change(probabilities_of("one")))
+    task = CrfFolder(folders / "images", folders / "npy", folders / "out", recipe=recipe)
+    with pytest.raises(DataError, match=message):
+        ReadInput(task, ".npy", refine=False)("one")
+
+
+def test_scores_that_do_not_sum_to_one_go_with_recipes_of_maps_only(folders, capsys):
+    np.save(folders / "npy" / "one.npy", probabilities_of("one") * 0.5)
+    assert run(folders, "npy", "--recipe", "eps") == 0
+    assert run(folders, "npy", "--recipe", "deeplab", "--force") == 1
+    assert "one.npy has values that sum to 0.5 in a pixel" in capsys.readouterr().err
+
+
+def test_rounding_beyond_one_passes(folders):
+    np.save(folders / "npy" / "one.npy", np.eye(4, dtype=np.float32)[labels_of("one") % 4].transpose(2, 0, 1) + 1e-6)
+    assert run(folders, "npy") == 0
+
+
+def test_cams_outside_their_range_are_refused(folders, capsys):
+    np.savez(folders / "cams" / "one.npz", keys=np.array([4]), maps=3 * probabilities_of("one")[:1])
+    assert run(folders, "cams", "--recipe", "eps") == 1
+    assert "class activation maps are 0 to 1. Divide every map by its maximum" in capsys.readouterr().err
+
+
+def test_the_form_of_an_archive_is_the_name_of_its_array(folders, capsys):
+    save_all(folders, "logits", "logits", logits_of)
+    assert run(folders, "logits") == 1
+    assert "one.npz holds logits, no probabilities; give --form logits" in capsys.readouterr().err
+    assert run(folders, "npz", "--form", "logits", "--force") == 1
+    assert "one.npz holds probabilities, no logits; give --form probabilities" in capsys.readouterr().err
+    assert run(folders, "npy", "--form", "logits", "--force") == 1
+    assert "sum to 1: probabilities, no logits. Leave out --form logits" in capsys.readouterr().err
+    assert run(folders, "cams", "--form", "logits", "--force") == 1
+    assert "one.npz holds no array of logits; leave out --form logits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("inputs", "recipe"), [("labels", "irn_label"), ("npy", "irn_label")])
+def test_logits_are_no_hard_labels(folders, inputs, recipe):
+    with pytest.raises(ConfigError, match="--form logits is for arrays of logits, not for .*; leave it out"):
+        run(folders, inputs, "--recipe", recipe, "--form", "logits")
+
+
+def test_a_label_that_the_data_set_does_not_have_is_named(folders, capsys):
+    assert run(folders, "labels", "--recipe", "irn_label", "--n-labels", "9") == 1
+    assert "one.png has label 9; there are 9: 0 to 8, and 255 is ignored" in capsys.readouterr().err
+
+
+def test_the_form_is_part_of_the_record(folders):
+    run(folders, "npy")
+    save_all(folders, "npy", "logits", logits_of)
+    with pytest.raises(ConfigError, match="made with other settings.*form"):
+        run(folders, "npy", "--form", "logits")
+
+
+def test_an_image_is_turned_as_its_exif_orientation_says(folders):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    stored = Image.fromarray(image_of("one")).transpose(Image.Transpose.ROTATE_270)
+    assert run(folders, "npy", "--out", str(folders / "upright")) == 0
+    stored.save(folders / "images" / "one.png", exif=exif)
+    assert run(folders, "npy", "--out", str(folders / "turned")) == 0
+    assert (read_label_map(folders / "turned" / "one.png") == read_label_map(folders / "upright" / "one.png")).all()

@@ -37,6 +37,15 @@ def test_a_recipe_has_the_constants_of_the_table(name):
     assert dataclasses.astuple(crf_recipe(name).settings) == pytest.approx(TABLE[name])
 
 
+def test_images_enter_as_bgr_where_the_published_code_reads_them_so():
+    """The column "image given" of the same table; where it is "as given" there, it is RGB here."""
+    in_bgr = {name for name, recipe in RECIPES.items() if recipe.channels == "BGR"}
+    assert in_bgr == {
+        *("deeplab", "deeplab_crf_command", "drs", "l2g_resnet_v1", "l2g_vgg_v1", "l2g_vgg_v2"),
+        *("sgan_training", "sgan_expansion", "dsrg_postprocess"),
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

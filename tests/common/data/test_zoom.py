@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from common.data.zoom import zoom_linear, zoom_nearest
 from common.errors import DataError
@@ -16,6 +17,22 @@ def test_corners_stay_corners():
 
 def test_whole_numbers_are_rounded_half_up():
     assert zoom_linear(np.array([[0, 1]], np.uint8), (1, 3)).tolist() == [[0, 1, 1]]
+
+
+def published(array, size, order):
+    factors = [wanted / length for wanted, length in zip(size, array.shape[:2], strict=True)] + [1] * (array.ndim - 2)
+    return ndimage.zoom(array, factors, order=order)
+
+
+@pytest.mark.parametrize("shape", [(41, 41), (13, 29, 3), (60, 17), (1, 5)])
+@pytest.mark.parametrize("size", [(41, 41), (148, 50), (20, 33), (7, 90)])
+def test_every_number_is_scipy_s(shape, size):
+    """Whole grey levels too, whose halves are rounded as the order of products and sums leaves them."""
+    rng = np.random.default_rng(0)
+    grey_levels = rng.integers(0, 256, shape).astype(np.uint8)
+    for array in (grey_levels, grey_levels // 85, rng.standard_normal(shape)):
+        np.testing.assert_array_equal(zoom_linear(array, size, repaired=False), published(array, size, 1))
+    np.testing.assert_array_equal(zoom_nearest(grey_levels, size, repaired=False), published(grey_levels, size, 0))
 
 
 def test_the_own_size_changes_nothing():

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import errno
 import os
 from multiprocessing.reduction import ForkingPickler
 
 import pytest
 
 from common.engine.inference import (
-    STAGE_FILE,
     LoadedImages,
     OutputFolder,
     StageReport,
@@ -14,6 +14,7 @@ from common.engine.inference import (
     same_size_groups,
 )
 from common.errors import ConfigError, DataError
+from common.failures import STAGE_FILE
 from common.files import read_json, write_text
 from tests.common.engine.tiny_training import ONE_PROCESS
 
@@ -24,6 +25,14 @@ def load(image_id):
     if image_id == "broken":
         raise DataError("cannot read broken.jpg")
     return image_id.upper()
+
+
+def load_or_refuse(image_id):
+    if image_id == "too large":
+        raise MemoryError("Unable to allocate 9 TiB")
+    if image_id == "secret":
+        raise PermissionError(errno.EACCES, "Permission denied", "photos/secret.jpg")
+    return load(image_id)
 
 
 def die(image_id):
@@ -50,6 +59,14 @@ def test_an_unreadable_image_is_named_and_the_others_are_written(tmp_path, capsy
     output = capsys.readouterr()
     assert output.out == "labels: 4 written, 0 already there, 1 failed\n"
     assert output.err == "  failed: broken: cannot read broken.jpg\n"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_the_system_refuses_is_named_and_the_others_are_written(tmp_path, workers):
+    report = run(tmp_path, ["a", "too large", "secret", "d"], load=load_or_refuse, workers=workers)
+    assert report.done == 2
+    assert report.failed["too large"].startswith("out of memory: Unable to allocate 9 TiB; use smaller")
+    assert report.failed["secret"].startswith("photos/secret.jpg: permission denied; ")
 
 
 def test_without_a_failure_the_exit_status_is_0(tmp_path):

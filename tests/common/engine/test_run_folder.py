@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+from common.engine.inference import OutputFolder
 from common.engine.run_folder import RunFolder, describe_differences
 from common.errors import CheckpointError, ConfigError
 from common.files import read_json, write_json
@@ -71,8 +74,49 @@ def test_force_starts_anew(run):
     (run.checkpoints / "checkpoint_5.pth").touch()
     run.metrics.touch()
     run.begin(changed(seed=1), force=True)
-    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json"}
+    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json", "inputs.json"}
     assert "seed: 1" in run.config.read_text()
+
+
+def stage_of(folder, ids=("a", "b/c")):
+    output = OutputFolder(folder, ".png", {"scale": 1})
+    output.begin(ids)
+    for image_id in ids:
+        output.file(image_id).parent.mkdir(parents=True, exist_ok=True)
+        output.file(image_id).touch()
+
+
+def test_force_deletes_what_the_toolbox_wrote_and_names_what_it_leaves(run, capsys):
+    stage_of(run.path / "labels/plain_cam")
+    (run.path / "checkpoints").mkdir()
+    written = [
+        "checkpoints/checkpoint_5.pth",
+        "checkpoints/.checkpoint_6.pth.x.partial",
+        "results.json",
+        "metrics.jsonl",
+    ]
+    own = ["notes.txt", "mine/keep.png", "mine/results.json", "checkpoints/best.pth", "labels/plain_cam/by hand.png"]
+    for name in written + own:
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).touch()
+    run.begin(changed(seed=1), force=True)
+    left = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
+    assert left == {*own, "config.yaml", "environment.json", "inputs.json"}
+    assert (
+        "not written by the toolbox, so --force leaves it: checkpoints, labels, mine, notes.txt"
+        in capsys.readouterr().out
+    )
+
+
+def test_force_leaves_copies_of_stages_and_other_runs_inside_alone(run):
+    stage_of(run.path / "labels")
+    shutil.copytree(run.path / "labels", run.path / "labels by hand")
+    other = RunFolder(run.path / "backup")
+    other.begin(SETTINGS)
+    stage_of(other.path / "cams")
+    run.begin(SETTINGS, force=True)
+    assert not (run.path / "labels").exists()
+    assert (run.path / "labels by hand/b/c.png").is_file() and (other.path / "cams/a.png").is_file()
 
 
 def test_force_on_a_folder_that_is_not_there_makes_it(tmp_path):
@@ -94,13 +138,13 @@ def test_force_does_not_delete_what_is_no_run(tmp_path, names):
     assert [(tmp_path / name).read_text() for name in names] == ["years of work"] * len(names)
 
 
-def test_force_on_a_linked_run_folder_keeps_the_link_and_what_links_inside_point_to(run, tmp_path):
+def test_force_on_a_linked_run_folder_keeps_the_link_and_links_inside(run, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "kept.txt").touch()
     (run.path / "data").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "link").symlink_to(run.path)
     RunFolder(tmp_path / "link").begin(SETTINGS, force=True)
-    assert (tmp_path / "link").is_symlink() and not (run.path / "data").exists()
+    assert (tmp_path / "link").is_symlink() and (run.path / "data").is_symlink()
     assert (tmp_path / "elsewhere" / "kept.txt").exists()
 
 

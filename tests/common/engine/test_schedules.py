@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from common.engine.schedules import ScheduleConfig, build_schedule, decay_steps, step_decay
+from common.engine.schedules import ScheduleConfig, annealing, build_schedule, decay_steps, step_decay
 from common.errors import ConfigError
 
 
@@ -39,6 +39,26 @@ def test_constant_stays():
 def test_after_the_end_nothing_rises_again():
     assert factors([100, 150]) == [0, 0]
     assert factors([100, 150], name="cosine") == pytest.approx([0, 0])
+
+
+@pytest.mark.parametrize(("every", "max_steps"), [(10, 25), (7, 20), (30, 20), (10, 20), (1, 3)])
+def test_after_the_end_poly_keeps_the_rate_of_its_last_refresh(every, max_steps):
+    # The published loop: at the end of iteration i the rate is set anew where i is a multiple, up to the last iteration.
+    rate, published = 1.0, []
+    for iteration in range(1, 3 * max_steps):
+        published.append(rate)
+        if iteration % every == 0 and iteration <= max_steps:
+            rate = (1 - iteration / max_steps) ** 0.9
+    assert factors(range(3 * max_steps - 1), max_steps, every=every) == pytest.approx(published)
+
+
+def test_after_the_end_cosine_keeps_the_rate_of_its_last_refresh():
+    assert factors([20, 24, 25, 30, 99], 25, name="cosine", every=10) == [factors([20], 25, name="cosine")[0]] * 5
+
+
+def test_after_the_end_warmup_stays_and_an_annealed_weight_keeps_its_last_value():
+    assert factors([5, 200], name="constant", warmup_steps=5) == [1, 1]
+    assert [annealing(2, 4, step, 4) for step in (0, 2, 4, 9)] == [2, 3, 4, 4]
 
 
 def test_warmup_rises_linearly_to_the_schedule():

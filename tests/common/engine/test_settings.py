@@ -10,13 +10,13 @@ from common.errors import ConfigError
 
 @pytest.mark.parametrize("name", ["max_steps", "batch_size", "accumulate", "log_every", "save_every", "keep_last"])
 def test_what_counts_something_is_at_least_one(name):
-    with pytest.raises(ConfigError, match=rf"engine\.{name} must be at least 1, not 0"):
+    with pytest.raises(ConfigError, match=rf"engine\.{name} is 0; give a whole number from 1 to "):
         EngineConfig(**{name: 0})
 
 
 @pytest.mark.parametrize("name", ["seed", "workers", "stop_at", "clip_grad_norm"])
 def test_nothing_is_negative(name):
-    with pytest.raises(ConfigError, match=rf"engine\.{name} cannot be negative"):
+    with pytest.raises(ConfigError, match=rf"engine\.{name} is -1; give a (whole )?number (from|at least) 0"):
         EngineConfig(**{name: -1})
 
 

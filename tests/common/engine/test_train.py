@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -14,15 +15,16 @@ from common.engine.loading import dead_workers_named, step_batches
 from common.engine.precision import gradient_scaler
 from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder
-from common.engine.train import update_parameters
+from common.engine.train import accumulate_gradients, update_parameters
 from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError
-from common.files import disk_full_named
+from common.files import write_errors_named
 from tests.common.engine import tiny_training
 from tests.common.engine.tiny_training import (
     ENGINE,
     ONE_PROCESS,
     TinyNetwork,
     TinySamples,
+    TinyStep,
     Trouble,
     final_bytes,
     final_weights,
@@ -117,7 +119,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_the_training_continues_fro
 
 def test_a_log_that_cannot_be_written_is_one_clear_error(tmp_path, monkeypatch):
     def full(log, step, values, rates):
-        with disk_full_named(log.run.metrics):
+        with write_errors_named(log.run.metrics):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("common.engine.metric_log.MetricLog.record", full)
@@ -129,6 +131,18 @@ def test_a_checkpoint_of_another_network_is_an_error_that_names_a_tensor(tmp_pat
     run_tiny(tmp_path, noisy=False, stop_at=2)
     with pytest.raises(CheckpointError, match=r"checkpoint_2\.pth belongs to another network.*body\.1\.weight"):
         run_tiny(tmp_path, noisy=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64, torch.complex64])
+def test_a_checkpoint_with_tensors_of_another_type_is_an_error_that_names_one(tmp_path, dtype):
+    run_tiny(tmp_path, stop_at=2)
+    newest = checkpoint_path(RunFolder(tmp_path).checkpoints, 2)
+    content = torch.load(newest, weights_only=True)
+    name = next(iter(content["model"]))
+    content["model"][name] = content["model"][name].to(dtype)
+    torch.save(content, newest)
+    with pytest.raises(CheckpointError, match=rf"checkpoint_2\.pth: {name} is {dtype}, the network's is torch.float32"):
+        run_tiny(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_an_error_and_without_it_the_one_before_counts(tmp_path):
@@ -153,6 +167,19 @@ def test_bf16_computes_in_bf16_and_keeps_fp32_weights(tmp_path):
     assert step.logit_types == {torch.bfloat16}
     assert {weight.dtype for weight in final_weights(tmp_path).values()} == {torch.float32, torch.int64}
     assert logged(tmp_path)[-1]["pixels"] < logged(tmp_path)[0]["pixels"]
+
+
+def test_a_network_that_comes_in_eval_mode_is_trained_in_training_mode(tmp_path, monkeypatch):
+    modes, step = [], TinyStep.__call__
+
+    def recorded(self, network, batch):
+        modes.append({layer.training for layer in network.modules()})
+        return step(self, network, batch)
+
+    monkeypatch.setattr(tiny_training, "TinyNetwork", lambda noisy: TinyNetwork(noisy).eval())
+    monkeypatch.setattr(TinyStep, "__call__", recorded)
+    run_tiny(tmp_path, max_steps=1)
+    assert modes == [{True}]
 
 
 def test_fp16_without_a_gpu_is_refused(tmp_path):
@@ -223,3 +250,60 @@ def test_with_loss_scaling_an_infinite_gradient_skips_the_step_and_lowers_the_sc
     assert scaler.get_scale() < scale
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+class Weights(torch.nn.Module):
+    """Weights of which the sum with given factors is the loss."""
+
+    def __init__(self, *values):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(values))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(
+    ("clipping", "expected"),
+    [
+        ({}, [3.0, -4.0]),
+        ({"clip_grad_norm": 1.0}, [0.6, -0.8]),
+        ({"clip_grad_norm": 10.0}, [3.0, -4.0]),
+        ({"clip_grad_value": 3.5}, [3.0, -3.5]),
+        # First the norm, 5, is brought to 2.5, then every number.
+        ({"clip_grad_norm": 2.5, "clip_grad_value": 1.75}, [1.5, -1.75]),
+    ],
+)
+def test_gradients_are_clipped_at_their_own_size_whatever_the_scale_of_the_loss(precision, clipping, expected):
+    model = Weights(0.0, 0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scaler = gradient_scaler(precision, torch.device("cpu"))
+    scaler.scale((model.weight * torch.tensor([3.0, -4.0])).sum()).backward()
+    config = dataclasses.replace(ENGINE, **clipping)
+    update_parameters(model, optimizer, scaler, config, {"loss": 1.0}, False, [], Mock(), ONE_PROCESS)
+    torch.testing.assert_close(-model.weight.detach(), torch.tensor(expected), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_gradient_is_the_mean_of_its_batches_and_clipped_once(precision, monkeypatch):
+    """Two batches with the gradients 3 and 1: their mean, 2, is clipped to 1.5, not each of them."""
+    monkeypatch.setattr("common.engine.train.autocast", lambda precision, device: contextlib.nullcontext())
+    model = Weights(0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scaler = gradient_scaler(precision, torch.device("cpu"))
+    config = dataclasses.replace(ENGINE, precision=precision, clip_grad_norm=1.5)
+    batches = [{"factor": torch.tensor([factor])} for factor in (3.0, 1.0)]
+
+    def step(network, batch):
+        return {"loss": (network.weight * batch["factor"]).sum()}
+
+    values, bad = accumulate_gradients(model, step, batches, optimizer, scaler, config, ONE_PROCESS)
+    assert values == {"loss": 0} and not bad
+    assert model.weight.grad.item() == pytest.approx(2 * scaler.get_scale())
+    update_parameters(model, optimizer, scaler, config, values, bad, batches, Mock(), ONE_PROCESS)
+    assert model.weight.item() == pytest.approx(-1.5, rel=1e-5)
+
+
+def test_accumulated_batches_are_clipped_like_one_large_batch(tmp_path):
+    clipping = {"clip_grad_norm": 0.05, "clip_grad_value": 0.02}
+    run_tiny(tmp_path / "large", noisy=False, pixels=False, batch_size=10, **clipping)
+    run_tiny(tmp_path / "small", noisy=False, pixels=False, batch_size=5, accumulate=2, **clipping)
+    assert_same_weights(tmp_path / "small", tmp_path / "large")

@@ -33,6 +33,7 @@ from common.engine.run_folder import RunFolder
 from common.engine.schedules import poly, warmup
 from common.engine.session import Session, start_session
 from common.engine.settings import EngineConfig
+from common.engine.stop_signal import StopSignal
 from common.engine.train import train
 from common.errors import DataError, run_command
 
@@ -146,7 +147,7 @@ def terminate(whom: str) -> None:
     elif whom == "parent":
         os.kill(os.getppid(), signal.SIGTERM)
         # Until it has come back: a received signal gives the interrupt its usual effect again.
-        while signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        while isinstance(getattr(signal.getsignal(signal.SIGINT), "__self__", None), StopSignal):
             time.sleep(0.01)
     else:
         os.kill(os.getpid(), signal.SIGTERM)

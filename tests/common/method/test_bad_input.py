@@ -136,6 +136,17 @@ def test_weights_that_are_not_a_checkpoint(failing, work, content):
     assert "other.pth" in failing("train", "--out", "new", "--backbone.weights", "other.pth")
 
 
+@pytest.mark.parametrize("flags", [["--force"], ["--out", "new"]])
+def test_weights_that_cannot_be_used_leave_the_run_folder_as_it_was(failing, work, flags):
+    before = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
+    (work / "other.pth").write_bytes(b"<html>not found</html>")
+    assert "other.pth" in failing("train", "--backbone.weights", "other.pth", *flags)
+    assert {path: path.read_bytes() for path in work.rglob("*") if path.is_file()} == before | {
+        work / "other.pth": b"<html>not found</html>"
+    }
+    assert not (work / "new").exists()
+
+
 def test_weights_that_want_to_run_code(failing, work):
     torch.save({"state_dict": RunsCode()}, work / "evil.pth")
     line = failing("train", "--out", "new", "--backbone.weights", "evil.pth")

@@ -32,12 +32,13 @@ def test_a_command_runs_in_the_folder_of_the_repository_and_leaves_the_caller_in
     def main(arguments):
         seen.append((os.getcwd(), arguments))
         os.chdir(tmp_path.parent)
-        return int(arguments == ["fail"])
+        return {"images": 1, "fail": 3}.get(arguments[0], 0)
 
     monkeypatch.setitem(sys.modules, "fake_program", SimpleNamespace(main=main))
     monkeypatch.chdir(tmp_path)
-    call("fake_program", ["a b"])
+    assert call("fake_program", ["a b"]) == 0
     assert seen == [(str(TOP), ["a b"])] and os.getcwd() == str(tmp_path)
     assert "$ python -m fake_program 'a b'" in capsys.readouterr().out
+    assert call("fake_program", ["images"]) == 1, "images failed: the others are done"
     with pytest.raises(StageError, match="python -m fake_program fail"):
         call("fake_program", ["fail"])

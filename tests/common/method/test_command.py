@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.commands import Flag
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from common.files import read_json
 from common.method.__main__ import main
 from common.method.command import entry, run_method, taken
@@ -79,12 +79,20 @@ def test_a_method_s_own_setting_is_a_flag(work, tiny, capsys):
         main([EXAMPLE, "cam", str(tiny), "--out", "focal"])
 
 
-def test_several_stages_end_with_the_first_that_fails(work, tiny, capsys):
+def test_several_stages_go_on_without_images_that_fail_in_one_and_the_status_says_so(work, tiny, capsys):
     (work / "run/cams/train_0001.npz").unlink()
     (work / "data/JPEGImages/train_0001.jpg").write_text("<html>not found</html>")
     assert main(["plain_cam", "cam", "label", str(tiny)]) == 1
     output = capsys.readouterr().out
-    assert "cam: 0 written, 3 already there, 1 failed" in output and "label:" not in output
+    assert "cam: 0 written, 3 already there, 1 failed" in output
+    assert "label: 3 written, 0 already there, 0 failed, 1 left out" in output
+
+
+def test_several_stages_end_with_the_first_error(work, tiny):
+    shutil.rmtree(work / "run/cams")
+    with pytest.raises(DataError, match="no maps in run/cams"):
+        main(["plain_cam", "label", "score", str(tiny)])
+    assert not (work / "run/results.json").exists()
 
 
 @pytest.mark.parametrize(

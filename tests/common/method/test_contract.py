@@ -32,7 +32,7 @@ from common.method.maps import Maps
 from common.method.method import Kind, Method
 from common.method.other_run import OtherProgram
 from common.method.registry import find_method, method_names
-from common.method.reproduce import run_stage
+from common.method.reproduce import Failures, run_stage
 from common.method.segmentation import Segmentation
 from common.method.settings import MethodSettings
 from common.method.stage import Stage
@@ -250,7 +250,7 @@ def test_every_set_of_label_maps_of_the_chain_is_made_and_scored(runs):
     settings, labels = runs.settings(runs.straight), runs.method.labels
     # Two segmentations may learn from one set of label maps, which is one row.
     kinds = runs.method.every_kind(settings)
-    run_stage(runs.method, labels, settings)
+    run_stage(runs.method, labels, settings, Failures())
     folders = {labels.report_folder(kind) for kind in kinds}
     results = {(one.method, one.stage) for folder in folders for one in read_results(folder / "results.json")}
     assert {(labels.row(kind), labels.column(kind)) for kind in kinds} <= results

@@ -126,6 +126,7 @@ def test_saliency_labels_must_say_where_the_maps_come_from(plain_cam):
 def test_labels_of_another_saliency_folder_are_not_taken_for_complete(plain_cam, work):
     plain_cam("label", *SALIENCY)
     (work / "data/Sal").rename(work / "data/other")
+    Image.fromarray(np.zeros((48, 48), np.uint8)).save(work / f"data/other/{IDS[0]}.png")
     with pytest.raises(ConfigError, match=r"saliency: data/Sal -> data/other"):
         plain_cam("label", *SALIENCY, "--data.saliency", "other")
 

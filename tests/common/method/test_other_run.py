@@ -44,11 +44,13 @@ def test_the_other_method_runs_with_its_own_configuration_or_not_at_all(work, ti
         name="other",
         stages=("train",),
         arguments=lambda settings: (
-            ["-c", str(tiny), "--root", str(work / "data"), "--out", str(work / settings.out)] if settings.out else []
+            ["-c", str(tiny), "--root", str(work / "data"), "--out", str(work / settings.out)]
+            if settings.checkpoint
+            else []
         ),
     )
-    assert stage.run(settings(out="")) == 0
-    assert stage.run(settings(out="other")) == 0
+    assert stage.run(settings(out="other")) == 0 and not (work / "other").exists()
+    assert stage.run(settings(out="other", checkpoint="given")) == 0
     assert (work / "other" / "checkpoints" / "checkpoint_2.pth").is_file()
 
 

@@ -23,8 +23,8 @@ def fake_program(monkeypatch, main):
     monkeypatch.setitem(sys.modules, "fake_program", module)
 
 
-def test_failed_images_stop_the_chain_and_the_message_names_the_command(monkeypatch):
-    fake_program(monkeypatch, lambda arguments: 1)
+def test_a_program_with_another_status_than_that_of_failed_images_stops_the_chain_by_name(monkeypatch):
+    fake_program(monkeypatch, lambda arguments: 3)
     with pytest.raises(StageError, match="python -m fake_program --flag"):
         call("fake_program", ["--flag"])
 

@@ -39,6 +39,16 @@ def test_result_is_the_sum_over_images_for_any_number_of_workers(folders, worker
     assert result.n_images == 3
 
 
+def test_the_ignored_label_may_be_another(folders):
+    def path_in(folder):
+        return lambda identifier: folders / folder / f"{identifier}.png"
+
+    matrix = evaluate_folder(path_in("prediction"), path_in("truth"), ["a"], 3, ignore_label=1).matrix
+    truth, prediction = (np.array(Image.open(folders / part / "a.png")) for part in ("prediction", "truth"))
+    assert not matrix[1].any() and matrix.sum() == (truth != 1).sum()
+    np.testing.assert_array_equal(matrix, confusion_matrix(truth, prediction, 3, 1))
+
+
 def test_pairs_are_prepared_before_they_are_counted(folders):
     write_label_map(folders / "prediction" / "c.png", np.zeros((11, 9), np.uint8))
     result = evaluate(folders, prepare=lambda truth, prediction: (np.zeros_like(truth), np.ones_like(truth)))

@@ -38,6 +38,15 @@ def test_every_wrong_pixel_has_the_first_cause_that_applies():
     assert cause_at((5, 2), 1, salient=False) == "invented, not salient"
 
 
+def test_salient_is_from_the_middle_grey_on_and_everything_without_a_map():
+    labels = TRUTH.copy()
+    labels[TRUTH == 255] = 0
+    labels[5, 17] = 0
+    for saliency, cause in ((127, "missed, not salient"), (128, "missed, salient"), (None, "missed, salient")):
+        grey = None if saliency is None else np.full(TRUTH.shape, saliency, np.uint8)
+        assert CAUSES[causes_of(TRUTH, labels, grey, 2)[5, 17]] == cause
+
+
 def test_right_and_ignored_pixels_have_none():
     assert cause_at((5, 17), 1) is None
     assert cause_at((0, 0), 1) is None
@@ -75,3 +84,24 @@ def test_the_command_prints_a_table_of_the_chosen_names(tmp_path, capsys):
         line[:40].rsplit("  ", 3)[0].strip(): line.split()[-3:] for line in capsys.readouterr().out.splitlines()[1:]
     }
     assert table["missed, not salient"] == ["45.11", "90.00", "67.56"]
+
+
+@pytest.mark.parametrize("salient", [1, 255])
+def test_saliency_of_zero_and_one_counts_as_salient(tmp_path, capsys, monkeypatch, salient):
+    write_label_map(tmp_path / "truth" / "x.png", TRUTH)
+    write_label_map(tmp_path / "labels" / "x.png", np.zeros_like(TRUTH))
+    write_png(tmp_path / "saliency" / "x.png", np.full_like(TRUTH, salient))
+    (tmp_path / "list.txt").write_text("x\n")
+    monkeypatch.chdir(tmp_path)
+    main(["labels", "truth", "--list", "list.txt", "--classes", "1", "--saliency", "saliency", "--border", "0"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["missed,", "salient", "50.13", "100.00", "75.06"] in rows
+
+
+def test_truths_that_keep_their_objects_as_255_are_refused(tmp_path, monkeypatch):
+    write_label_map(tmp_path / "truth" / "x.png", np.where(TRUTH > 0, 255, 0))
+    write_label_map(tmp_path / "labels" / "x.png", TRUTH)
+    (tmp_path / "list.txt").write_text("x\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="not one of 1 masks shows a class"):
+        main(["labels", "truth", "--list", "list.txt", "--classes", "1"])

@@ -67,3 +67,26 @@ def test_an_id_cannot_leave_the_folder(folders):
     (folders / "list.txt").write_text("../truth/x\n")
     with pytest.raises(DataError, match="leaves its root"):
         run(folders, "--classes", "2")
+
+
+@pytest.mark.parametrize("prediction", [0, 1])
+def test_objects_stored_as_255_are_refused_and_never_perfect(folders, capsys, prediction):
+    truth = np.array([[0, 0, 255, 255, 255, 0]], np.uint8)
+    write_label_map(folders / "truth" / "x.png", truth)
+    write_label_map(folders / "prediction" / "x.png", truth * 0 + prediction)
+    with pytest.raises(DataError, match=r"truth: not one of 1 masks shows a class; .* keep their object as 255"):
+        run(folders, "--classes", "1")
+    assert "100.00" not in capsys.readouterr().out
+
+
+def test_truths_of_background_alone_are_scored(folders, capsys):
+    write_label_map(folders / "truth" / "x.png", np.zeros((1, 6), np.uint8))
+    run(folders, "--classes", "2")
+    assert "not in the truth: class 1, class 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["_background_\ncat\n", "__ignore__\n_background_\ncat\n"])
+def test_a_class_file_with_the_background_is_refused_by_line(folders, text):
+    (folders / "names.txt").write_text(text)
+    with pytest.raises(DataError, match=r"names\.txt line 1: '_+\w+_+' "):
+        run(folders, "--classes", str(folders / "names.txt"))

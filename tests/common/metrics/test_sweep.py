@@ -44,6 +44,29 @@ def test_every_matrix_is_that_of_the_plain_argmax():
         np.testing.assert_array_equal(matrix, naive_matrix(samples, threshold))
 
 
+@pytest.mark.parametrize("ignored", [2, 77])
+def test_the_ignored_label_may_be_another(ignored):
+    samples = make_samples(np.float32)
+    others = {
+        name: CamSample(np.where(sample.truth == 255, ignored, sample.truth).astype(np.uint8), sample.keys, sample.maps)
+        for name, sample in samples.items()
+    }
+    if ignored < N_LABELS:
+        samples = {
+            name: CamSample(np.where(sample.truth == ignored, 255, sample.truth), sample.keys, sample.maps)
+            for name, sample in samples.items()
+        }
+    names = list(samples)
+    found = threshold_matrices(others.__getitem__, names, THRESHOLDS, N_LABELS, ignore_label=ignored)
+    wanted = threshold_matrices(samples.__getitem__, names, THRESHOLDS, N_LABELS)
+    for matrix, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(matrix, other)
+    sweep = sweep_background_threshold(others.__getitem__, names, THRESHOLDS, N_LABELS, ignore_label=ignored)
+    plain = sweep_background_threshold(samples.__getitem__, names, THRESHOLDS, N_LABELS)
+    # Of a class that is ignored everywhere there are scores that are no numbers.
+    assert [scores.mean_iou for scores in sweep.scores] == [scores.mean_iou for scores in plain.scores]
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_every_threshold_equals_the_argmax_at_that_threshold(dtype):
     samples = make_samples(dtype)
@@ -105,3 +128,14 @@ def test_what_does_not_fit_is_an_error_that_names_the_image(truth, keys, maps, m
     sample = CamSample(truth, np.array(keys), maps)
     with pytest.raises(DataError, match=message):
         sweep_background_threshold(lambda _: sample, ["x"], [0.2], 3)
+
+
+def test_truths_that_keep_their_objects_as_255_are_refused():
+    samples = make_samples(np.float32)
+    hidden = {
+        name: CamSample(np.where(one.truth > 0, 255, 0).astype(np.uint8), one.keys, one.maps)
+        for name, one in samples.items()
+    }
+    with pytest.raises(DataError, match="not one of 4 masks shows a class"):
+        sweep_background_threshold(hidden.__getitem__, list(hidden), THRESHOLDS, N_LABELS)
+    threshold_matrices({**hidden, "a": samples["a"]}.__getitem__, list(hidden), THRESHOLDS, N_LABELS)

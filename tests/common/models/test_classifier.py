@@ -4,6 +4,9 @@ import torch
 from common.errors import ConfigError
 from common.models.classifier import CamClassifier
 from common.models.resnet import ResNet
+from common.models.vgg import VGG16
+from tests.dropping import dropped
+from tests.initial_values import assert_normal
 
 
 def classifier(n_classes: int = 5) -> CamClassifier:
@@ -28,3 +31,11 @@ def test_the_head_starts_small_and_has_no_bias():
 def test_no_classes_are_an_error():
     with pytest.raises(ConfigError, match="0 classes"):
         classifier(0)
+
+
+def test_the_head_starts_with_a_deviation_of_a_hundredth_and_nothing_is_dropped():
+    torch.manual_seed(0)
+    network = CamClassifier(VGG16(16, 0.25), 20)
+    assert_normal(network.head.weight, 0.01)
+    assert network.head.bias is None
+    assert dropped(network.train(), torch.randn(1, 3, 33, 33)) == []

@@ -36,6 +36,30 @@ def test_outputs_and_gradients_stay_the_same():
             torch.testing.assert_close(got.grad, expected.grad, rtol=1e-3, atol=1e-4 * scale, msg=name)
 
 
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_variances_smaller_than_what_is_added_to_them_scale_as_they_normalise(epsilon, bias):
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(3, 8, 3, bias=bias), nn.BatchNorm2d(8, eps=epsilon))
+    plain[1].running_var.copy_(epsilon * torch.tensor([0, 1e-3, 0.1, 0.5, 1, 2, 10, 1000]))
+    for part in (plain[1].running_mean, plain[1].weight.data, plain[1].bias.data):
+        nn.init.normal_(part)
+    freeze_batchnorm_parameters(plain.eval())
+    folded = copy.deepcopy(plain)
+    assert fold_frozen_batchnorm(folded) == 1
+    images = torch.randn(2, 3, 9, 9)
+    outputs = [network(images) for network in (folded, plain)]
+    scale = outputs[1].detach().abs().amax((0, 2, 3))[None, :, None, None]
+    torch.testing.assert_close(outputs[0] / scale, outputs[1] / scale, rtol=0, atol=1e-5)
+    learning = [[one for one in network.parameters() if one.requires_grad] for network in (folded, plain)]
+    found, wanted = (
+        torch.autograd.grad((output / scale).square().sum(), weights)
+        for output, weights in zip(outputs, learning, strict=True)
+    )
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()))
+
+
 def test_tensors_keep_their_names_and_values():
     plain, folded = frozen_resnet(), frozen_resnet()
     fold_frozen_batchnorm(folded)

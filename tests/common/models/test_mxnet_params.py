@@ -1,4 +1,6 @@
+import contextlib
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -65,3 +67,43 @@ def test_a_sparse_array_is_an_error(tmp_path):
     (tmp_path / "sparse.params").write_bytes(start)
     with pytest.raises(CheckpointError, match="sparse"):
         read_mxnet_params(tmp_path / "sparse.params")
+
+
+def test_a_count_larger_than_the_file_is_refused_without_reserving_its_memory(tmp_path):
+    path = write(tmp_path / "net.params", ARRAYS)
+    content = bytearray(path.read_bytes())
+    content[24:36] = struct.pack("<III", 2, 2**31, 3)
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=r"net\.params is not a readable MXNet"):
+        read_mxnet_params(path)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("generation", ["2016", "2018"])
+def test_a_flipped_or_missing_byte_gives_other_numbers_or_an_error_and_nothing_else(tmp_path, generation):
+    whole = write(tmp_path / "net.params", ARRAYS, generation).read_bytes()
+    for place in range(len(whole)):
+        for value in (0, 1, 0x7F, 0xFF):
+            (tmp_path / "net.params").write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            with contextlib.suppress(CheckpointError):
+                assert all(isinstance(one, torch.Tensor) for one in read_mxnet_params(tmp_path / "net.params").values())
+        (tmp_path / "net.params").write_bytes(whole[:place] + whole[place + 1 :])
+        with pytest.raises(CheckpointError, match=r"net\.params is not"):
+            read_mxnet_params(tmp_path / "net.params")
+
+
+def test_what_stands_behind_the_end_is_an_error(tmp_path):
+    path = write(tmp_path / "net.params", ARRAYS)
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError, match=r"net\.params is not a readable MXNet.*something stands behind"):
+        read_mxnet_params(path)
+
+
+def test_a_name_that_occurs_twice_is_an_error(tmp_path):
+    other = {"arg:conv1a_weight": ARRAYS["arg:conv1a_weight"], "arg:conv1b_weight": ARRAYS["arg:conv1a_weight"] + 1}
+    path = write(tmp_path / "net.params", other)
+    path.write_bytes(path.read_bytes().replace(b"conv1b_weight", b"conv1a_weight"))
+    with pytest.raises(CheckpointError, match="a name occurs twice"):
+        read_mxnet_params(path)

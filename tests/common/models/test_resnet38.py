@@ -4,6 +4,7 @@ from torch import nn
 
 from common.errors import ConfigError
 from common.models.resnet38 import ResNet38, published_tensor_name, renamed_published_weights
+from tests.dropping import dropped
 
 NARROW = 0.125
 
@@ -58,6 +59,13 @@ def test_dropout_of_the_last_blocks_is_active_in_training_only(network):
         network.train()
         assert not torch.equal(network(images), network(images))
         network.eval()
+
+
+def test_whole_channels_are_dropped_twice_in_each_of_the_last_blocks(network):
+    images = torch.randn(1, 3, 24, 24)
+    with torch.inference_mode():
+        assert dropped(network.train(), images) == [("channels", 0.3)] * 2 + [("channels", 0.5)] * 2
+        assert dropped(network.eval(), images) == []
 
 
 def test_every_tensor_has_a_name_in_the_published_file(network):

@@ -96,17 +96,61 @@ def test_loading_reports_every_tensor_and_accepts_extra_ones_and_missing_batch_c
     torch.testing.assert_close(model[0].weight, source[0].weight)
 
 
-def test_prefixes_are_stripped_repeatedly_but_never_from_the_networks_own_names():
+def test_what_was_replaced_in_the_names_is_said():
     model = nn.ModuleDict({"base": small_network()})
     state = {f"module.module.wrapper.{name}": tensor for name, tensor in model.state_dict().items()}
-    report = load_weights(model, state, source="file", strip_prefixes=("module.", "wrapper.", "base."))
+    report = load_weights(model, state, source="file")
     assert not report.unexpected
+    assert report.summary().endswith('0 wrong shape, without prefix "module.module.wrapper."')
 
 
-def test_half_precision_is_widened():
-    model = small_network()
-    load_weights(model, {name: tensor.half() for name, tensor in model.state_dict().items()}, source="file")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_another_width_are_converted_and_that_is_said(dtype, caplog):
+    source, model = small_network(), small_network()
+    state = {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in source.state_dict().items()
+    }
+    report = load_weights(model, state, source="file")
     assert model[0].weight.dtype == torch.float32
+    assert torch.equal(model[0].weight, source[0].weight.to(dtype).float())
+    assert report.summary().endswith(f", 6 converted from {str(dtype).removeprefix('torch.')}")
+    assert report.summary() in caplog.text
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.complex64])
+def test_whole_and_complex_numbers_in_place_of_floats_are_an_error_that_names_the_tensor(dtype):
+    model = small_network()
+    before = snapshot(model)
+    state = {**before, "1.running_mean": before["1.running_mean"].to(dtype)}
+    with pytest.raises(
+        CheckpointError, match=rf"file: 1.running_mean holds {str(dtype)[6:]} values.*has float32.*fetch it"
+    ):
+        load_weights(model, state, source="file")
+    assert_unchanged(model, before)
+
+
+def test_a_count_of_batches_may_have_another_type_but_not_another_value():
+    model = small_network()
+    state = model.state_dict()
+    load_weights(model, {**state, "1.num_batches_tracked": torch.tensor(7, dtype=torch.int32)}, source="file")
+    assert model[1].num_batches_tracked.item() == 7
+    with pytest.raises(
+        CheckpointError, match="1.num_batches_tracked holds float32 values, where the network has int64"
+    ):
+        load_weights(model, {**state, "1.num_batches_tracked": torch.tensor(7.5)}, source="file")
+
+
+def test_tensors_that_are_not_plain_are_an_error():
+    model = small_network()
+    with pytest.raises(CheckpointError, match="0.bias holds"):
+        load_weights(model, {**model.state_dict(), "0.bias": torch.zeros(4).to_sparse()}, source="file")
+
+
+def test_a_value_too_large_for_the_network_is_an_error():
+    model = small_network()
+    state = {**model.state_dict(), "0.bias": torch.full((4,), 1e300, dtype=torch.float64)}
+    with pytest.raises(CheckpointError, match="0.bias holds NaN or infinite"):
+        load_weights(model, state, source="file")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +171,8 @@ def test_names_are_translated_by_a_prefix_mapping_or_a_function(rename):
 
 
 def test_two_tensors_that_get_one_name_are_an_error():
-    state = {"0.weight": torch.zeros(4, 3, 1, 1), "module.0.weight": torch.ones(4, 3, 1, 1)}
+    state = {f"module.{name}": tensor for name, tensor in small_network().state_dict().items()}
+    state = {"0.weight": torch.zeros(4, 3, 1, 1), **state}
     with pytest.raises(CheckpointError, match="0.weight and module.0.weight both become 0.weight"):
         load_weights(small_network(), state, source="file")
 

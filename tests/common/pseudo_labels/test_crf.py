@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from common.crf.inference import dense_crf
+from common.crf.presets import PRESETS
+from common.crf.unary import unary_from_labels, unary_from_probabilities
 from common.errors import DataError
 from common.pseudo_labels.background import constant, power
 from common.pseudo_labels.crf import refine_labels, refine_maps
@@ -41,6 +44,25 @@ def test_refined_labels_follow_the_image_and_keep_their_numbers(scene):
     noisy = mask.copy()
     noisy[np.random.default_rng(1).random(mask.shape) < 0.15] = 0
     np.testing.assert_array_equal(refine_labels(image, noisy, [0, 3]), mask)
+
+
+def test_maps_and_labels_are_refined_with_the_field_s_constants_unless_others_are_given():
+    rng = np.random.default_rng(2)
+    image = rng.integers(0, 256, (16, 20, 3)).astype(np.uint8)
+    maps, background = rng.random((2, 16, 20)).astype(np.float32), rng.random((16, 20)).astype(np.float32)
+    scores = np.concatenate([background[None], maps])
+    q = dense_crf(image, unary_from_probabilities(scores), PRESETS["cam"])
+    refined, refined_background = refine_maps(image, maps, background)
+    np.testing.assert_array_equal(refined, q[1:])
+    np.testing.assert_array_equal(refined_background, q[0])
+    indices = rng.integers(0, 3, (16, 20))
+    for options, settings, gt_prob in (
+        ({}, PRESETS["label"], 0.7),
+        ({"settings": PRESETS["deeplab"], "gt_prob": 0.9}, PRESETS["deeplab"], 0.9),
+    ):
+        expected = dense_crf(image, unary_from_labels(indices, 3, gt_prob), settings).argmax(0)
+        found = refine_labels(image, np.array([0, 7, 4], np.uint8)[indices], [0, 7, 4], **options)
+        np.testing.assert_array_equal(found, np.array([0, 7, 4])[expected])
 
 
 def test_an_image_without_a_class_stays_background(scene):

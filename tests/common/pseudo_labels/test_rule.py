@@ -1,11 +1,16 @@
 """Plain CAM's label rule."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from common.cam.files import Cams
+from common.crf.presets import PRESETS
 from common.errors import ConfigError, DataError
-from common.pseudo_labels.crf import refine_labels
+from common.pseudo_labels.background import power
+from common.pseudo_labels.crf import refine_labels, refine_maps
+from common.pseudo_labels.labels import pseudo_label
 from common.pseudo_labels.rule import CamRule, Evidence, LabelConfig
 
 N_LABELS = 5
@@ -36,6 +41,34 @@ def test_the_crf_chooses_from_the_image_s_labels_or_from_all(crf, choice):
     expected = refine_labels(IMAGE, label_map(), choice)
     np.testing.assert_array_equal(label_map(crf=crf), expected)
     assert set(np.unique(expected)) == {0, 3}
+
+
+def test_the_background_is_the_one_of_the_settings():
+    from_map, from_saliency = np.zeros((2, 16, 32), np.uint8)
+    from_map[:, :18], from_saliency[:, :12] = 3, 3
+    np.testing.assert_array_equal(label_map(threshold=0.79), from_map)
+    assert not label_map(threshold=0.81).any()
+    # (1 - 0.8) ** alpha against 0.8.
+    np.testing.assert_array_equal(label_map(background="power", alpha=0.15), from_map)
+    assert not label_map(background="power", alpha=0.13).any()
+    np.testing.assert_array_equal(label_map(background="saliency"), from_saliency)
+    saliency = SALIENCY.copy()
+    saliency[:, :18] = 102
+    for threshold, expected in ((0.4, np.zeros_like(from_map)), (0.39, from_map)):
+        rule = CamRule(LabelConfig(background="saliency", saliency_threshold=threshold), N_LABELS)
+        np.testing.assert_array_equal(rule(EVIDENCE._replace(saliency=saliency)), expected)
+
+
+@pytest.mark.parametrize("iterations", [None, 0, 3])
+def test_the_crf_on_maps_has_them_and_their_power_background(iterations):
+    config = LabelConfig(background="power", alpha=2.0, crf="cam")
+    settings = PRESETS["cam"] if iterations is None else replace(PRESETS["cam"], iterations=iterations)
+    maps = np.random.default_rng(0).random((2, 16, 32)).astype(np.float32)
+    evidence = EVIDENCE._replace(cams=Cams(np.array([3, 1]), maps))
+    refined, background = refine_maps(IMAGE, maps, power(maps, 2.0), settings)
+    expected = pseudo_label(refined, np.array([3, 1]), background)
+    np.testing.assert_array_equal(CamRule(config, N_LABELS, iterations)(evidence), expected)
+    assert set(np.unique(expected)) <= {0, 2, 4} and expected.any()
 
 
 def test_saliency_of_another_size_is_an_error():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 
 import pytest
 
@@ -128,6 +129,21 @@ def test_adding_replaces_the_same_measurement_in_place_and_keeps_the_others(make
     add_results(path, [make_result(seed=0), make_result(seed=1)])
     add_results(path, [make_result(seed=0, miou=70.0), make_result(seed=2)])
     assert [(result.seed, result.miou) for result in read_results(path)] == [(0, 70.0), (1, 50.0), (2, 50.0)]
+
+
+def test_processes_that_add_at_a_time_lose_nothing(make_result, tmp_path):
+    path = tmp_path / "results.json"
+
+    def add(first):
+        for seed in range(first, first + 30):
+            add_results(path, [make_result(seed=seed)])
+
+    processes = [multiprocessing.get_context("fork").Process(target=add, args=(first,)) for first in (0, 30)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert sorted(result.seed for result in read_results(path)) == list(range(60))
 
 
 @pytest.mark.parametrize("name", ["method", "dataset", "split"])

@@ -72,7 +72,7 @@ def test_a_whole_network_is_a_start_too_with_a_new_head_where_labels_differ(tmp_
 
 
 @pytest.mark.parametrize("model", [PUBLISHED, OURS, CONTAINER], ids=lambda config: config.name)
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod."])
 def test_a_saved_network_comes_back_whole_and_in_eval_mode(tmp_path, model, prefix):
     network = bare_network(model).eval()
     loaded = load_network(model, saved(tmp_path / "final.pth", network.state_dict(), prefix))
@@ -82,9 +82,10 @@ def test_a_saved_network_comes_back_whole_and_in_eval_mode(tmp_path, model, pref
     assert not loaded.training
 
 
-def test_a_network_saved_without_its_pyramid_comes_back_too(tmp_path):
+@pytest.mark.parametrize("prefix", ["", "module.", "scale.", "module.scale.", "student."])
+def test_a_network_saved_without_its_pyramid_or_with_another_name_for_it_comes_back_too(tmp_path, prefix):
     network = bare_network(OURS)
-    loaded = load_network(OURS, saved(tmp_path / "final.pth", network.base.state_dict()))
+    loaded = load_network(OURS, saved(tmp_path / "final.pth", network.base.state_dict(), prefix))
     assert all(torch.equal(tensor, network.state_dict()[name]) for name, tensor in loaded.state_dict().items())
 
 

@@ -144,7 +144,7 @@ def test_saliency_errs_at_borders() -> None:
     ("settings", "said"),
     [
         ({"n_train": 0}, "n_train"),
-        ({"size": 8}, "size of at least 32"),
+        ({"size": 8}, "size is 8; give a whole number from 32"),
         ({"miss_rate": 1.5}, "miss_rate"),
         ({"seed": -1}, "seed"),
     ],

@@ -13,7 +13,7 @@ from PIL import Image
 from common.data.restricted_pickle import load_npy
 from common.data.toy import CLASS_NAMES, ToyConfig, draw_scene, make_toy
 from common.data.toy.__main__ import main
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 
 SMALL = ToyConfig(n_train=5, n_val=2, size=48)
 TRAIN_IDS = [f"train_{index:04d}" for index in range(5)]
@@ -113,7 +113,10 @@ def test_other_settings_in_the_same_folder_are_an_error(toy: Path) -> None:
 
 def test_force_replaces_the_set_and_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
     make_toy(tmp_path, ToyConfig(n_train=3, n_val=1, size=32))
+    (tmp_path / "JPEGImages/mine.jpg").write_text("my own")
     make_toy(tmp_path, ToyConfig(n_train=2, n_val=1, size=32), force=True)
+    assert (tmp_path / "JPEGImages/mine.jpg").read_text() == "my own"
+    (tmp_path / "JPEGImages/mine.jpg").unlink()
     assert len(list((tmp_path / "JPEGImages").iterdir())) == 3
     assert json.loads((tmp_path / "toy.json").read_text())["n_train"] == 2
 
@@ -148,5 +151,5 @@ def test_the_command_writes_the_settings_of_its_flags(tmp_path: Path, capsys: py
 
 def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "toy").write_text("")
-    with pytest.raises(DataError, match="is a file"):
+    with pytest.raises(ConfigError, match="is a file"):
         make_toy(tmp_path / "toy", SMALL)
