@@ -27,7 +27,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 0.5
 # Seconds for a training that runs beside this process: its step and its checkpoint. As torchrun has it.
 TRAINING_PATIENCE = 30.0
-# Set for a process that is of no use without the one that started it.
+# Set for a process that is of no use without the one that started it: the number of that one.
 ENDS_WITH_PARENT = "WSSS_ENDS_WITH_PARENT"
 
 
@@ -160,7 +160,7 @@ def ended_by_signals() -> Iterator[None]:
     ENDING.watched = True
     threading.Thread(target=follow_signals, args=(reader,), daemon=True).start()
     if os.environ.get(ENDS_WITH_PARENT):
-        threading.Thread(target=follow_parent, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=follow_parent, args=(int(os.environ[ENDS_WITH_PARENT]),), daemon=True).start()
     try:
         yield
     finally:
@@ -181,7 +181,7 @@ def follow_signals(reader: int) -> None:
 
 
 def follow_parent(parent: int) -> None:
-    """Ask this process to stop once the one that started it is gone."""
+    """Ask this process to stop once the one that started it is gone; it may be so already."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -248,7 +248,7 @@ def end_with_parent() -> None:
 
 def start_beside(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start a command of the toolbox that stops when this process has ended, however that came about."""
-    environment = {**(options.pop("env", None) or os.environ), ENDS_WITH_PARENT: "1"}
+    environment = {**(options.pop("env", None) or os.environ), ENDS_WITH_PARENT: str(os.getpid())}
     return subprocess.Popen(command, env=environment, **options)
 
 

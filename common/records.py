@@ -55,12 +55,14 @@ def is_text(value: object) -> bool:
 
 
 def is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    """A whole number that 64 bits can hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def is_number(value: object) -> bool:
     """A number that a float can hold, NaN and infinity included."""
-    return isinstance(value, float) or (isinstance(value, int) and is_integer(value) and abs(value) < 2**1023)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, float) or (isinstance(value, int) and is_whole and abs(value) < 2**1023)
 
 
 def is_finite_number(value: object) -> bool:

@@ -105,7 +105,7 @@ class Labels(Stage):
             record |= {"starts_from": before} if before else {}
             uses = "saliency" in self.needs(chosen), self.uses_saliency(chosen)
             record |= {"result": self.stated(chosen, layout), **saliency_record(layout, *uses)}
-            report = images_to_files(
+            return images_to_files(
                 layout.ids(settings.split),
                 self.maker(chosen, layout),
                 self.writer(chosen, layout, masked),
@@ -113,8 +113,7 @@ class Labels(Stage):
                 session,
                 workers=settings.engine.workers,
                 title=f"pseudo labels, {self.row(chosen)}",
-            )
-        return report.exit_status(self.name)
+            ).exit_status(self.name)
 
     def requirements(self, settings: Any) -> list[Requirement]:
         layout, maps = self.layout(settings), self.maps

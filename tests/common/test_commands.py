@@ -189,7 +189,7 @@ def test_several_gpus_share_the_work(config, monkeypatch, gpus, launched):
 
 def test_gpus_that_is_no_number_is_said(config, monkeypatch):
     monkeypatch.setenv("GPUS", "all")
-    with pytest.raises(ConfigError, match="GPUS is all; give the number of processes"):
+    with pytest.raises(ConfigError, match="GPUS is 'all'; give a whole number"):
         run_commands("main.py", {"all": made(environment={"OUT": "--out"})}, ["all", config])
 
 

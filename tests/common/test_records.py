@@ -54,6 +54,7 @@ def test_a_record_of_the_shape_is_read(tmp_path):
         ({**WHOLE, "scores": [10**400]}, "{}: scores is [1000"),
         ({**WHOLE, "maps": []}, "{}: maps is []"),
         ({**WHOLE, "maps": {"tags": 5}}, "{}: maps.tags is 5, not of the kind str"),
+        ({**WHOLE, "seed": 2**63}, "{}: seed is 9223372036854775808, not of the kind int"),
         ({**WHOLE, "seed": 1.5}, "{}: seed is 1.5, not of the kind int"),
     ],
 )

@@ -10,7 +10,7 @@ from common.commands import parse_command
 from common.data.layout import DataConfig, open_layout
 from common.data.palette import write_label_map
 from common.data.sampling import SampleKey
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from deeplabv2 import results
 from deeplabv2.dataset import TrainingImages
 from deeplabv2.losses import LossName, map_loss
@@ -144,7 +144,7 @@ def test_a_batch_without_a_label_is_named_by_the_ignored_label_of_the_settings(s
 def test_any_label_may_be_left_out_of_a_matrix(layout):
     ids = layout.ids("val")
     folder = layout.mask_path(ids[0]).parent
-    whole, without = label_matrix(layout, ids, folder), label_matrix(layout, ids, folder, 0)
+    whole, without = (evaluate_labels(layout, ids, folder, label).matrix for label in (255, 0))
     assert whole[0].any() and not without[0].any()
     np.testing.assert_array_equal(whole[1:], without[1:])
 
@@ -158,7 +158,7 @@ def test_scores_leave_out_the_ignored_label_of_the_settings(layout, tmp_path, mo
 
     config = DeepLabConfig()
     config.data.ignore_label = OTHER
-    monkeypatch.setattr(results, "label_matrix", counted)
+    monkeypatch.setattr(results, "evaluate_labels", counted)
     monkeypatch.setattr(DeepLabConfig, "label_maps", lambda config, refined: tmp_path)
     for image_id in layout.ids("val"):
         (tmp_path / f"{image_id}.png").touch()

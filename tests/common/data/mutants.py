@@ -7,6 +7,7 @@ import pickle
 import random
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 from common.cam.files import read_cams
 from common.cam.random_walk_maps import read_affinity
-from common.crf.folder import read_probabilities
+from common.crf.folder import read_scores
 from common.data.classes import read_class_names
 from common.data.images import image_size, read_image, read_label_map, read_saliency
 from common.data.layout import DataConfig, open_layout
@@ -29,6 +30,7 @@ from l2g_cda.objects import read_foreground
 
 CLASSES = ("cat", "dog", "traffic light")
 Read = Callable[[Path], Any]
+PROBABILITIES = partial(read_scores, form="probabilities")
 
 
 class Seed(NamedTuple):
@@ -130,8 +132,8 @@ def seeds() -> list[Seed]:
         Seed("object.npy", dictionary(cut), read_foreground),
         Seed("seg_fg_dirs.npy", dictionary({0: ["a.npy"], 1: []}), bank_of_folder),
         Seed("logits.npy", saved(np.save, np.zeros((3, 4, 4), np.float32)), logits_of_file),
-        Seed("probabilities.npy", saved(np.save, np.full((2, 3, 3), 0.5, np.float32)), read_probabilities),
-        Seed("probabilities.npz", saved(np.savez, probabilities=np.full((2, 3, 3), 0.5, np.float16)), read_probabilities),
+        Seed("probabilities.npy", saved(np.save, np.full((2, 3, 3), 0.5, np.float32)), PROBABILITIES),
+        Seed("probabilities.npz", saved(np.savez, probabilities=np.full((2, 3, 3), 0.5, np.float16)), PROBABILITIES),
     ]  # fmt: skip
 
 
@@ -200,10 +202,10 @@ ODD_FORMS: dict[str, tuple[Read, tuple[Any, ...]]] = {
     "affinity.npy": (read_affinity, ("keys", "cam", "hr_cam")),
     "object.npy": (read_foreground, ("img", "seg", "sal")),
     "seg_fg_dirs.npy": (bank_of_folder, (0, "1")),
-    "probabilities.npy": (read_probabilities, ("a",)),
+    "probabilities.npy": (PROBABILITIES, ("a",)),
     "logits.npy": (logits_of_file, ("a",)),
     "cams.npz": (read_cams, ("keys", "maps")),
-    "probabilities.npz": (read_probabilities, ("probabilities",)),
+    "probabilities.npz": (PROBABILITIES, ("probabilities",)),
     "object.npz": (read_foreground, ("img", "seg", "sal")),
 }
 

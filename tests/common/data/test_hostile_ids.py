@@ -17,7 +17,7 @@ from common.data.tags_xml import read_xml_names
 from common.engine.inference import OutputFolder
 from common.errors import DataError
 from common.method.label_maker import ReadMaps
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from common.metrics.__main__ import main as score
 from common.metrics.lost_pixels import main as lost_pixels
 from common.report.examples import write_example
@@ -73,7 +73,7 @@ def readers(layout):
         "smaf": lambda image_id: require_pngs(root, [image_id]),
         "sod": partial(label_map_file, root),
         "walk": WalkLoader(OneImage(), root, 16),
-        "score": lambda image_id: label_matrix(layout, [image_id], root),
+        "score": lambda image_id: evaluate_labels(layout, [image_id], root),
     }
 
 

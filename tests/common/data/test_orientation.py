@@ -10,7 +10,7 @@ from common.data.check import main
 from common.data.dataset import ListedImages
 from common.data.layout import DataConfig, open_layout
 from common.errors import DataError
-from common.method.score import label_matrix
+from common.method.score import evaluate_labels
 from common.metrics.__main__ import main as score
 
 ORIENTATIONS = range(1, 9)
@@ -123,7 +123,7 @@ def test_a_mask_with_an_orientation_of_its_own_is_turned_too_and_scored_upright(
     Image.fromarray(upright_object(6)).save(tmp_path / "labels" / "o6.png")
     layout = open_layout(DataConfig(dataset="folder", root=str(tmp_path)))
     assert (ListedImages(layout, ids, PARTS)[0]["mask"] == upright_object(6)).all()
-    matrix = label_matrix(layout, ids, tmp_path / "labels")
+    matrix = evaluate_labels(layout, ids, tmp_path / "labels").matrix
     assert matrix.trace() == matrix.sum() == 96
     folders = [str(tmp_path / name) for name in ("labels", "masks")]
     score([*folders, "--list", str(tmp_path / "val.txt"), "--classes", str(tmp_path / "classes.txt")])
