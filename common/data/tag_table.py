@@ -137,7 +137,7 @@ def tagged_rows(table: Sequence[tuple[int, list[str]]], path: Path) -> list[tupl
         ]
     raise DataError(
         f"{path} line {line} ({', '.join(first)}) looks like a header, but no column is called tags, and the others do not hold "
-        "0 and 1: name the column of the tags 'tags', or remove the header if this is an image."
+        "0 and 1: name the column of the tags 'tags', or, if this is an image, write its name with its extension."
     )
 
 

@@ -111,7 +111,8 @@ class RunFolder:
             raise ConfigError(f"{self.path} has checkpoints but no {self.config.name}; give another run folder")
         write_json(self.environment, {"run_format": RUN_FORMAT, **environment()})
         write_json(self.inputs, {"contents": now})
-        write_text(self.class_names, "".join(f"{name}\n" for name in classes))
+        if classes:
+            write_text(self.class_names, "".join(f"{name}\n" for name in classes))
         write_yaml(self.config, config)
 
     def _clear(self) -> None:

@@ -127,9 +127,8 @@ def test_what_cannot_be_read_right_is_refused_by_line(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("id,labels\na,cat\nb,dog\n", "is a heading"),
-        ("filename,class\na,cat\n", "is a heading"),
-        ("filename,cat,dog\na,1,0\nb,0,1\n", "a column of 0 and 1 per class"),
+        ("id,animal\na,cat\nb,dog\n", "line 1 .id, animal. looks like a header"),
+        ("photo no.,cat,dog\na,1,0\nb,0,1\n", "a column of 0 and 1 per class"),
         ("a,_background_ cat\nb,dog\n", "always label 0"),
         ("a,cat\nb,unlabeled\n", "255"),
     ],
@@ -141,6 +140,6 @@ def test_classes_taken_from_tags_are_classes_only(tmp_path: Path, text: str, why
     assert str(tmp_path / "tags.csv") in str(error.value)
 
 
-def test_an_image_may_be_called_as_a_heading(tmp_path: Path) -> None:
-    (tmp_path / "tags.csv").write_text("image,cat\nname,dog\n")
+def test_an_image_may_be_called_as_a_heading_with_its_extension(tmp_path: Path) -> None:
+    (tmp_path / "tags.csv").write_text("image.jpg,cat\nname,dog\n")
     assert csv_class_names(tmp_path / "tags.csv") == ("cat", "dog")
