@@ -140,7 +140,7 @@ def requirements_of_stage(
     """The same of one stage of a chain, with its scores."""
     for kind in method.every_kind(settings) if stage is method.labels else [settings]:
         needed = stage.requirements(kind)
-        if isinstance(stage, Labels) and is_scored(method, stage):
+        if isinstance(stage, Labels) and is_scored(method, stage) and has_masks(stage, kind):
             needed.append(required_masks(stage.layout(kind), stage.scored_ids(kind)))
         yield needed, stage.writes(kind)
 
