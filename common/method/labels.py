@@ -141,7 +141,7 @@ class Labels(Stage):
     def map_reader(self, settings: Any) -> Callable[[str], Cams]:
         if isinstance(self.maps, TagsAlone):
             return ReadTags(self.maps.tags(settings, self.layout(settings)))
-        return ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
+        return ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values, self.maps.any_sign)
 
     def label_folder(self, settings: Any) -> Path:
         """Where the label maps lie, for a rule that starts from them."""
