@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -194,3 +194,20 @@ def bounded_argument(flag: str, kind: type[Any], **bounds: Any) -> Callable[[str
         return value
 
     return read
+
+
+def fields_and_defaults(config_class: type[Any]) -> list[tuple[Field[Any], Any]]:
+    """The fields of a dataclass, each with its default."""
+    pairs = [(one, one.default_factory) for one in fields(config_class)]
+    return [(one, one.default if made is MISSING else made()) for one, made in pairs]
+
+
+def settings_metadata(config_class: type[Any]) -> dict[str, Mapping[str, Any]]:
+    """Dotted name -> what is declared of all settings of a nested dataclass."""
+    metadata: dict[str, Mapping[str, Any]] = {}
+    for one, default in fields_and_defaults(config_class):
+        if is_dataclass(default):
+            metadata |= {f"{one.name}.{name}": inner for name, inner in settings_metadata(type(default)).items()}
+        else:
+            metadata[one.name] = declared(config_class, one.name)
+    return metadata

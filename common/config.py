@@ -23,8 +23,7 @@ from typing import Any, TypeVar
 import yaml
 from jsonargparse import ArgumentParser
 
-from common.bounds import require_allowed
-from common.config_fields import default_settings, settings_metadata
+from common.bounds import fields_and_defaults, require_allowed, settings_metadata
 from common.config_files import Aliases, apply_alias, nest, read_settings
 from common.errors import ConfigError
 from common.files import write_text
@@ -233,6 +232,17 @@ def nearest(name: str, known: Sequence[str]) -> str:
     if len(known) > KEYS_LISTED:
         return f". Known keys begin with {', '.join(dict.fromkeys(one.split('.')[0] for one in known))}."
     return f". Known keys: {', '.join(known)}."
+
+
+def default_settings(config_class: type[Any]) -> dict[str, Any]:
+    """Dotted name -> default of all settings of a nested dataclass."""
+    settings: dict[str, Any] = {}
+    for field, default in fields_and_defaults(config_class):
+        if dataclasses.is_dataclass(default):
+            settings |= {f"{field.name}.{name}": value for name, value in default_settings(type(default)).items()}
+        else:
+            settings[field.name] = default
+    return settings
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:

@@ -194,6 +194,7 @@ SGAN_MAPS = Maps(
     load=lambda settings, images: map_loader(images, sgan_input(settings)),
     compute=lambda settings, network, device: partial(tagged_maps, network.to(device), settings.cam.combine, device),
     write=write_single_precision,
+    any_sign=True,
     decides=map_decisions,
     folder=lambda settings: settings.result("_cams" if settings.cam.combine else "_class_maps"),
 )

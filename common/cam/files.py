@@ -47,8 +47,12 @@ def write_dictionary(path: Path, content: Mapping[Any, Any]) -> None:
     write_npy(path, np.array(dict(content), dtype=object))
 
 
-def read_cams(path: Path) -> Cams:
+def read_cams(path: Path, any_sign: bool = False) -> Cams:
     """Read any of the forms above.
+
+    Args:
+        path: the file.
+        any_sign: its maps are scores of any sign, not 0..1 (SGAN).
 
     Raises:
         DataError: missing, unreadable, refused by the restricted reader, of another form, or with values outside 0..1.
@@ -56,20 +60,20 @@ def read_cams(path: Path) -> Cams:
     if not path.exists():
         raise missing_file(path, f"no CAM file {path}; run the CAM stage first")
     if path.suffix == ".npz":
-        return read_shared_form(path)
+        return read_shared_form(path, any_sign)
     content = load_npy(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} holds no dictionary of CAMs but {type(content).__name__}; {REDO}")
     if not content:
         raise DataError(f"{path} holds no map, so the size of its image is unknown; take the image out of the list")
     if "keys" in content and "high_res" in content:
-        return checked(content["keys"], content["high_res"], path)
+        return checked(content["keys"], content["high_res"], path, any_sign)
     if "keys" in content and "hr_cam" in content:
         labels = as_array(content["keys"], "the keys", path)
         if labels.ndim != 1 or labels.size == 0 or labels[0] != 0:
             raise DataError(f"{path}: keys {brief(labels)} do not begin with the background, 0; {REDO}")
-        return checked(labels[1:] - 1, content["hr_cam"], path)
-    return checked(list(content), list(content.values()), path)
+        return checked(labels[1:] - 1, content["hr_cam"], path, any_sign)
+    return checked(list(content), list(content.values()), path, any_sign)
 
 
 def find_cams(folder: Path, image_id: str) -> Path:
@@ -85,7 +89,7 @@ def find_cams(folder: Path, image_id: str) -> Path:
     raise missing_file(paths[0], f"no CAM file of {image_id!r} in {folder}; run the CAM stage first")
 
 
-def read_shared_form(path: Path) -> Cams:
+def read_shared_form(path: Path, any_sign: bool) -> Cams:
     """Read the ``.npz`` of :func:`write_cams`; see :func:`read_cams`."""
     try:
         arrays = read_npz(path)
@@ -93,14 +97,15 @@ def read_shared_form(path: Path) -> Cams:
         raise DataError(f"cannot read the CAM file {str(error).removeprefix('cannot read ')}; {REDO}") from error
     if not {"keys", "maps"} <= arrays.keys():
         raise DataError(f"{path}: expected the arrays keys and maps, found {', '.join(arrays) or 'none'}; {REDO}")
-    return checked(arrays["keys"], arrays["maps"], path)
+    return checked(arrays["keys"], arrays["maps"], path, any_sign)
 
 
-def checked(keys: Any, maps: Any, path: Path) -> Cams:
+def checked(keys: Any, maps: Any, path: Path, any_sign: bool) -> Cams:
     """The values as :class:`Cams`, ordered by class, or a :class:`DataError` when they do not fit each other."""
     try:
         numbers, stored = np.asarray(keys), np.asarray(maps)
-        require_unit_range(stored, path, "class activation maps", NORMALISE)
+        if not any_sign:
+            require_unit_range(stored, path, "class activation maps", NORMALISE)
         values = np.asarray(stored, np.float32)
     except NO_ARRAY as error:
         raise DataError(f"{path} holds maps of different sizes or no numbers ({brief(str(error))}); {REDO}") from error

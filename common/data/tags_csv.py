@@ -66,7 +66,7 @@ def require_no_heading(rows: Sequence[Row], path: Path) -> None:
     """Raise :class:`DataError` where the first row heads columns: its words would become an image and a class."""
     image_id, fields = rows[0]
     if image_id.lower() in HEADS_OF_IDS and {field.lower() for field in fields} <= HEADS_OF_TAGS:
-        raise DataError(f"{path} line 1 {','.join([image_id, *fields])!r} is a heading; remove it.")
+        raise DataError(f"{path} line 1 {image_id},{','.join(fields)} is a heading; remove it.")
     words = [name for _, others in rows[1:] for field in others for name in parts(field)]
     if words and fields and set(words) <= {"0", "1"} and not set(fields) <= {"0", "1"}:
         raise DataError(

@@ -67,13 +67,15 @@ class LabelMaker:
 
 
 class ReadMaps:
-    """``id -> maps`` from the files of a stage (picklable)."""
+    """``id -> maps`` from the files of a stage (picklable); see :func:`common.cam.files.read_cams` for ``any_sign``."""
 
-    def __init__(self, folder: Path, suffix: str, values: Callable[[Cams], Cams] | None) -> None:
-        self.folder, self.suffix, self.values = folder, suffix, values
+    def __init__(
+        self, folder: Path, suffix: str, values: Callable[[Cams], Cams] | None, any_sign: bool = False
+    ) -> None:
+        self.folder, self.suffix, self.values, self.any_sign = folder, suffix, values, any_sign
 
     def __call__(self, image_id: str) -> Cams:
-        cams = read_cams(path_of_id(self.folder, image_id, self.suffix))
+        cams = read_cams(path_of_id(self.folder, image_id, self.suffix), self.any_sign)
         return cams if self.values is None else self.values(cams)
 
 

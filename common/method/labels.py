@@ -105,7 +105,7 @@ class Labels(Stage):
             record |= {"starts_from": before} if before else {}
             uses = "saliency" in self.needs(chosen), self.uses_saliency(chosen)
             record |= {"result": self.stated(chosen, layout), **saliency_record(layout, *uses)}
-            report = images_to_files(
+            return images_to_files(
                 layout.ids(settings.split),
                 self.maker(chosen, layout),
                 self.writer(chosen, layout, masked),
@@ -113,8 +113,7 @@ class Labels(Stage):
                 session,
                 workers=settings.engine.workers,
                 title=f"pseudo labels, {self.row(chosen)}",
-            )
-        return report.exit_status(self.name)
+            ).exit_status(self.name)
 
     def requirements(self, settings: Any) -> list[Requirement]:
         layout, maps = self.layout(settings), self.maps
@@ -142,7 +141,7 @@ class Labels(Stage):
     def map_reader(self, settings: Any) -> Callable[[str], Cams]:
         if isinstance(self.maps, TagsAlone):
             return ReadTags(self.maps.tags(settings, self.layout(settings)))
-        return ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values)
+        return ReadMaps(self.maps.folder(settings), self.maps.suffix, self.values, self.maps.any_sign)
 
     def label_folder(self, settings: Any) -> Path:
         """Where the label maps lie, for a rule that starts from them."""

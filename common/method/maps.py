@@ -66,6 +66,7 @@ class Maps(Stage):
         write: the writer of the shared form, or of the only one where a paper wants another.
         beside: settings -> writer of the paper's own form: called first, so that where the shared file is, that is too.
         suffix: ending of the shared file.
+        any_sign: whether the maps are scores of any sign, not 0..1.
         parts: what of an image is read besides its pixels.
         decides: settings -> what the maps depend on besides network, images and ``settings.cam``.
         batch_size: settings -> images of one call.
@@ -83,6 +84,7 @@ class Maps(Stage):
     write: Write = write_cams
     beside: Callable[[Any], Write] | None = None
     suffix: str = ".npz"
+    any_sign: bool = False
     parts: Collection[Part] = TAGS
     decides: Callable[[Any], dict[str, Any]] = no_more
     batch_size: Callable[[Any], int] = lambda settings: settings.cam.batch_size
@@ -159,7 +161,7 @@ class Maps(Stage):
 
     def read(self, settings: Any, image_id: str) -> Cams:
         """The maps of an image from its file."""
-        return read_cams(path_of_id(self.folder(settings), image_id, self.suffix))
+        return read_cams(path_of_id(self.folder(settings), image_id, self.suffix), self.any_sign)
 
     def of_images(self, settings: Any, layout: DatasetLayout, ids: Sequence[str]) -> list[Any]:
         """The maps of a few images of any list, computed now: for pictures."""
@@ -176,10 +178,12 @@ class GivenMaps:
     Attributes:
         folder: settings -> where they are.
         suffix: ending of their files.
+        any_sign: as of :class:`Maps`.
     """
 
     folder: Callable[[Any], Path]
     suffix: str = ".npz"
+    any_sign: bool = False
 
     def made(self, settings: Any) -> dict[str, Any]:
         """The record of the maps; their folder where nothing else is known.

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from common.errors import CheckpointError, ConfigError, DataError
+from common.files import read_json
 from common.report.results import read_results
 from deeplabv2.main import main
 
@@ -77,7 +78,8 @@ def test_an_unreadable_image_is_named_the_others_are_done_and_the_status_is_1(
     assert main([command, *arguments, "--root", str(damaged)]) == 1
     assert image.stem in capsys.readouterr().err
     assert len(list((tmp_path / "out").rglob("*.png"))) == 3
-    assert not list((tmp_path / "out").rglob("scores*.json"))
+    (results,) = (tmp_path / "out").rglob("results.json")
+    assert {(record["n_images"], record["left_out"]) for record in read_json(results)["results"]} == {(3, 1)}
 
 
 @pytest.mark.parametrize(

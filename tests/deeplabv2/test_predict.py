@@ -149,7 +149,7 @@ def test_without_a_configuration_that_of_the_training_is_used(arguments, checkpo
         (["--images", "no/such"], DataError, "no/such does not exist"),
         (["-m", "no/such.pth"], CheckpointError, "no/such.pth"),
         (["--data.label_names", "no/such.txt"], DataError, "no/such.txt"),
-        (["--long-side", "-1"], ConfigError, "longer side"),
+        (["--long-side", "-1"], ConfigError, "seen_side is -1"),
     ],
 )
 def test_what_is_missing_is_named(arguments, flags, error, message):

@@ -10,7 +10,7 @@ from tests.guards.source import called_name, dotted, package_sources, parse, req
 # Names of what holds an image's id.
 ID_NAMES = {"image_id", "identifier", "example.id", "entry.id", "sample['id']"}
 # Where ids become paths; and files that make up the ids themselves.
-PATHS_OF_IDS = ("common/files.py", "common/data/image_names.py", "common/data/toy/write.py", "common/bench/evaluate.py")
+PATHS_OF_IDS = ("common/paths.py", "common/data/image_names.py", "common/data/toy/write.py", "common/bench/evaluate.py")
 IMAGE_DOOR = ("common/data/image_file.py", "common/bench/evaluate.py")
 OPENING = {
     "Image.open",

@@ -30,4 +30,4 @@ def test_a_stage_ends_at_once_with_its_processes(tmp_path, what, number, group):
     assert time.monotonic() - sent < 3
     assert (process.returncode, errors) == (128 + number, f"{LINE}\n")
     assert not any(is_running(int(file.name.removeprefix("at_work"))) for file in working)
-    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"stage.json", "image0.txt"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"stage.json", "inputs.json", "image0.txt"}
