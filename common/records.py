@@ -96,6 +96,8 @@ VALUE_CHECKS: Mapping[str, Callable[[object], bool]] = {
     "dict[str, dict]": lambda value: isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values()),
     "dict[str, float]": is_dict_of(is_number),
     "dict[str, int]": is_dict_of(is_integer),
+    # Steps by training: none where no training of the toolbox is behind.
+    "counts": lambda value: isinstance(value, Mapping) and (not value or is_dict_of(is_integer)(value)),
     "dict[str, str]": is_dict_of(is_text),
     "list[str]": is_list_of(is_text),
     "list[float]": is_list_of(is_number),

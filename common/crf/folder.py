@@ -120,6 +120,7 @@ class ReadInput:
             return self.energies_of_labels(label_map, np.empty(0, np.int64))
         scores = read_scores(path, self.task.form)
         if scores is not None:
+            require_labels_first(path, scores.shape, size)
             require_size(path, scores.shape[1:], size)
             require_form(scores, path, self.task.form, self.recipe.of_softmax)
             make = self.recipe.energies if self.task.form == "probabilities" else self.recipe.energies_of_logits
@@ -237,6 +238,14 @@ def require_size(path: Path, found: tuple[int, ...], size: tuple[int, int]) -> N
         raise DataError(f"{path} is {found} but its image is {size} (height, width); make them the same size")
 
 
+def require_labels_first(path: Path, shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Raise :class:`DataError` where the labels are the last axis of a file, for an image of (height, width) ``size``."""
+    if shape[:2] == size and shape[1:] != size:
+        raise DataError(
+            f"{path} has shape {shape}, the labels last; expected [labels, height, width]: save it as array.transpose(2, 0, 1)"
+        )
+
+
 def read_scores(path: Path, form: Form) -> npt.NDArray[Any] | None:
     """Probabilities or logits [C, H, W] as they are stored, or None where the file holds CAMs.
 
@@ -249,6 +258,11 @@ def read_scores(path: Path, form: Form) -> npt.NDArray[Any] | None:
         other = "logits" if form == "probabilities" else "probabilities"
         if content is None and other in arrays:
             raise DataError(f"{path} holds {other}, no {form}; give --form {other}")
+        if content is None and "maps" not in arrays:
+            raise DataError(
+                f"{path}: expected an array called {form}, or the keys and maps of CAMs, found {', '.join(arrays) or 'none'}; "
+                f"save it with numpy.savez(file, {form}=array)"
+            )
     else:
         content = load_npy(path)
     if content is None or isinstance(content, dict):

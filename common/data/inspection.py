@@ -103,6 +103,8 @@ def inspect_sample(files: SampleFiles) -> Inspected:
     saliency = decode(
         partial(read_saliency_levels, upright=files.upright), files.saliency, "unusable saliency maps", findings
     )
+    if saliency is not None and not np.isfinite(saliency).all():
+        findings.append(Finding("saliency maps that hold NaN or infinite values", str(files.saliency)))
     for kind, other, path in (("masks", mask, files.mask), ("saliency maps", saliency, files.saliency)):
         if image is not None and other is not None and other.shape != image.shape[:2]:
             sizes = f"{other.shape[1]}x{other.shape[0]}, its image {image.shape[1]}x{image.shape[0]}"

@@ -15,7 +15,17 @@ from common.errors import CheckpointError
 from common.files import remove_partial_files, require_free_space, require_intact, write_torch
 
 FORMAT = 1
-PARTS = frozenset(("format", "step", "config", "model", "optimizer", "scaler", "history", "pending"))
+PARTS: Mapping[str, type] = {
+    "format": int,
+    "step": int,
+    "config": dict,
+    "model": dict,
+    "optimizer": dict,
+    "scaler": dict,
+    "history": list,
+    "pending": dict,
+}
+CONTINUE = "Delete it to continue from the one before."
 NAME = re.compile(r"checkpoint_(\d+)\.pth")
 
 
@@ -78,11 +88,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     except Exception as error:  # torch raises many types for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise CheckpointError(
-            f"cannot read checkpoint {path}: {reason}. Delete it to continue from the one before."
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or not content.keys() >= PARTS:
+        raise CheckpointError(f"cannot read checkpoint {path}: {reason}. {CONTINUE}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not content.keys() >= PARTS.keys():
         raise CheckpointError(f"{path} is not a training checkpoint of this toolbox (format {FORMAT})")
+    for part, kind in PARTS.items():
+        if not isinstance(content[part], kind):
+            found = type(content[part]).__name__
+            raise CheckpointError(f"{path} is damaged: its {part} is {found}, not {kind.__name__}. {CONTINUE}")
+    for name, tensor in content["model"].items():
+        if not (isinstance(name, str) and isinstance(tensor, torch.Tensor)):
+            raise CheckpointError(f"{path} is damaged: {name!r} of its model is no tensor. {CONTINUE}")
     return content
 
 

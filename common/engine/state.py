@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from common.engine.checkpoint import checkpoint_step, latest_checkpoint, load_checkpoint, save_checkpoint
+from common.engine.checkpoint import CONTINUE, checkpoint_step, latest_checkpoint, load_checkpoint, save_checkpoint
 from common.engine.run_folder import RunFolder
 from common.engine.session import Session
 from common.engine.settings import EngineConfig
@@ -62,7 +62,7 @@ class TrainingState:
             require_own_types(content["model"], model, newest)
             model.load_state_dict(content["model"])
             optimizer.load_state_dict(content["optimizer"])
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             first_lines = " ".join(str(error).split())[:300]
             raise CheckpointError(f"{newest} belongs to another network or optimiser: {first_lines}") from error
         if scaler.is_enabled() and content["scaler"]:
@@ -118,7 +118,7 @@ def require_own_types(state: Mapping[str, torch.Tensor], model: nn.Module, check
     for name, own in model.state_dict().items():
         if name in state and state[name].dtype != own.dtype:
             raise CheckpointError(
-                f"{checkpoint}: {name} is {state[name].dtype}, the network's is {own.dtype}. Delete it to continue from the one before."
+                f"{checkpoint}: {name} is {state[name].dtype}, the network's is {own.dtype}. {CONTINUE}"
             )
 
 

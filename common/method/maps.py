@@ -37,7 +37,7 @@ Compute = Callable[[list[Sample]], list[Any]]
 Write = Callable[[Path, Any], None]
 TAGS: tuple[Part, ...] = ("tags",)
 # What the readers of records count on; each stage has more of its own.
-NETWORK_SHAPE = {"": "dict?", ".steps": "dict[str, int]?", ".seed": "int?", ".initial_weights": "str?"}
+NETWORK_SHAPE = {"": "dict?", ".steps": "counts?", ".seed": "int?", ".initial_weights": "str?"}
 STAGE_SHAPE = {
     **{f"network{name}": kind for name, kind in NETWORK_SHAPE.items()},
     "maps": "dict?",

@@ -22,7 +22,7 @@ from common.report.results import NONE, Result, add_results
 SCORED_SHAPE = {
     "masked": "list[str]",
     "starts_from": "dict[str, dict]?",
-    "maps.network.steps": "dict[str, int]",
+    "maps.network.steps": "counts",
     "maps.network.seed": "int",
     "maps.network.initial_weights": "str",
     "result.stage": "str",

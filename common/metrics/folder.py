@@ -18,12 +18,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from common.data.classes import name_classes
 from common.data.images import read_label_map
 from common.data.mask_sets import readable_masks, require_a_class
 from common.data.palette import IGNORE_LABEL
 from common.errors import ConfigError, DataError, InputFailed
 from common.failures import left_out_line
 from common.metrics.confusion import LabelMap, Matrix, confusion_matrix
+
+# Share of a list whose masks may ignore all but background by nature: an object too unsure to be marked.
+FEW = 0.01
 
 PathOf = Callable[[str], Path]
 # (truth, prediction) -> those that are counted, integers HxW both, e.g. one brought to the size of the other.
@@ -77,6 +81,8 @@ def evaluate_folder(
             the message names the file. Or the truths show no class at all, but ignored pixels.
     """
 
+    objects_ignored: list[str] = []
+
     def count(identifier: str) -> Matrix:
         truth_file, prediction_file = truth_path(identifier), prediction_path(identifier)
         truth: LabelMap = read_label_map(truth_file, upright)
@@ -84,14 +90,27 @@ def evaluate_folder(
         try:
             if prepare is not None:
                 truth, prediction = prepare(truth, prediction)
-            return confusion_matrix(truth, prediction, n_labels, ignore_label)
+            matrix = confusion_matrix(truth, prediction, n_labels, ignore_label)
         except DataError as error:
             raise DataError(f"{prediction_file} against {truth_file}: {error}") from error
+        if matrix[0].any() and not matrix[1:].any() and matrix.sum() < truth.size:
+            objects_ignored.append(identifier)
+        return matrix
 
     sums = sum_over_images(count, ids, workers)
     if not sums.total[1:].any():
         require_a_class(readable_masks(ids, truth_path), n_labels, str(truth_path(ids[0]).parent), ignore_label)
+    if len(objects_ignored) > max(1, FEW * len(ids)):
+        print(objects_ignored_line(sorted(objects_ignored), len(ids), ignore_label), file=sys.stderr)
     return EvaluationResult(sums.total, len(ids) - len(sums.left_out), sums.left_out)
+
+
+def objects_ignored_line(ids: Sequence[str], n_images: int, ignore_label: int) -> str:
+    """What is said where some of the true masks show background and ignored pixels only, as binary masks do."""
+    return (
+        f"note: {len(ids)} of {n_images} true masks hold 0 and {ignore_label} only, and {ignore_label} is ignored: "
+        f"{name_classes(ids, 3)}. If that is how they store their objects, write class numbers instead."
+    )
 
 
 def sum_over_images(

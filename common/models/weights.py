@@ -169,13 +169,21 @@ def as_needed(name: str, tensor: Tensor, own: Tensor, source: str) -> Tensor:
         fits = torch.equal(tensor.to(torch.float64), tensor.to(own.dtype).to(torch.float64))
     if not fits:
         raise CheckpointError(
-            f"{source}: {name} holds {str(tensor.dtype).removeprefix('torch.')} values, where the network has "
+            f"{source}: {name} holds {stored_kind(tensor)} values, where the network has "
             f"{str(own.dtype).removeprefix('torch.')}; the file is damaged or of something else: fetch it again."
         )
     converted = tensor.to(own.dtype)
     if not torch.isfinite(converted).all():
         raise CheckpointError(f"{source}: {name} holds NaN or infinite values; use another checkpoint.")
     return converted
+
+
+def stored_kind(tensor: Tensor) -> str:
+    """The type of a tensor in words, with what else keeps it from standing for an ordinary one."""
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta:
+        return f"no {kind}"
+    return kind if tensor.layout == torch.strided else f"sparse {kind}"
 
 
 def compare(

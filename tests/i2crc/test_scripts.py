@@ -192,7 +192,14 @@ def test_the_second_round_and_a_second_call_leave_the_files_of_the_first_as_they
     times = read_json(made.parent / "times.json")
     now = {path: Path(path).stat().st_mtime_ns for path in times}
     # These are written at each call, from what is there.
-    rewritten = {"config.yaml", "environment.json", "stage.json", "checkpoint_final.pth", "pascal_voc_epoch_0.pth"}
+    rewritten = {
+        "config.yaml",
+        "environment.json",
+        "inputs.json",
+        "stage.json",
+        "checkpoint_final.pth",
+        "pascal_voc_epoch_0.pth",
+    }
     rewritten |= {"scores.json", "results.json", "scores_crf.json", "origin.json"}
     assert len(times) > 50 and {Path(path).name for path in times if times[path] != now[path]} <= rewritten
 

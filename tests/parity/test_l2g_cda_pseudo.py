@@ -38,7 +38,7 @@ def settings(tmp_path):
         Image.fromarray(stored("pseudo")[f"gt/{item}"]).save(tmp_path / "SegmentationClassAug" / f"{item}.png")
         maps = np.stack([attention_of(item, number) for number in sorted(numbers)]).astype(np.float32) / 255
         write_attention(tmp_path / "run" / "cams" / f"{item}.npz", Cams(np.sort(numbers), maps))
-    write_json(tmp_path / "run" / "cams" / "stage.json", {"network": "of these cases"})
+    write_json(tmp_path / "run" / "cams" / "stage.json", {"network": {}})
     lines = (f"{item} {' '.join(map(str, numbers))} \n" for item, numbers in ITEMS.items())
     (tmp_path / "train_cls.txt").write_text("".join(lines))
     settings = L2GSettings(out=str(tmp_path / "run"), data=DataConfig(dataset="vocaug", root=str(tmp_path)))

@@ -57,7 +57,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = ListedImages(layout, layout.ids("train"), {"tags", "saliency"})
     for sample in images:
         keys = np.flatnonzero(sample["tags"])
-        maps = np.stack([sample["saliency"].astype(np.float32) / 255 * (0.6 + 0.1 * key) for key in keys])
+        maps = np.stack([sample["saliency"].astype(np.float32) / 255 * (0.5 + 0.1 * key) for key in keys])
         write_cams(folder / "cams" / f"{sample['id']}.npz", Cams(keys, maps))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -212,6 +212,20 @@ def test_the_form_of_an_archive_is_the_name_of_its_array(folders, capsys):
     assert "one.npz holds no array of logits; leave out --form logits" in capsys.readouterr().err
 
 
+def test_labels_as_the_last_axis_are_refused_with_the_cure(folders, capsys):
+    np.save(folders / "npy" / "one.npy", probabilities_of("one").transpose(1, 2, 0))
+    assert run(folders, "npy") == 1
+    assert "one.npy has shape (10, 12, 4), the labels last; expected [labels, height, width]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["probabilities", "logits"])
+def test_an_archive_without_a_known_name_says_which_one_is_expected(folders, capsys, form):
+    for name in NAMES:
+        np.savez(folders / "npz" / f"{name}.npz", probabilities_of(name))
+    assert run(folders, "npz", "--form", form) == 1
+    assert f"expected an array called {form}, or the keys and maps of CAMs, found arr_0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("inputs", "recipe"), [("labels", "irn_label"), ("npy", "irn_label")])
 def test_logits_are_no_hard_labels(folders, inputs, recipe):
     with pytest.raises(ConfigError, match="--form logits is for arrays of logits, not for .*; leave it out"):

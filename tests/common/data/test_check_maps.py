@@ -121,6 +121,13 @@ def test_saliency_of_several_ranges_is_a_problem(root: Path, capsys: pytest.Capt
     assert status == 1 and "problem: saliency maps of several ranges" in text and "2 of 4 maps go to 1" in text
 
 
+def test_saliency_that_is_no_number_is_a_problem_by_name(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "saliency/b.png").unlink()
+    Image.fromarray(np.where(OBJECT, np.nan, 0).astype(np.float32)).save(root / "saliency/b.tif")
+    status, text = said(root, capsys)
+    assert status == 1 and "problem: saliency maps that hold NaN or infinite values" in text and "b.tif" in text
+
+
 def test_one_black_map_and_one_nearly_black_map_are_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(root / "saliency", {"a": OBJECT, "c": OBJECT * 0})
     assert "saliency maps" not in said(root, capsys)[1]

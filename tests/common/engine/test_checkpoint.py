@@ -21,7 +21,8 @@ WEIGHTS = torch.arange(4096, dtype=torch.float32)
 
 
 def content(**changes):
-    return {**dict.fromkeys(PARTS - {"format", "step"}), "model": {"weight": WEIGHTS}, **changes}
+    parts = {part: kind() for part, kind in PARTS.items() if part not in ("format", "step")}
+    return {**parts, "model": {"weight": WEIGHTS}, **changes}
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):
@@ -145,3 +146,20 @@ def test_another_torch_file_is_no_checkpoint(tmp_path, value):
     torch.save(value, tmp_path / "checkpoint_1.pth")
     with pytest.raises(CheckpointError, match="is not a training checkpoint of this toolbox"):
         load_checkpoint(tmp_path / "checkpoint_1.pth")
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        ("step", "3", "its step is str, not int"),
+        ("model", "x", "its model is str, not dict"),
+        ("model", {"weight": 1.0}, "'weight' of its model is no tensor"),
+        ("optimizer", None, "its optimizer is NoneType, not dict"),
+        ("history", {}, "its history is dict, not list"),
+    ],
+)
+def test_a_checkpoint_whose_parts_are_of_other_types_is_refused_by_part(tmp_path, part, value, said):
+    path = tmp_path / "checkpoint_3.pth"
+    torch.save({"format": 1, "step": 3, **content(), part: value}, path)
+    with pytest.raises(CheckpointError, match=f"checkpoint_3.pth is damaged: {said}.* Delete it"):
+        load_checkpoint(path)

@@ -79,6 +79,20 @@ def test_objects_stored_as_255_are_refused_and_never_perfect(folders, capsys, pr
     assert "100.00" not in capsys.readouterr().out
 
 
+def test_masks_of_0_and_255_among_others_are_said(folders, capsys):
+    names = ("x", "y", "z")
+    (folders / "list.txt").write_text("\n".join(names) + "\n")
+    truth = np.array([[0, 0, 255, 255, 255, 0]], np.uint8)
+    for name in names:
+        write_label_map(folders / "truth" / f"{name}.png", truth if name != "z" else truth % 2)
+        write_label_map(folders / "prediction" / f"{name}.png", truth % 2)
+    run(folders, "--classes", "1")
+    assert "note: 2 of 3 true masks hold 0 and 255 only, and 255 is ignored: x, y." in capsys.readouterr().err
+    write_label_map(folders / "truth" / "x.png", truth % 2)
+    run(folders, "--classes", "1")
+    assert "note" not in capsys.readouterr().err
+
+
 def test_truths_of_background_alone_are_scored(folders, capsys):
     write_label_map(folders / "truth" / "x.png", np.zeros((1, 6), np.uint8))
     run(folders, "--classes", "2")
