@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from common.engine.contents import INPUTS_FILE, RECORDS
-from common.errors import DataError
+from common.engine.contents import INPUTS_FILE, RECORDS, recorded_inputs
 from common.failures import STAGE_FILE
-from common.files import read_json, remove_partial_files
+from common.files import remove_partial_files
 from common.locks import LOCK_FILES
 from common.paths import resolve_inside
 
@@ -60,21 +58,10 @@ def stage_folders(folder: Path) -> Iterator[Path]:
         if is_run(inner):
             continue
         if (inner / STAGE_FILE).is_file():
-            if not (inner / INPUTS_FILE).is_file() or written_by_stage(inner)["folder"] == inner.name:
+            if not (inner / INPUTS_FILE).is_file() or recorded_inputs(inner)["folder"] == inner.name:
                 yield inner
         else:
             yield from stage_folders(inner)
-
-
-def written_by_stage(folder: Path) -> dict[str, Any]:
-    """``folder`` (its name), ``suffix`` and ``ids`` of the files that a stage has written, as far as it has recorded them."""
-    content = read_json(folder / INPUTS_FILE) if (folder / INPUTS_FILE).is_file() else {}
-    known: dict[str, Any] = {"folder": "", "suffix": "", "ids": []}
-    if not isinstance(content, dict) or any(
-        type(content.get(name, one)) is not type(one) for name, one in known.items()
-    ):
-        raise DataError(f"{folder / INPUTS_FILE} does not hold what a stage has written; delete it")
-    return known | content
 
 
 def files_of_stage(folder: Path) -> list[Path]:
@@ -83,7 +70,7 @@ def files_of_stage(folder: Path) -> list[Path]:
     if not (folder / INPUTS_FILE).is_file():
         # Of an earlier version, which has not said which files it wrote.
         return [*(path for path in folder.rglob("*") if path.suffix in OUTPUT_SUFFIXES), *records]
-    written = written_by_stage(folder)
+    written = recorded_inputs(folder)
     return [*(resolve_inside(folder, f"{image_id}{written['suffix']}") for image_id in written["ids"]), *records]
 
 
@@ -92,8 +79,7 @@ def delete(files: list[Path], folder: Path) -> None:
     for path in files:
         if path.is_file() or path.is_symlink():
             path.unlink()
-    for place in {folder, *(path.parent for path in files)}:
-        remove_partial_files(place)
+    remove_partial_files(folder)
     remove_empty(folder)
     if not any(folder.iterdir()):
         folder.rmdir()
