@@ -37,13 +37,12 @@ def clear_run(folder: Path) -> list[str]:
     for name, pattern in FOLDERS_OF_RUN.items():
         own = folder / name
         if own.is_dir() and not own.is_symlink():
-            delete([path for path in own.rglob("*") if pattern.fullmatch(path.name)], own)
+            delete([path for path in own.rglob("*") if pattern.fullmatch(path.name)], own, folder)
     for stage in list(stage_folders(folder)):
-        delete(files_of_stage(stage), stage)
+        delete(files_of_stage(stage), stage, folder)
     remove_partial_files(folder)
     for name in (*FILES_OF_RUN, *SIGNS_OF_RUN):
         (folder / name).unlink(missing_ok=True)
-    remove_empty(folder)
     return sorted(path.name for path in folder.iterdir() if not is_run(path) and path.name not in LOCK_FILES)
 
 
@@ -74,19 +73,13 @@ def files_of_stage(folder: Path) -> list[Path]:
     return [*(resolve_inside(folder, f"{image_id}{written['suffix']}") for image_id in written["ids"]), *records]
 
 
-def delete(files: list[Path], folder: Path) -> None:
-    """Delete files within a folder, partial ones too, and what is empty then."""
+def delete(files: list[Path], folder: Path, run: Path) -> None:
+    """Delete files within a folder of a run, partial ones too, and the folders of the run that are empty for it."""
     for path in files:
         if path.is_file() or path.is_symlink():
             path.unlink()
     remove_partial_files(folder)
-    remove_empty(folder)
-    if not any(folder.iterdir()):
-        folder.rmdir()
-
-
-def remove_empty(folder: Path) -> None:
-    """Remove the empty folders inside, at any depth."""
-    for inner in sorted((path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()), reverse=True):
-        if not any(inner.iterdir()):
-            inner.rmdir()
+    for place in {folder, *(path.parent for path in files)}:
+        while place != run and place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+            place = place.parent
