@@ -7,8 +7,9 @@ the default of an inherited setting keeps its bounds.
 
 from __future__ import annotations
 
+import argparse
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -177,23 +178,38 @@ def in_digits(value: Any) -> str:
         return "a number of thousands of digits"
 
 
-def bounded_argument(flag: str, kind: type[Any], **bounds: Any) -> Callable[[str], Any]:
-    """``type=`` of an argparse argument: a number of ``kind`` (int or float) within the :class:`Bounds` of the keywords.
+def add_number(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    default: Any,
+    text: str,
+    *,
+    kind: type[Any] | None = None,
+    nargs: str | None = None,
+    metavar: str | None = None,
+    **bounds: Any,
+) -> None:
+    """Add an argument that is a number, or several, within the :class:`Bounds` of the keywords; anything else is a :class:`ConfigError`.
 
-    What is read raises :class:`ConfigError` for anything else.
+    Args:
+        default: a number, several of them, or None.
+        text: the help.
+        kind: int or float; by default that of ``default``, int for None.
     """
+    first = default[0] if isinstance(default, Sequence) else default
+    number = kind or (float if isinstance(first, float) else int)
     allowed = Bounds(**bounds)
 
-    def read(text: str) -> Any:
+    def read(given: str) -> Any:
         try:
-            value = kind(text)
+            value = number(given)
         except ValueError:
             value = None
         if value is None or not allowed.allow(value):
-            raise ConfigError(f"{flag} is {text!r}; give {allowed.in_words(kind())}")
+            raise ConfigError(f"{flag} is {given!r}; give {allowed.in_words(number())}")
         return value
 
-    return read
+    parser.add_argument(flag, type=read, default=default, help=text, nargs=nargs, metavar=metavar)
 
 
 def fields_and_defaults(config_class: type[Any]) -> list[tuple[Field[Any], Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import common.method
-from common.bounds import MOST_PROCESSES, bounded_argument
+from common.bounds import MOST_PROCESSES, add_number
 from common.config import parse_config
 from common.data.toy import ToyConfig, make_toy
 from common.errors import run_command
@@ -22,19 +22,9 @@ CONFIG = Path(common.method.__file__).parent / "configs" / "toy.yaml"
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="common.demo", description=__doc__)
     parser.add_argument("--out", default="runs/demo", help="folder of everything the demo writes")
-    parser.add_argument(
-        "--seeds",
-        type=bounded_argument("--seeds", int, least=1, most=1000),
-        default=1,
-        help="repeat all trainings with this many seeds",
-    )
+    add_number(parser, "--seeds", 1, "repeat all trainings with this many seeds", least=1, most=1000)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument(
-        "--workers",
-        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
-        default=2,
-        help="processes that load images",
-    )
+    add_number(parser, "--workers", 2, "processes that load images", least=0, most=MOST_PROCESSES)
     arguments = parser.parse_args(argv)
     started = time.perf_counter()
     out = Path(arguments.out)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from common.data.plain_values import brief
 from common.errors import DataError
 from common.files import read_json
 
@@ -45,8 +46,7 @@ def require_kind(record: Mapping[str, Any], name: str, kind: str, where: str, re
     if value is MISSING:
         raise DataError(f"{where} lacks {name}; {remedy}")
     if not VALUE_CHECKS[kind.removesuffix("?")](value):
-        shown = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:57]}..."
-        raise DataError(f"{where}: {name} is {shown}, not of the kind {kind.removesuffix('?')}; {remedy}")
+        raise DataError(f"{where}: {name} is {brief(value)}, not of the kind {kind.removesuffix('?')}; {remedy}")
 
 
 def is_text(value: object) -> bool:
@@ -85,6 +85,8 @@ def is_list_of(is_item: Callable[[object], bool]) -> Callable[[object], bool]:
 
 VALUE_CHECKS: Mapping[str, Callable[[object], bool]] = {
     "str": is_text,
+    # It may be empty.
+    "text": lambda value: isinstance(value, str),
     "bool": lambda value: isinstance(value, bool),
     "int": is_integer,
     "float": is_number,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from common.bench.steps import in_own_process, peak_gigabytes, seconds_now, time_training_steps
-from common.bounds import LONGEST_SIDE, MOST_IMAGES, MOST_PROCESSES, bounded_argument
+from common.bounds import LONGEST_SIDE, MOST_IMAGES, MOST_PROCESSES, add_number
 from common.engine.precision import autocast
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
@@ -131,27 +131,10 @@ def parse_work(argv: Sequence[str] | None) -> tuple[TimedWork, list[str], bool]:
     parser = argparse.ArgumentParser(prog="main.py bench", description=__doc__)
     parser.add_argument("--network", default="DeepLabV2_ResNet101_MSC", help="network.name")
     parser.add_argument("--device", default="cuda" if gpu else "cpu")
-    parser.add_argument(
-        "--crop",
-        type=bounded_argument("--crop", int, least=1, most=LONGEST_SIDE),
-        default=321 if gpu else 161,
-        help="side in pixels",
-    )
-    parser.add_argument(
-        "--batch",
-        type=bounded_argument("--batch", int, least=1, most=MOST_IMAGES),
-        default=5 if gpu else 1,
-        help="images of a step",
-    )
-    parser.add_argument(
-        "--steps", type=bounded_argument("--steps", int, least=1), default=10 if gpu else 2, help="timed steps"
-    )
-    parser.add_argument(
-        "--threads",
-        type=bounded_argument("--threads", int, least=0, most=MOST_PROCESSES),
-        default=0,
-        help="CPU threads; 0 for torch's choice",
-    )
+    add_number(parser, "--crop", 321 if gpu else 161, "side in pixels", least=1, most=LONGEST_SIDE)
+    add_number(parser, "--batch", 5 if gpu else 1, "images of a step", least=1, most=MOST_IMAGES)
+    add_number(parser, "--steps", 10 if gpu else 2, "timed steps", least=1)
+    add_number(parser, "--threads", 0, "CPU threads; 0 for torch's choice", least=0, most=MOST_PROCESSES)
     parser.add_argument("--only", nargs="+", metavar="SWITCH", help=f"some of: {'; '.join(SWITCHES)}")
     parser.add_argument("--no-test", action="store_true", help="leave out the time of test images")
     arguments = parser.parse_args(argv)

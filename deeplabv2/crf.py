@@ -6,6 +6,7 @@ no logits need to lie on disk or in memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +193,7 @@ def tested_checkpoint(config: DeepLabConfig) -> Path | None:
     """The checkpoint that ``test`` used, if it still is where it was; else that of the training."""
     folder = config.label_maps(crf=False)
     # Relative to the folder where it lies in the run.
-    tested = folder / record_of(folder, ORIGIN_FILE).get("checkpoint", "")
+    tested = Path(os.path.normpath(folder / record_of(folder, ORIGIN_FILE).get("checkpoint", "")))
     return next((path for path in (tested, config.final_checkpoint) if path.is_file()), None)
 
 

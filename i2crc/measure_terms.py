@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from common.bench.comparison import Comparison
-from common.bounds import LONGEST_SIDE, MOST_IMAGES, bounded_argument
+from common.bounds import LONGEST_SIDE, MOST_IMAGES, add_number
 from common.errors import ToolboxError, run_command
 from i2crc.bench import noise_with_objects, terms_one_by_one
 from i2crc.losses import RelationConfig, RelationTerms, relation_terms
@@ -61,30 +61,10 @@ def compare_terms(count: int, n_classes: int, side: int, repeats: int, double: b
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--images",
-        type=bounded_argument("--images", int, least=1, most=MOST_IMAGES),
-        default=5,
-        help="images of a batch (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--classes",
-        type=bounded_argument("--classes", int, least=1, most=255),
-        default=20,
-        help="maps of an image (%(default)s)",
-    )
-    parser.add_argument(
-        "--side",
-        type=bounded_argument("--side", int, least=8, most=LONGEST_SIDE),
-        default=256,
-        help="of the square in pixels (%(default)s)",
-    )
-    parser.add_argument(
-        "--repeats",
-        type=bounded_argument("--repeats", int, least=1, most=10000),
-        default=5,
-        help="times each is run, in turns; the median counts",
-    )
+    add_number(parser, "--images", 5, "images of a batch (default: %(default)s)", least=1, most=MOST_IMAGES)
+    add_number(parser, "--classes", 20, "maps of an image (%(default)s)", least=1, most=255)
+    add_number(parser, "--side", 256, "of the square in pixels (%(default)s)", least=8, most=LONGEST_SIDE)
+    add_number(parser, "--repeats", 5, "times each is run, in turns; the median counts", least=1, most=10000)
     arguments = parser.parse_args(argv)
     for double in (True, False):
         print(compare_terms(arguments.images, arguments.classes, arguments.side, arguments.repeats, double).text())

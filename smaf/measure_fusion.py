@@ -15,7 +15,7 @@ import torch
 
 from common.bench.cam import N_CLASSES, SCALES, GeneratedImages, compare_cams, with_statistics
 from common.bench.comparison import Comparison
-from common.bounds import MOST_PROCESSES, bounded_argument
+from common.bounds import MOST_PROCESSES, add_number
 from common.cam.files import Cams
 from common.cores import map_on_cores, torch_threads
 from common.crf.inference import dense_crf
@@ -80,31 +80,11 @@ def compare_masks(images: GeneratedImages, repeats: int) -> tuple[Comparison, fl
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--images",
-        type=bounded_argument("--images", int, least=1, most=10**6),
-        default=8,
-        help="number of generated images (default: %(default)s)",
-    )
+    add_number(parser, "--images", 8, "number of generated images (default: %(default)s)", least=1, most=10**6)
     parser.add_argument("--backbone", default="resnet38", help="as backbone.name of a configuration (%(default)s)")
-    parser.add_argument(
-        "--width",
-        type=bounded_argument("--width", float, above=0, most=16),
-        default=0.25,
-        help="factor on the backbone's channels (%(default)s)",
-    )
-    parser.add_argument(
-        "--repeats",
-        type=bounded_argument("--repeats", int, least=1, most=10000),
-        default=3,
-        help="times each is run, in turns; the median counts",
-    )
-    parser.add_argument(
-        "--threads",
-        type=bounded_argument("--threads", int, least=1, most=MOST_PROCESSES),
-        default=torch.get_num_threads(),
-        help="CPU threads (%(default)s)",
-    )
+    add_number(parser, "--width", 0.25, "factor on the backbone's channels (%(default)s)", above=0, most=16)
+    add_number(parser, "--repeats", 3, "times each is run, in turns; the median counts", least=1, most=10000)
+    add_number(parser, "--threads", torch.get_num_threads(), "CPU threads (%(default)s)", least=1, most=MOST_PROCESSES)
     arguments = parser.parse_args(argv)
     images = GeneratedImages(arguments.images)
     torch.manual_seed(0)

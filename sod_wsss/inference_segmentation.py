@@ -14,7 +14,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common.bounds import bounded_argument
+from common.bounds import add_number
 from common.data.image_file import open_image
 from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL, colour_label_map
@@ -71,12 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--domain", choices=DOMAINS, default="val", help="list to predict (val)")
     parser.add_argument("--scales", "--scale", default="0.5,1.0,1.5,2.0", help="factors of the image (0.5,1.0,1.5,2.0)")
-    parser.add_argument(
-        "--iteration",
-        type=bounded_argument("--iteration", int, least=0, most=1000),
-        default=0,
-        help="mean-field steps of the dense CRF (0: none)",
-    )
+    add_number(parser, "--iteration", 0, "mean-field steps of the dense CRF (0: none)", least=0, most=1000)
     parser.add_argument(
         "--colour",
         action="store_true",

@@ -15,7 +15,7 @@ import torch
 
 from common.bench.cam import GeneratedImages, with_statistics
 from common.bench.comparison import Comparison
-from common.bounds import MOST_IMAGES, bounded_argument
+from common.bounds import MOST_IMAGES, add_number
 from common.data.sampling import Sample
 from common.errors import ToolboxError, run_command
 from sod_wsss.saliency_data import SaliencySquares
@@ -80,11 +80,11 @@ def compare_prediction(encoder: str, count: int, batch_size: int, repeats: int) 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="measure_prediction.py", description=__doc__)
     parser.add_argument("--encoder", nargs="+", default=["mobilenet_v2"], help="encoders (default mobilenet_v2)")
-    parser.add_argument("--images", type=bounded_argument("--images", int, least=1, most=10**6), default=32)
-    parser.add_argument(
-        "--batch-size", type=bounded_argument("--batch-size", int, least=1, most=MOST_IMAGES), default=8
+    add_number(parser, "--images", 32, "how many (%(default)s)", least=1, most=10**6)
+    add_number(
+        parser, "--batch-size", 8, "images that pass the network together (%(default)s)", least=1, most=MOST_IMAGES
     )
-    parser.add_argument("--repeats", type=bounded_argument("--repeats", int, least=1, most=10000), default=3)
+    add_number(parser, "--repeats", 3, "times each is run; the median counts", least=1, most=10000)
     given = parser.parse_args(argv)
     for encoder in given.encoder:
         compared = compare_prediction(encoder, given.images, given.batch_size, given.repeats)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.bounds import LARGEST_SEED, MOST_PROCESSES, bounded_argument
+from common.bounds import LARGEST_SEED, MOST_PROCESSES, add_number
 from common.config_files import read_settings
 from common.data.layout import DataConfig, open_layout
 from common.engine.checkpoint import checkpoint_path, checkpoint_steps
@@ -71,12 +71,8 @@ def segmentation_parser(program: str, text: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--use_gn", type=truth_value, metavar="True|False", help="GroupNorm or BatchNorm in the new layers"
     )
-    parser.add_argument(
-        "--num_workers",
-        type=bounded_argument("--num_workers", int, least=0, most=MOST_PROCESSES),
-        help="processes that load images (4)",
-    )
-    parser.add_argument("--seed", type=bounded_argument("--seed", int, least=0, most=LARGEST_SEED), help="0")
+    add_number(parser, "--num_workers", None, "processes that load images (4)", least=0, most=MOST_PROCESSES)
+    add_number(parser, "--seed", None, "0", least=0, most=LARGEST_SEED)
     return parser
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common.bounds import LONGEST_SIDE, MOST_IMAGES, bounded_argument
+from common.bounds import LONGEST_SIDE, MOST_IMAGES, add_number
 from common.errors import require, run_command
 from common.method.calls import in_repository_if_file
 from sod_wsss.segmentation import (
@@ -36,45 +36,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train_segmentation.py", "Train DeepLabv3+ on experiments/predictions/<label_name>/<id>.png."
     )
     parser.add_argument("--label_name", default="", help="folder of the label maps in experiments/predictions")
-    parser.add_argument(
-        "--batch_size", type=bounded_argument("--batch_size", int, least=1, most=MOST_IMAGES), help="16"
-    )
-    parser.add_argument(
-        "--max_epoch", type=bounded_argument("--max_epoch", int, least=1, most=10**6), help="passes over the list (50)"
-    )
-    parser.add_argument("--lr", type=bounded_argument("--lr", float, least=0, most=1000), help="0.007")
-    parser.add_argument(
-        "--wd",
-        type=bounded_argument("--wd", float, least=0, most=1000),
-        help="weight decay and, as published, momentum (4e-5)",
-    )
-    parser.add_argument(
+    add_number(parser, "--batch_size", None, "16", least=1, most=MOST_IMAGES)
+    add_number(parser, "--max_epoch", None, "passes over the list (50)", least=1, most=10**6)
+    add_number(parser, "--lr", None, "0.007", kind=float, least=0, most=1000)
+    add_number(parser, "--wd", None, "weight decay and, as published, momentum (4e-5)", kind=float, least=0, most=1000)
+    add_number(
+        parser,
         "--momentum",
-        type=bounded_argument("--momentum", float, least=0, below=1),
-        help="another momentum than the published one; 0.9 is usual",
+        None,
+        "another momentum than the published one; 0.9 is usual",
+        kind=float,
+        least=0,
+        below=1,
     )
     parser.add_argument("--nesterov", type=truth_value, metavar="True|False", help="True")
-    parser.add_argument(
-        "--image_size",
-        type=bounded_argument("--image_size", int, least=1, most=LONGEST_SIDE),
-        help="side of the square that is cut out (512)",
+    add_number(parser, "--image_size", None, "side of the square that is cut out (512)", least=1, most=LONGEST_SIDE)
+    add_number(
+        parser, "--min_image_size", None, "least longer side of the resized image (256)", least=1, most=LONGEST_SIDE
     )
-    parser.add_argument(
-        "--min_image_size",
-        type=bounded_argument("--min_image_size", int, least=1, most=LONGEST_SIDE),
-        help="least longer side of the resized image (256)",
-    )
-    parser.add_argument(
-        "--max_image_size",
-        type=bounded_argument("--max_image_size", int, least=1, most=LONGEST_SIDE),
-        help="greatest longer side (1024)",
-    )
-    parser.add_argument(
-        "--print_ratio",
-        type=bounded_argument("--print_ratio", float, least=0, most=1),
-        default=0.1,
-        help="share of an epoch between lines of the log (0.1)",
-    )
+    add_number(parser, "--max_image_size", None, "greatest longer side (1024)", least=1, most=LONGEST_SIDE)
+    add_number(parser, "--print_ratio", 0.1, "share of an epoch between lines of the log (0.1)", least=0, most=1)
     parser.add_argument("--weights", help="initial weights of the backbone: imagenet, or a file")
     parser.add_argument(
         "--select",

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from common.bench.comparison import Comparison
-from common.bounds import LARGEST_SCALE, MOST_PROCESSES, bounded_argument
+from common.bounds import LARGEST_SCALE, MOST_PROCESSES, add_number
 from common.cam.inference import CamConfig, CamInference, ClassMapNetwork, PyramidLoader
 from common.cores import torch_threads
 from common.data.sampling import Sample
@@ -159,32 +159,11 @@ def timed(function: Callable[[], list[Maps]], seconds: list[float]) -> list[Maps
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.bench cam", description=__doc__)
-    parser.add_argument(
-        "--images",
-        type=bounded_argument("--images", int, least=1, most=10**6),
-        default=N_IMAGES,
-        help="number of images (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--scales",
-        type=bounded_argument("--scales", float, above=0, most=LARGEST_SCALE),
-        nargs="+",
-        default=SCALES,
-        help="factors of the image's size",
-    )
+    add_number(parser, "--images", N_IMAGES, "number of images (default: %(default)s)", least=1, most=10**6)
+    add_number(parser, "--scales", SCALES, "factors of the image's size", nargs="+", above=0, most=LARGEST_SCALE)
     parser.add_argument("--backbone", default="resnet50", help="as backbone.name of a configuration (%(default)s)")
-    parser.add_argument(
-        "--threads",
-        type=bounded_argument("--threads", int, least=1, most=MOST_PROCESSES),
-        default=torch.get_num_threads(),
-        help="CPU threads (%(default)s)",
-    )
-    parser.add_argument(
-        "--repeats",
-        type=bounded_argument("--repeats", int, least=1, most=10000),
-        default=3,
-        help="times each is run, in turns; the median counts",
-    )
+    add_number(parser, "--threads", torch.get_num_threads(), "CPU threads (%(default)s)", least=1, most=MOST_PROCESSES)
+    add_number(parser, "--repeats", 3, "times each is run, in turns; the median counts", least=1, most=10000)
     arguments = parser.parse_args(argv)
     with torch_threads(arguments.threads):
         network = random_classifier(BackboneConfig(name=arguments.backbone))

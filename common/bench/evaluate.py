@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from common.bench.comparison import Comparison
-from common.bounds import MOST_PROCESSES, bounded_argument
+from common.bounds import MOST_PROCESSES, add_number
 from common.data.palette import IGNORE_LABEL, write_label_map
 from common.errors import ToolboxError, run_command
 from common.metrics.folder import evaluate_folder
@@ -95,17 +95,8 @@ def ellipses(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.bench evaluate", description=__doc__)
-    parser.add_argument(
-        "--images",
-        type=bounded_argument("--images", int, least=1, most=10**6),
-        default=VOC_VAL_IMAGES,
-        help="number of mask pairs (default: VOC val)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
-        help="threads (default: two per core)",
-    )
+    add_number(parser, "--images", VOC_VAL_IMAGES, "number of mask pairs (default: VOC val)", least=1, most=10**6)
+    add_number(parser, "--workers", None, "threads (default: two per core)", least=0, most=MOST_PROCESSES)
     arguments = parser.parse_args(argv)
     print(compare_evaluation(arguments.images, arguments.workers).text())
 

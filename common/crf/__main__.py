@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from common.bounds import MOST_PROCESSES, bounded_argument
+from common.bounds import MOST_PROCESSES, add_number
 from common.crf.folder import CrfFolder, Form, refine_folder
 from common.crf.inference import Engine
 from common.crf.recipes import RECIPES
@@ -31,39 +31,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="what arrays hold; of logits the softmax is taken",
     )
     parser.add_argument("--recipe", default="deeplab", metavar="NAME", help="whose constants, energies, channel order")
-    parser.add_argument(
-        "--n-labels",
-        type=bounded_argument("--n-labels", int, least=0, most=255),
-        default=0,
-        help="labels with background (recipe smaf)",
-    )
-    parser.add_argument(
-        "--alpha",
-        type=bounded_argument("--alpha", float, above=0, most=1e4),
-        default=4.0,
-        help="background of CAMs: (1 - max)^alpha",
-    )
-    parser.add_argument(
-        "--threshold",
-        type=bounded_argument("--threshold", float, least=0, most=1),
-        default=0.3,
-        help="background of CAMs that become hard labels",
-    )
+    add_number(parser, "--n-labels", 0, "labels with background (recipe smaf)", least=0, most=255)
+    add_number(parser, "--alpha", 4.0, "background of CAMs: (1 - max)^alpha", above=0, most=1e4)
+    add_number(parser, "--threshold", 0.3, "background of CAMs that become hard labels", least=0, most=1)
     parser.add_argument("--engine", choices=get_args(Engine), default="auto", help="what computes the CRF")
-    parser.add_argument(
+    add_number(
+        parser,
         "--leave-out-below",
-        type=bounded_argument("--leave-out-below", float, least=0, below=1),
-        default=0.0,
+        0.0,
+        "approximation: leave out labels that are less probable than P in the whole image",
         metavar="P",
-        help="approximation: leave out labels that are less probable than P in the whole image",
+        least=0,
+        below=1,
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
-    parser.add_argument(
-        "--workers",
-        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
-        default=2,
-        help="processes on the CPU",
-    )
+    add_number(parser, "--workers", 2, "processes on the CPU", least=0, most=MOST_PROCESSES)
     parser.add_argument("--force", action="store_true", help="redo what is there")
     return refine_folder(CrfFolder(**vars(parser.parse_args(argv)))).exit_status("dense CRF")
 

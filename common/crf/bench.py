@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from common.bounds import bounded_argument
+from common.bounds import add_number
 from common.cores import torch_threads
 from common.crf.inference import dense_crf
 from common.crf.presets import PRESETS, CrfSettings, crf_preset
@@ -162,26 +162,10 @@ def agreement(q: Sequence[Energies], reference: Sequence[Energies]) -> tuple[flo
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.crf.bench", description=__doc__)
     parser.add_argument("--images", type=Path, help="folder of photographs, timed besides the generated images")
-    parser.add_argument(
-        "--count",
-        type=bounded_argument("--count", int, least=1, most=10000),
-        default=4,
-        help="images of each kind (%(default)s)",
-    )
-    parser.add_argument(
-        "--labels",
-        type=bounded_argument("--labels", int, least=1, most=255),
-        nargs="+",
-        default=N_LABELS,
-        help="numbers of labels (21 4 2)",
-    )
+    add_number(parser, "--count", 4, "images of each kind (%(default)s)", least=1, most=10000)
+    add_number(parser, "--labels", N_LABELS, "numbers of labels (21 4 2)", nargs="+", least=1, most=255)
     parser.add_argument("--preset", choices=PRESETS, nargs="+", default=("deeplab", "cam"), help="constants")
-    parser.add_argument(
-        "--repeats",
-        type=bounded_argument("--repeats", int, least=1, most=10000),
-        default=3,
-        help="times each is run, in turns; the median counts",
-    )
+    add_number(parser, "--repeats", 3, "times each is run, in turns; the median counts", least=1, most=10000)
     arguments = parser.parse_args(argv)
     kinds = {"generated": generated_images(arguments.count)}
     if arguments.images:

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.bounds import MOST_PROCESSES, bounded_argument
+from common.bounds import MOST_PROCESSES, add_number
 from common.data.check_maps import check_maps
 from common.data.check_parts import check_files, check_list, check_tags, read_all_tags
 from common.data.check_report import Report
@@ -47,15 +47,15 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--saliency_largest", type=int, choices=(0, 1, 255), default=0, help="as in a config's data section"
     )
     parser.add_argument("--quick", action="store_true", help="look only whether files are there; decode nothing")
-    parser.add_argument(
+    add_number(
+        parser,
         "--workers",
-        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
-        help="processes that decode; 0: this one (default: as many as useful)",
+        None,
+        "processes that decode; 0: this one (default: as many as useful)",
+        least=0,
+        most=MOST_PROCESSES,
     )
-    arguments = parser.parse_args(argv)
-    if arguments.workers is not None and arguments.workers < 0:
-        parser.error("--workers must be 0 or more")
-    return arguments
+    return parser.parse_args(argv)
 
 
 def check_dataset(arguments: argparse.Namespace, report: Report) -> None:

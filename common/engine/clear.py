@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from common.engine.contents import INPUTS_FILE, RECORDS
-from common.errors import DataError
+from common.engine.contents import INPUTS_FILE, RECORDS, recorded_inputs
 from common.failures import STAGE_FILE
-from common.files import read_json, remove_partial_files
+from common.files import remove_partial_files
 from common.locks import LOCK_FILES
 from common.paths import resolve_inside
 
@@ -39,13 +37,12 @@ def clear_run(folder: Path) -> list[str]:
     for name, pattern in FOLDERS_OF_RUN.items():
         own = folder / name
         if own.is_dir() and not own.is_symlink():
-            delete([path for path in own.rglob("*") if pattern.fullmatch(path.name)], own)
+            delete([path for path in own.rglob("*") if pattern.fullmatch(path.name)], own, folder)
     for stage in list(stage_folders(folder)):
-        delete(files_of_stage(stage), stage)
+        delete(files_of_stage(stage), stage, folder)
     remove_partial_files(folder)
     for name in (*FILES_OF_RUN, *SIGNS_OF_RUN):
         (folder / name).unlink(missing_ok=True)
-    remove_empty(folder)
     return sorted(path.name for path in folder.iterdir() if not is_run(path) and path.name not in LOCK_FILES)
 
 
@@ -60,21 +57,10 @@ def stage_folders(folder: Path) -> Iterator[Path]:
         if is_run(inner):
             continue
         if (inner / STAGE_FILE).is_file():
-            if not (inner / INPUTS_FILE).is_file() or written_by_stage(inner)["folder"] == inner.name:
+            if not (inner / INPUTS_FILE).is_file() or recorded_inputs(inner)["folder"] == inner.name:
                 yield inner
         else:
             yield from stage_folders(inner)
-
-
-def written_by_stage(folder: Path) -> dict[str, Any]:
-    """``folder`` (its name), ``suffix`` and ``ids`` of the files that a stage has written, as far as it has recorded them."""
-    content = read_json(folder / INPUTS_FILE) if (folder / INPUTS_FILE).is_file() else {}
-    known: dict[str, Any] = {"folder": "", "suffix": "", "ids": []}
-    if not isinstance(content, dict) or any(
-        type(content.get(name, one)) is not type(one) for name, one in known.items()
-    ):
-        raise DataError(f"{folder / INPUTS_FILE} does not hold what a stage has written; delete it")
-    return known | content
 
 
 def files_of_stage(folder: Path) -> list[Path]:
@@ -83,24 +69,17 @@ def files_of_stage(folder: Path) -> list[Path]:
     if not (folder / INPUTS_FILE).is_file():
         # Of an earlier version, which has not said which files it wrote.
         return [*(path for path in folder.rglob("*") if path.suffix in OUTPUT_SUFFIXES), *records]
-    written = written_by_stage(folder)
+    written = recorded_inputs(folder)
     return [*(resolve_inside(folder, f"{image_id}{written['suffix']}") for image_id in written["ids"]), *records]
 
 
-def delete(files: list[Path], folder: Path) -> None:
-    """Delete files within a folder, partial ones too, and what is empty then."""
+def delete(files: list[Path], folder: Path, run: Path) -> None:
+    """Delete files within a folder of a run, partial ones too, and the folders of the run that are empty for it."""
     for path in files:
         if path.is_file() or path.is_symlink():
             path.unlink()
+    remove_partial_files(folder)
     for place in {folder, *(path.parent for path in files)}:
-        remove_partial_files(place)
-    remove_empty(folder)
-    if not any(folder.iterdir()):
-        folder.rmdir()
-
-
-def remove_empty(folder: Path) -> None:
-    """Remove the empty folders inside, at any depth."""
-    for inner in sorted((path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()), reverse=True):
-        if not any(inner.iterdir()):
-            inner.rmdir()
+        while place != run and place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+            place = place.parent

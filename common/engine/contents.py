@@ -19,10 +19,11 @@ from common.data.layout import DatasetLayout
 from common.data.tag_source import tag_fingerprint
 from common.errors import DataError
 from common.failures import FAILED_FILE, STAGE_FILE
-from common.files import read_json
 from common.models.weights import file_fingerprint
+from common.records import read_record
 
 INPUTS_FILE = "inputs.json"
+INPUTS_SHAPE = {"contents": "dict?", "folder": "text?", "suffix": "text?", "ids": "list[str]?"}
 # Compared whatever the paths are, and said so.
 LIST, TAGS, CLASSES = "the list of images", "the tags", "the class names"
 ALWAYS_COMPARED = (LIST, TAGS, CLASSES)
@@ -119,11 +120,18 @@ def contents_of_dataset(layout: DatasetLayout, split: str, settings: Mapping[str
     return contents | {name: found for name, found in same.items() if found and given.get(name.rpartition(".")[2])}
 
 
+def recorded_inputs(folder: Path) -> dict[str, Any]:
+    """What ``inputs.json`` of a folder says: ``contents``, and of a stage ``folder`` (its name), ``suffix`` and ``ids`` of the files that it
+    has written; empty values where it is of an earlier version.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    file, nothing = folder / INPUTS_FILE, {"contents": {}, "folder": "", "suffix": "", "ids": []}
+    return nothing | (read_record(file, INPUTS_SHAPE, "delete it") if file.is_file() else {})
+
+
 def recorded_contents(folder: Path) -> dict[str, str]:
-    """The contents that were recorded in a folder; none where it is of an earlier version."""
-    file = folder / INPUTS_FILE
-    content = read_json(file) if file.is_file() else {}
-    contents = content.get("contents", {}) if isinstance(content, dict) else None
-    if not isinstance(contents, dict):
-        raise DataError(f"{file} does not hold fingerprints; delete it")
+    """The contents that were recorded in a folder."""
+    contents: dict[str, str] = recorded_inputs(folder)["contents"]
     return contents

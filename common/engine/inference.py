@@ -13,8 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from common.data.sampling import SampleFailure, loaded
-from common.engine.clear import written_by_stage
-from common.engine.contents import INPUTS_FILE, contents_of_settings, recorded_contents
+from common.engine.contents import INPUTS_FILE, contents_of_settings, recorded_contents, recorded_inputs
 from common.engine.loading import dead_workers_named, start_worker
 from common.engine.run_folder import describe_differences
 from common.engine.session import Session, texts_of_all_processes
@@ -107,8 +106,6 @@ class OutputFolder:
             raise ConfigError(
                 f"the files in {self.path} were made with other settings ({changes}); use --force to redo them or another folder"
             )
-        for folder in {self.file(image_id).parent for image_id in ids}:
-            remove_partial_files(folder)
         if changes or not record.exists():
             redone = {self.file(image_id) for image_id in ids} if record.exists() else set()
             own = redone | {record, self.path / FAILED_FILE, self.path / INPUTS_FILE}
@@ -123,7 +120,7 @@ class OutputFolder:
             for path in [*redone, self.path / FAILED_FILE]:
                 path.unlink(missing_ok=True)
         # Of several lists, or parts of one, all files are known as this stage's.
-        known = written_by_stage(self.path)["ids"]
+        known = recorded_inputs(self.path)["ids"]
         written = {"folder": self.path.name, "suffix": self.suffix, "ids": sorted({*ids, *known})}
         write_json(self.path / INPUTS_FILE, {"contents": contents, **written})
         write_json(record, dict(self.settings))

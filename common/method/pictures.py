@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from common.data.dataset import ListedImages, Part
 from common.data.layout import DatasetLayout
 from common.data.palette import colour_label_map
 from common.data.sampling import Sample
+from common.errors import DataError
 from common.failures import read_failures
 from common.method.labels import Labels
 from common.method.maps import Maps
@@ -102,18 +104,16 @@ class Pictures(Stage):
         parts: list[Part] = ["tags"]
         parts += ["saliency"] if layout.saliency.is_dir() else []
         parts += ["mask"] if layout.masks.is_dir() else []
-        images = ListedImages(layout, listed, parts)
+        samples = readable_samples(ListedImages(layout, listed, parts), ids)
         folder = self.labels.report_folder(settings)
         # Kinds of label maps may be made from maps of their own, as the rounds of a method are.
         cams = {
-            self.labels.maps.folder(kind): self.cams(kind, layout, ids, split)
+            self.labels.maps.folder(kind): self.cams(kind, layout, list(samples), split)
             for kind in [settings, *self.kinds(settings)]
         }
-        for place, image_id in enumerate(ids):
+        for place, (image_id, sample) in enumerate(samples.items()):
             of_image = {source: found[place] for source, found in cams.items()}
-            pictured = Pictured(
-                images.read(image_id), listed.index(image_id), of_image[self.labels.maps.folder(settings)]
-            )
+            pictured = Pictured(sample, listed.index(image_id), of_image[self.labels.maps.folder(settings)])
             write_example(folder, Example(image_id, list(self.all_panels(settings, layout, pictured, of_image))))
         write_class_names(folder, layout.classes)
         print(f"pictures: {folder / 'examples'}")
@@ -168,3 +168,23 @@ def map_overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.floating]) ->
     same = heat.shape == image.shape[:2]
     enlarged = positive if same else cv2.resize(positive, size, interpolation=cv2.INTER_LINEAR)
     return cam_overlay(image, np.clip(enlarged, 0, 1))
+
+
+def readable_samples(images: ListedImages, ids: Sequence[str]) -> dict[str, Sample]:
+    """id -> sample of those images that can be read; the others are named.
+
+    Raises:
+        DataError: none of them can.
+    """
+    samples: dict[str, Sample] = {}
+    failed: dict[str, DataError] = {}
+    for image_id in ids:
+        try:
+            samples[image_id] = images.read(image_id)
+        except DataError as error:
+            failed[image_id] = error
+    for image_id, reason in failed.items():
+        if not samples:
+            raise reason
+        print(f"pictures: {image_id} is not shown: {reason}", file=sys.stderr, flush=True)
+    return samples

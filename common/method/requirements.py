@@ -11,12 +11,13 @@ from typing import Any
 
 from common.config_files import read_settings
 from common.data.layout import DataConfig, DatasetLayout, open_layout
+from common.engine.contents import WEIGHT_SUFFIXES
 from common.errors import CheckpointError, DataError
 from common.failures import some_names
+from common.method.score import ids_without_masks
 
-# Settings of the segmentation trainer that may name a file, and how its files end; other values are names of weights.
+# Settings of the segmentation trainer that may name a file; other values are names of weights.
 TRAINER_WEIGHTS = ("network.weights", "network.backbone.weights")
-WEIGHT_FILE_ENDINGS = (".pth", ".pt", ".caffemodel", ".params", ".safetensors")
 TRAINER_LIST, USUAL_LIST = "data.val_list", "val"
 PUBLISHED_LISTS = "DATASET.SPLIT"
 
@@ -89,12 +90,7 @@ def required_masks(layout: DatasetLayout, ids: Collection[str]) -> Requirement:
 
 def require_masks(layout: DatasetLayout, ids: Collection[str]) -> None:
     """Raise :class:`DataError` unless every image of a list has a mask."""
-    without = []
-    for image_id in ids:
-        try:
-            layout.mask_path(image_id)
-        except DataError:
-            without.append(image_id)
+    without = ids_without_masks(layout, ids)
     if without:
         raise DataError(
             f"{len(without)} of {len(ids)} images have no mask in {layout.masks}, e.g. {some_names(without)}: the label maps are "
@@ -114,7 +110,7 @@ def require_trainer_inputs(config: Path, data: DataConfig, weights: str, top: Pa
     values = read_settings(config, {})
     named = [str(values[name]) for name in TRAINER_WEIGHTS if values.get(name)]
     for name in [weights] if weights else named:
-        if name.endswith(WEIGHT_FILE_ENDINGS) and not (top / name).is_file():
+        if name.endswith(WEIGHT_SUFFIXES) and not (top / name).is_file():
             raise CheckpointError(f"there is no weights file {name}, which the segmentation with {config} starts from")
     if not any(name.startswith(PUBLISHED_LISTS) for name in values):
         val_list = str(values.get(TRAINER_LIST) or USUAL_LIST)

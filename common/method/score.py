@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +101,18 @@ def any_masks(layout: DatasetLayout, ids: Sequence[str]) -> bool:
     Raises:
         DataError: some of its images have one and others have not.
     """
-    without = [image_id for image_id in ids if not has_file(layout.mask_path, image_id)]
+    without = ids_without_masks(layout, ids)
     if without and len(without) < len(ids):
         raise DataError(
             f"{len(without)} of {len(ids)} images have no mask, e.g. {without[0]}: add them or take the images out of "
             "the list; the label maps are written"
         )
     return not without
+
+
+def ids_without_masks(layout: DatasetLayout, ids: Collection[str]) -> list[str]:
+    """Those of a list that have no mask."""
+    return [image_id for image_id in ids if not has_file(layout.mask_path, image_id)]
 
 
 def has_file(path_of: Callable[[str], Path], image_id: str) -> bool:

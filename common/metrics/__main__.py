@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.bounds import MOST_PROCESSES, bounded_argument
+from common.bounds import MOST_PROCESSES, add_number
 from common.data.lists import read_list
 from common.errors import run_command
 from common.files import write_json
@@ -24,11 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--over", choices=("present", "all"), default="present", help="classes in the mean (see scores.py)"
     )
-    parser.add_argument(
-        "--workers",
-        type=bounded_argument("--workers", int, least=0, most=MOST_PROCESSES),
-        help="threads (default: two per core)",
-    )
+    add_number(parser, "--workers", None, "threads (default: two per core)", least=0, most=MOST_PROCESSES)
     parser.add_argument("--json", type=Path, help="also write the scores there, with deeplab-pytorch's keys")
     arguments = parser.parse_args(argv)
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.bounds import LONGEST_SIDE, bounded_argument
+from common.bounds import LONGEST_SIDE, add_number
 from common.data.images import read_label_map, read_saliency
 from common.data.lists import read_list
 from common.data.mask_sets import readable_masks, require_a_class
@@ -125,12 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("truth", type=Path, help="folder of true label maps <id>.png")
     add_scored(parser)
     parser.add_argument("--saliency", type=Path, help="folder of saliency maps <id>.png behind the label maps")
-    parser.add_argument(
-        "--border",
-        type=bounded_argument("--border", int, least=0, most=LONGEST_SIDE),
-        default=5,
-        help="width of borders in pixels (default: %(default)s)",
-    )
+    add_number(parser, "--border", 5, "width of borders in pixels (default: %(default)s)", least=0, most=LONGEST_SIDE)
     arguments = parser.parse_args(argv)
     if arguments.border < 0:
         raise ConfigError(f"--border is {arguments.border}; give a number of pixels, 0 for no border")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import math
 from dataclasses import dataclass
 
@@ -7,8 +8,8 @@ import pytest
 
 from common.bounds import (
     Bounds,
+    add_number,
     bounded,
-    bounded_argument,
     bounded_scales,
     bounded_share,
     declared,
@@ -88,8 +89,15 @@ def test_any_number_is_still_a_number():
 @pytest.mark.parametrize("text", ["0", "abc", "", "1e3", "nan", "9" * 5000])
 def test_an_argument_outside_is_an_error_that_names_its_flag(text):
     with pytest.raises(ConfigError, match="^--images is .*; give a whole number from 1 to 9"):
-        bounded_argument("--images", int, least=1, most=9)(text)
-    assert bounded_argument("--images", int, least=1, most=9)("9") == 9
+        images_argument().parse_args(["--images", text])
+    assert images_argument().parse_args(["--images", "9"]).images == 9
+    assert images_argument().parse_args([]).images == 3
+
+
+def images_argument():
+    parser = argparse.ArgumentParser()
+    add_number(parser, "--images", 3, "how many", least=1, most=9)
+    return parser
 
 
 @pytest.mark.parametrize(

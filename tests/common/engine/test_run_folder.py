@@ -108,6 +108,13 @@ def test_force_deletes_what_the_toolbox_wrote_and_names_what_it_leaves(run, caps
     )
 
 
+def test_force_leaves_empty_folders_of_others_and_none_of_its_own(run):
+    stage_of(run.path / "labels/plain_cam")
+    (run.path / "to be filled").mkdir()
+    run.begin(SETTINGS, force=True)
+    assert (run.path / "to be filled").is_dir() and not (run.path / "labels").exists()
+
+
 def test_force_leaves_copies_of_stages_and_other_runs_inside_alone(run):
     stage_of(run.path / "labels")
     shutil.copytree(run.path / "labels", run.path / "labels by hand")

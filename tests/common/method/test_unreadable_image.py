@@ -67,6 +67,14 @@ def test_once_the_image_is_mended_the_same_commands_make_what_is_missing(broken,
     assert "left_out" not in (work / "run/results.json").read_text()
 
 
+def test_pictures_of_another_list_leave_out_what_cannot_be_read(plain_cam, work, capsys):
+    truncate(work / "data/JPEGImages/val_0000.jpg")
+    assert plain_cam("pictures", "--report.pictures", "9") == 0
+    shown = sorted(path.name for path in (work / "run/examples").iterdir() if path.is_dir())
+    assert "val_0000 is not shown: cannot read image" in capsys.readouterr().err
+    assert shown and "val_0000" not in shown
+
+
 def test_maps_that_are_missing_without_a_record_are_an_error_as_ever(plain_cam, failing, work, capsys):
     (work / f"run/cams/{BROKEN}.npz").unlink()
     assert f"{BROKEN}" in failing("label", "--labels.choose_threshold", "true")
