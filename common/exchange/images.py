@@ -56,11 +56,11 @@ class ImagesByName:
         """(height, width) of the upright image."""
         return image_size(self.file(image_id), upright=True)
 
-    def require_size(self, image_id: str, size: Sequence[object], where: object) -> None:
+    def require_size(self, image_id: str, size: Sequence[object], where: object, what: str = "mask") -> None:
         """Raise :class:`DataError` unless ``size``, (height, width), is that of the image."""
         height, width = self.size(image_id)
         if tuple(size) != (height, width):
             raise DataError(
-                f"{where}: the mask of {image_id!r} is {'x'.join(map(str, size))} but the image is {height}x{width} (height x "
+                f"{where}: the {what} of {image_id!r} is {'x'.join(map(str, size))} but the image is {height}x{width} (height x "
                 f"width); export it at the image's size{orientation_remark(self.file(image_id), upright=True)}"
             )
