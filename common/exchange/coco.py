@@ -19,7 +19,7 @@ from common.errors import ConfigError, DataError
 from common.exchange.images import ImagesByName
 from common.exchange.parts import IGNORED, LabelledImage, LabelMap, Region, box_of, label_of_name, parts_of
 
-INSTALL = "pip install pycocotools, or the toolbox with its extra: pip install -e '.[coco]'"
+HOW_TO_INSTALL = "pip install pycocotools, or the toolbox with its extra: pip install -e '.[coco]'"
 # Where the file of an image is not known, its name ends so.
 USUAL_SUFFIX = ".jpg"
 # Bits of one run length; images have fewer pixels.
@@ -35,7 +35,7 @@ def coco_package() -> Any:
     try:
         return import_module("pycocotools.mask")
     except ImportError as error:
-        raise ConfigError(f"COCO files need pycocotools, which is not there ({error}): {INSTALL}") from error
+        raise ConfigError(f"COCO files need pycocotools, which is not there ({error}): {HOW_TO_INSTALL}") from error
 
 
 def coco_content(items: Iterable[LabelledImage], classes: Sequence[str], components: bool) -> dict[str, Any]:

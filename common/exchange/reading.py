@@ -24,7 +24,7 @@ from common.failures import some_names
 from common.files import read_json
 from common.paths import path_of_id
 
-COCO, CVAT, LABELME, PLAIN = "COCO", "CVAT", "labelme", "label maps"
+COCO, CVAT, LABELME, PLAIN_FORM = "COCO", "CVAT", "labelme", "label maps"
 NAME_FILES = ("labels.txt", CLASSES_FILE)
 NOT_WELL_FORMED = (LookupError, TypeError, AttributeError, ValueError, OverflowError)
 KNOWN_FORMS = "CVAT's segmentation mask 1.1 (ZIP or unpacked), COCO JSON, labelme's JSON files, or PNG label maps named as the images"
@@ -125,10 +125,10 @@ def of_folder(folder: Path, images: ImagesByName, classes: Sequence[str]) -> tup
         raise DataError(f"{folder} holds no masks. Known: {KNOWN_FORMS}")
     if (folder / CLASS_FOLDER).is_dir():
         inside = folder / CLASS_FOLDER
-        return PLAIN, read_plain(
+        return PLAIN_FORM, read_plain(
             [path for path in pngs if path.is_relative_to(inside)], inside, folder, images, classes
         )
-    return PLAIN, read_plain(pngs, folder, folder, images, classes)
+    return PLAIN_FORM, read_plain(pngs, folder, folder, images, classes)
 
 
 def read_plain(

@@ -28,7 +28,7 @@ from common.own.photographs import Photographs
 from common.paths import path_of_id
 
 # In the output folder; in that of the results.
-TRUE, LABELS = "true_masks", "labels"
+TRUE, LEARNED_FROM = "true_masks", "labels"
 MASKS_OF_A_RUN = "masks"
 
 
@@ -122,7 +122,7 @@ def labels_with_true_masks(true: TrueMasks, labels: Path, ids: Sequence[str], ou
     """
     record = record_of(labels)
     digest = text_fingerprint([true.digest, json.dumps(record, sort_keys=True)])
-    folder = out / f"with_true_masks_{digest}" / LABELS
+    folder = out / f"with_true_masks_{digest}" / LEARNED_FROM
     used = [one for one in ids if one in set(true.ids)]
     failed = {one: why for one, why in read_failures(labels).items() if one not in used}
     for image_id in ids:
