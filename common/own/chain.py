@@ -68,9 +68,10 @@ def run_chain(method: Method, settings: Any, out: Path, true: TrueMasks | None =
     job = own[-1].job(settings) if own else job_of(method, settings, method.main_set(settings))
     labels = Path(method.labels.folder(kind))
     if true:
-        labels = Path(job.label_folder or labels)
-        labels = labels_with_true_masks(true, labels, method.labels.layout(kind).ids(kind.split), out)
-        experiment, row = f"{job.experiment}_{labels.parent.name}", f"{job.row}, {len(true.ids)} true masks"
+        ids = method.labels.layout(kind).ids(kind.split)
+        n_true = len(set(ids) & set(true.ids))
+        labels = labels_with_true_masks(true, Path(job.label_folder or labels), ids, out)
+        experiment, row = f"{job.experiment}_{labels.parent.name}", f"{job.row}, {n_true} true masks"
         job = dataclasses.replace(job, label_folder=labels, experiment=experiment, row=row)
         job.run()
     found = [folder / "checkpoint_final.pth" for folder in job.outputs("models")]

@@ -66,8 +66,10 @@ def test_without_true_masks_the_chain_trains_it(prepared: tuple[Any, Any, list[A
 
 def test_with_true_masks_it_is_trained_beside_the_chain(prepared: tuple[Any, Any, list[Any]], tmp_path: Path) -> None:
     method, settings, called = prepared
-    write_label_map(tmp_path / "true" / "b.png", np.ones((4, 6), np.uint8))
-    true = TrueMasks(tmp_path / "true", tmp_path / "true", "label maps", ("b",), "digest", ())
+    # c was held back.
+    for name in ("b", "c"):
+        write_label_map(tmp_path / "true" / f"{name}.png", np.ones((4, 6), np.uint8))
+    true = TrueMasks(tmp_path / "true", tmp_path / "true", "label maps", ("b", "c"), "digest", ())
     checkpoint, labels = run_chain(method, settings, tmp_path / "out", true)
     until, job = called
     assert until == "labels" and job.label_folder == labels and labels.parent.parent == tmp_path / "out"
