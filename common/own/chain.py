@@ -13,9 +13,11 @@ from common.method.calls import call
 from common.method.label_sets import LabelSet
 from common.method.method import Method
 from common.method.registry import PLAIN_CAM
-from common.method.reproduce import job_of, reproduce
+from common.method.reproduce import job_of, reproduce, requirements_of_chain
+from common.method.requirements import require_inputs
 from common.method.segmentation import SEGMENTER, Segmentation
 from common.method.settings import TOP
+from common.own.true_masks import TrueMasks, labels_with_true_masks
 
 MASKS, OVERLAYS = "masks", "overlays"
 
@@ -49,20 +51,33 @@ def with_saliency_if_there(method: Method, saliency: bool) -> Method:
     return dataclasses.replace(method, label_sets=lambda settings: [LabelSet({"labels.background": background})])
 
 
-def run_chain(method: Method, settings: Any) -> tuple[Path, Path]:
+def run_chain(method: Method, settings: Any, out: Path, true: TrueMasks | None = None) -> tuple[Path, Path]:
     """Run it; what is complete is skipped.
 
+    Args:
+        out: the output folder, where label maps go that hold true masks.
+        true: masks that take the place of pseudo labels; the segmentation network is then trained on these.
+
     Returns:
-        The trained segmentation network, and the folder of the pseudo labels that it learned from.
+        The trained segmentation network, and the folder of the label maps that it learned from.
     """
-    reproduce(method, settings, until="segmentation")
+    require_inputs(requirements_of_chain(method, settings, "segmentation"))
+    reproduce(method, settings, until="labels" if true else "segmentation")
     kind = method.every_kind(settings)[-1]
     own = method.of_kind(Segmentation)
     job = own[-1].job(settings) if own else job_of(method, settings, method.main_set(settings))
+    labels = Path(method.labels.folder(kind))
+    if true:
+        ids = method.labels.layout(kind).ids(kind.split)
+        n_true = len(set(ids) & set(true.ids))
+        labels = labels_with_true_masks(true, Path(job.label_folder or labels), ids, out)
+        experiment, row = f"{job.experiment}_{labels.parent.name}", f"{job.row}, {n_true} true masks"
+        job = dataclasses.replace(job, label_folder=labels, experiment=experiment, row=row)
+        job.run()
     found = [folder / "checkpoint_final.pth" for folder in job.outputs("models")]
     if not found or not found[-1].is_file():
         raise CheckpointError(f"there is no trained network in {job.out}; run the same command again")
-    return found[-1], Path(method.labels.folder(kind))
+    return found[-1], labels
 
 
 def predict_all(checkpoint: Path, images: Path, out: Path, crf: bool, flags: Sequence[str]) -> None:

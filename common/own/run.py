@@ -22,10 +22,13 @@ from common.method.settings import with_values
 from common.own.chain import MASKS, OVERLAYS, config_of, predict_all, run_chain, with_saliency_if_there
 from common.own.dataset import hold_out, tags_as_csv, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts
+from common.own.given_saliency import look_at_saliency
+from common.own.kept_masks import facts_of_true_masks, keep_true_masks, without_true_masks
 from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
 from common.own.plan import Plan, plan_for
 from common.own.spelling import FEW, likely_slips, rare_classes
+from common.own.true_masks import given_true_masks
 from common.paths import path_of_id
 from common.visual.panels import write_png
 
@@ -50,12 +53,17 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         raise ConfigError(f"--hold-out is {arguments.hold_out}; give a share from 0 to 0.5")
     photographs = find_photographs(folder, arguments.tags)
     notes = said_about(photographs, out)
+    true = given_true_masks(arguments.masks, photographs, out)
+    notes += true.notes if true else ()
     if arguments.check:
         return 0
     plan = plan_for(len(photographs.tags))
     saliency = saliency_folder(arguments, folder, out)
     method = with_saliency_if_there(find_method(arguments.method), saliency is not None)
     held_out = hold_out(photographs.tags, arguments.hold_out, arguments.seed)
+    maps_of = f"made by {arguments.network}" if arguments.network else ""
+    if saliency and not arguments.network:
+        maps_of = look_at_saliency(saliency, photographs, held_out[0])
     links = {"saliency": saliency} if saliency else {}
     write_dataset(out / "dataset", photographs, held_out, links)
     settings = settings_for(method, arguments, out, plan, flags)
@@ -70,12 +78,15 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
                 str(links["saliency"].resolve()),
             ],
         )
-    checkpoint, labels = run_chain(method, settings)
-    predict_all(
-        checkpoint, out / "dataset" / "images", out, plan.crf and not arguments.no_crf, ["--device", arguments.device]
-    )
+    checkpoint, labels = run_chain(method, settings, out, true)
+    # With true masks the results have a folder of their own, beside what the network learned from.
+    out = labels.parent if true else out
+    predict_all(checkpoint, photographs.images, out, plan.crf and not arguments.no_crf, ["--device", arguments.device])
+    if true:
+        keep_true_masks(true, photographs, out)
+    judged = without_true_masks(photographs.tags, true)
     found = doubts(
-        lambda one: out / MASKS / f"{one}.png", lambda one: labels / f"{one}.png", photographs.tags, photographs.classes
+        lambda one: out / MASKS / f"{one}.png", lambda one: labels / f"{one}.png", judged, photographs.classes
     )
     write_json(out / "doubts.json", [dataclasses.asdict(one) for one in found])
     facts = {
@@ -86,6 +97,10 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         "model": str(checkpoint),
         "time": f"{(time.perf_counter() - started) / 60:.0f} minutes for what was not there already",
     }
+    if saliency:
+        facts["saliency maps"] = maps_of
+    if true:
+        facts |= facts_of_true_masks(true, *held_out, photographs.classes, out)
     maps = Path(method.labels.maps.folder(settings))
     page = Page(
         title=f"Masks of {folder.resolve().name}",
