@@ -60,7 +60,7 @@ class WritePrediction:
 
     Attributes:
         masks: folder of the masks.
-        overlays: folder of JPEG pictures at the size that the network saw; None leaves them out.
+        overlays: folder of JPEG pictures at the size of the image; None leaves them out.
         probabilities: folder of ``.npz`` files with ``probabilities``, float16 C x H x W; None leaves them out.
     """
 
@@ -71,16 +71,18 @@ class WritePrediction:
     probabilities: Path | None
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
-        shown = self.form.shown(read_image(prediction.image, upright=True))
+        image = read_image(prediction.image, upright=True)
+        shown = self.form.shown(image)
         scores = self.form.probabilities(prediction.logits, (shown.shape[0], shown.shape[1]))
         if self.crf:
             scores = self.crf(shown, scores)
         name = path.relative_to(self.masks)
         if self.probabilities:
             write_probabilities(self.probabilities / name.with_suffix(".npz"), scores, prediction.size)
+        mask = largest_enlarged(torch.from_numpy(scores)[None], prediction.size)[0].numpy()
         if self.overlays:
-            write_jpeg(self.overlays / name.with_suffix(".jpg"), label_overlay(shown, scores.argmax(0)))
-        write_label_map(path, largest_enlarged(torch.from_numpy(scores)[None], prediction.size)[0].numpy())
+            write_jpeg(self.overlays / name.with_suffix(".jpg"), label_overlay(image, mask))
+        write_label_map(path, mask)
 
 
 def write_probabilities(path: Path, probabilities: np.ndarray, size: tuple[int, int]) -> None:

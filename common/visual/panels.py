@@ -77,3 +77,10 @@ def png_bytes(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(as_rgb(image)).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+def jpeg_bytes(image: np.ndarray, quality: int) -> bytes:
+    """A uint8 picture [H, W] or RGB [H, W, 3] as the bytes of a JPEG file; quality 1 to 95."""
+    buffer = io.BytesIO()
+    Image.fromarray(as_rgb(image)).save(buffer, format="JPEG", quality=quality)
+    return buffer.getvalue()
