@@ -72,6 +72,12 @@ def write_png(path: Path, image: np.ndarray) -> None:
     atomic_write(path, lambda file: file.write(content))
 
 
+def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
+    """Write a uint8 picture [H, W] or RGB [H, W, 3]; quality 1 to 95."""
+    content = jpeg_bytes(image, quality)
+    atomic_write(path, lambda file: file.write(content))
+
+
 def png_bytes(image: np.ndarray) -> bytes:
     """A uint8 picture [H, W] or RGB [H, W, 3] as the bytes of a PNG file."""
     buffer = io.BytesIO()
