@@ -1,7 +1,9 @@
 """Which masks to look at first, without knowing the true ones.
 
-Signs that can be had without true masks are weighed and added up. The weights are round numbers near those of a least-squares fit to the
-true error: see :data:`MISSING` and the others for what each sign is, and README for how far the order agrees with the true one.
+Signs that can be had without true masks are weighed and added up. The weights are round numbers, chosen on one network and checked on
+another, each on 200 training images of ``voc_animals`` whose true masks were hidden: rank correlation of the score with one minus the mean
+IoU of the image 0.86 and 0.67; of the twenty images called most doubtful 18 and 11 are among the twenty worst, all and 18 among the worst
+fifty. Without the network's own confidence it is 0.79 and 0.46, with 15 and 9 of the twenty. (Of the second no class maps were at hand.)
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ class Comparison(NamedTuple):
 
 
 COMPARISONS = {
-    "unsure": Comparison(1.0, 0.4, "the network itself expects an overlap of {:.0%} with the true mask"),
-    "label": Comparison(0.5, 0.5, "network and pseudo label agree on {:.0%} of the objects"),
+    "unsure": Comparison(2.0, 0.4, "the network itself expects an overlap of {:.0%} with the true mask"),
+    "label": Comparison(0.25, 0.5, "network and pseudo label agree on {:.0%} of the objects"),
     "maps": Comparison(0.5, 0.7, "network and class maps agree on {:.0%} of the objects"),
 }
 

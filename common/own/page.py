@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from common.data.images import read_image
-from common.data.palette import voc_palette
+from common.data.palette import IGNORE_LABEL, voc_palette
 from common.files import write_text
 from common.own.doubt import Doubt, TagAgreement
 from common.report.names import DOES_NOT_APPLY
@@ -66,16 +66,12 @@ def write_page(path: Path, page: Page) -> None:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = importlib.resources.files("common.own").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    palette = voc_palette()
-    legend = [(name, "rgb({}, {}, {})".format(*map(int, palette[label]))) for label, name in enumerate(page.classes, 1)]
+    colours = ["rgb({}, {}, {})".format(*map(int, colour)) for colour in voc_palette()]
+    legend = list(zip(page.classes, colours[1:], strict=False))
     titles = list(dict.fromkeys(title for one in page.shown for title in one.pictures))
     rows = [row_of(one, titles, path.parent) for one in page.shown]
-    write_text(
-        path,
-        environment.from_string(source).render(
-            page=page, legend=legend, rows=rows, does_not_apply=DOES_NOT_APPLY, percent=percent
-        ),
-    )
+    values = {"does_not_apply": DOES_NOT_APPLY, "percent": percent, "unlabelled": colours[IGNORE_LABEL]}
+    write_text(path, environment.from_string(source).render(page=page, legend=legend, rows=rows, **values))
 
 
 def percent(share: float) -> str:

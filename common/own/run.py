@@ -89,7 +89,7 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
     facts = {
         "photographs": f"{len(photographs.tags)} with tags, {len(held_out[1])} of them held back from training",
         "tags": photographs.source,
-        "method": f"{method.name}, then DeepLab-v2"
+        "method": f"{method.labels.row(method.every_kind(settings)[-1])}, then DeepLab-v2"
         + (f", guided by {settings.report.saliency_source}" if saliency else ""),
         "model": str(checkpoint),
         "time": f"{(time.perf_counter() - started) / 60:.0f} minutes for what was not there already",
