@@ -20,7 +20,7 @@ from common.errors import DataError
 from common.files import write_text
 from common.report.curves import Curve, curve_svg, line_styles
 from common.report.examples_table import CAM, arrange_examples
-from common.report.names import DOES_NOT_APPLY, field_name
+from common.report.names import DOES_NOT_APPLY, field_name, network_name
 from common.report.reading import class_tables, missing_parts, read_against_reference
 from common.report.results import NONE, Result
 from common.report.table import Cell, Column, Row, Table, build_tables, column_title
@@ -174,9 +174,19 @@ def _provenance(cell: Cell) -> list[tuple[str, list[str]]]:
     """Every field of a cell's results as (name, texts): one text where all seeds agree, else one per seed."""
     rows = []
     for field in fields(Result):
-        texts = [_field_text(getattr(result, field.name)) for result in cell.results]
+        texts = [_field_text(_shown_value(result, field.name)) for result in cell.results]
         rows.append((field_name(field.name), texts if len(set(texts)) > 1 else texts[:1]))
     return rows
+
+
+def _shown_value(result: Result, name: str) -> object:
+    """The value of a field; trained networks by their names in words, the commands and folders as they are."""
+    value = getattr(result, name)
+    if name != "steps":
+        return value
+    return {
+        network_name(network): count for network, count in value.items() if network != NONE
+    } or "nothing was trained"
 
 
 def _field_text(value: object) -> str:

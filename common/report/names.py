@@ -37,6 +37,16 @@ MAP_LOSS = re.compile(rf"map(\d+)({'|'.join(OF_MAP)})")
 # Parts of a network whose parameters share a learning rate, and which of these a group holds.
 PARTS = {"all": "all layers", "head": "new layers", "bias": "all layers, biases"}
 OF_PART = {"_bias_vectors": "biases", "_vectors": "normalisation and biases", "_bias": "biases"}
+# Networks, by the stage that trained them; those of the segmentation by their own name (DeepLabV2_ResNet101_MSC).
+NETWORKS = {
+    "train": "classifier",
+    "eps": "EPS classifier",
+    "affinity": "affinity network",
+    "sod": "saliency network",
+    "segment": "DeepLab-v2",
+}
+ROUND = re.compile(r"round(\d+)")
+IN_NETWORK = (("DeepLabV", "DeepLab-v"), ("3Plus", "3+"), ("_MSC", ", multi-scale"))
 # Fields of a result whose own words say too little.
 FIELDS = {
     "miou": "mIoU",
@@ -74,6 +84,17 @@ def group_name(name: str) -> str:
             part = name.removesuffix(ending)
             return f"{PARTS.get(part, in_words(part))}, {holds}"
     return in_words(name)
+
+
+def network_name(name: str) -> str:
+    """A trained network in words."""
+    of_round = ROUND.fullmatch(name)
+    if of_round:
+        return f"classifier of round {of_round[1]}"
+    shown = NETWORKS.get(name, name)
+    for part, words in IN_NETWORK:
+        shown = shown.replace(part, words)
+    return in_words(shown)
 
 
 def field_name(name: str) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 from common.data.images import read_image, read_label_map
 from common.data.palette import voc_palette
 from common.errors import CheckpointError, ConfigError, DataError
+from common.metrics.confidence import CONFIDENCE_SUFFIX, read_confidence
 from common.visual.overlay import label_overlay
 from deeplabv2.main import main
 
@@ -96,6 +97,19 @@ def test_probabilities_are_float16_at_image_size_and_their_maximum_is_the_mask(a
     np.testing.assert_allclose(probabilities.astype(np.float32).sum(0), 1, atol=5e-3)
     mask = read_label_map(tmp_path / "out" / "masks" / "holiday" / "grey.png")
     assert (probabilities.argmax(0) == mask).mean() > 0.99
+
+
+def test_how_sure_the_network_is_is_written_on_request_the_same_with_the_crf_and_for_any_name(
+    arguments, photographs, tmp_path
+):
+    Image.open(photographs / "cat.jpg").save(photographs / "stage.jpg")
+    assert main(["predict", *arguments, "--confidence"]) == 0
+    out = tmp_path / "out" / "confidence"
+    assert written(out, CONFIDENCE_SUFFIX) == {*IDS, "stage"}
+    found = read_confidence(out / f"cat{CONFIDENCE_SUFFIX}")
+    assert 0 < found.entropy < 1 and 0 < found.expected_overlap < 1
+    assert main(["predict", *arguments, "--confidence", "--crf", "--out", str(tmp_path / "refined")]) == 0
+    assert read_confidence(tmp_path / "refined" / "confidence" / f"cat{CONFIDENCE_SUFFIX}") == found
 
 
 def test_the_crf_and_the_size_change_the_record_and_are_not_mixed(arguments):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.report.names import field_name, group_name, loss_name
+from common.report.names import field_name, group_name, loss_name, network_name
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,18 @@ def test_groups_of_one_network_keep_different_names():
 
 def test_fields_have_words():
     assert (field_name("kept_miou"), field_name("seed")) == ("mIoU of the pixels with a label", "seed")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train", "classifier"),
+        ("round2", "classifier of round 2"),
+        ("DeepLabV2_ResNet101_MSC", "DeepLab-v2 ResNet101, multi-scale"),
+        ("DeepLabV3Plus", "DeepLab-v3+"),
+        ("SGAN", "SGAN"),
+        ("given network", "given network"),
+    ],
+)
+def test_networks_have_words(name, words):
+    assert network_name(name) == words
