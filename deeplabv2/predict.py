@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 
 from common.bounds import LONGEST_SIDE, bounded
 from common.data.classes import read_class_names
@@ -17,9 +17,11 @@ from common.data.presets import CLASSES_FILE
 from common.engine.inference import OutputFolder
 from common.engine.session import start_session
 from common.errors import ConfigError, DataError
-from common.files import atomic_write, write_npz, write_text
+from common.files import write_npz, write_text
+from common.metrics.confidence import CONFIDENCE_SUFFIX, confidence_of, write_confidence
 from common.metrics.selection import BACKGROUND
 from common.visual.overlay import label_overlay
+from common.visual.panels import write_jpeg
 from deeplabv2.crf import ImageCrf, image_crf
 from deeplabv2.dataset import label_names
 from deeplabv2.inference import ImageForm, Prediction, Predictor
@@ -43,6 +45,7 @@ class PredictConfig(RefinedConfig):
             the configuration sets it, else image.test_size, as the demo.
         overlays: also write pictures of the masks over the images.
         probabilities: also write the probabilities of all labels at image size, float16.
+        confidence: also write how sure the network is of each image: two numbers, before the CRF.
     """
 
     image_folder: str = ""
@@ -50,6 +53,15 @@ class PredictConfig(RefinedConfig):
     seen_side: int | None = bounded(None, least=0, most=LONGEST_SIDE)
     overlays: bool = True
     probabilities: bool = False
+    confidence: bool = False
+
+
+class ExtraFolders(NamedTuple):
+    """Where what is written beside the masks goes, None for what was not asked for."""
+
+    overlays: Path | None
+    probabilities: Path | None
+    confidence: Path | None
 
 
 @dataclass(frozen=True)
@@ -60,27 +72,30 @@ class WritePrediction:
 
     Attributes:
         masks: folder of the masks.
-        overlays: folder of JPEG pictures at the size that the network saw; None leaves them out.
-        probabilities: folder of ``.npz`` files with ``probabilities``, float16 C x H x W; None leaves them out.
+        extras: folders of overlays, JPEG pictures at the size of the image; of ``.npz`` files with ``probabilities``, float16
+            C x H x W; and of files of :func:`write_confidence`.
     """
 
     form: ImageForm
     crf: ImageCrf | None
     masks: Path
-    overlays: Path | None
-    probabilities: Path | None
+    extras: ExtraFolders
 
     def __call__(self, path: Path, prediction: Prediction) -> None:
-        shown = self.form.shown(read_image(prediction.image, upright=True))
+        image = read_image(prediction.image, upright=True)
+        shown = self.form.shown(image)
         scores = self.form.probabilities(prediction.logits, (shown.shape[0], shown.shape[1]))
+        name = path.relative_to(self.masks)
+        if self.extras.confidence:
+            write_confidence(self.extras.confidence / name.with_suffix(CONFIDENCE_SUFFIX), confidence_of(scores))
         if self.crf:
             scores = self.crf(shown, scores)
-        name = path.relative_to(self.masks)
-        if self.probabilities:
-            write_probabilities(self.probabilities / name.with_suffix(".npz"), scores, prediction.size)
-        if self.overlays:
-            write_jpeg(self.overlays / name.with_suffix(".jpg"), label_overlay(shown, scores.argmax(0)))
-        write_label_map(path, largest_enlarged(torch.from_numpy(scores)[None], prediction.size)[0].numpy())
+        if self.extras.probabilities:
+            write_probabilities(self.extras.probabilities / name.with_suffix(".npz"), scores, prediction.size)
+        mask = largest_enlarged(torch.from_numpy(scores)[None], prediction.size)[0].numpy()
+        if self.extras.overlays:
+            write_jpeg(self.extras.overlays / name.with_suffix(".jpg"), label_overlay(image, mask), OVERLAY_QUALITY)
+        write_label_map(path, mask)
 
 
 def write_probabilities(path: Path, probabilities: np.ndarray, size: tuple[int, int]) -> None:
@@ -89,12 +104,6 @@ def write_probabilities(path: Path, probabilities: np.ndarray, size: tuple[int, 
     for label, one in enumerate(torch.from_numpy(probabilities)):
         enlarged[label] = enlarge_maps(one[None, None], size)[0, 0].numpy()
     write_npz(path, probabilities=enlarged)
-
-
-def write_jpeg(path: Path, picture: np.ndarray) -> None:
-    """Write a picture, uint8 RGB H x W x 3."""
-    image = Image.fromarray(picture)
-    atomic_write(path, lambda file: image.save(file, format="JPEG", quality=OVERLAY_QUALITY))
 
 
 def training_config(config: PredictConfig) -> Path | None:
@@ -130,7 +139,7 @@ def predict_folder(config: PredictConfig) -> int:
     crf = image_crf(config) if config.with_crf else None
     output = results_of(config, checkpoint, form, crf)
     load = load_inputs(config, paths.__getitem__, form, upright=True, n_labels=config.network.n_labels)
-    finish = WritePrediction(form, crf, output.path, *wanted_folders(config))
+    finish = WritePrediction(form, crf, output.path, wanted_folders(config))
     with start_session(config.engine.device) as session, session.writing(output.path):
         if session.is_main:
             print(f"Mode: predict on {session.device}\nModel: {config.network.name}, {checkpoint}")
@@ -146,21 +155,25 @@ def predict_folder(config: PredictConfig) -> int:
 def results_of(config: PredictConfig, checkpoint: Path, form: ImageForm, crf: ImageCrf | None) -> OutputFolders:
     """The folders that hold what was asked for, with the record of how it was made."""
     record = {"network": prediction_record(config, checkpoint, form), "crf": crf.record() if crf else None}
-    overlays, probabilities = wanted_folders(config)
+    extras = wanted_folders(config)
+    kinds = (
+        # A photograph's size takes the place of the size that the network saw, which was that of earlier versions.
+        (extras.overlays, ".jpg", {"size": "of the image"}),
+        (extras.probabilities, ".npz", {}),
+        (extras.confidence, CONFIDENCE_SUFFIX, {}),
+    )
     others = [
-        OutputFolder(folder, suffix, record, config.force)
-        for folder, suffix in ((overlays, ".jpg"), (probabilities, ".npz"))
-        if folder
+        OutputFolder(folder, suffix, {**record, **more}, config.force) for folder, suffix, more in kinds if folder
     ]
     origin = {"checkpoint": str(checkpoint.resolve()), "images": str(Path(config.image_folder).resolve())}
     return OutputFolders(Path(config.results) / "masks", ".png", record, config.force, others, origin)
 
 
-def wanted_folders(config: PredictConfig) -> tuple[Path | None, Path | None]:
-    """Folders of overlays and of probabilities, None for what was not asked for."""
+def wanted_folders(config: PredictConfig) -> ExtraFolders:
+    """Folders of what was asked for."""
     out = Path(config.results)
-    overlays = out / "overlays" if config.overlays else None
-    return overlays, out / "probabilities" if config.probabilities else None
+    wanted = {name: getattr(config, name) for name in ExtraFolders._fields}
+    return ExtraFolders(**{name: out / name if value else None for name, value in wanted.items()})
 
 
 def find_images(folder: Path, results: Path) -> dict[str, Path]:

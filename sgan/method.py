@@ -17,7 +17,6 @@ from common.data.dataset import ListedImages, Part
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout, open_layout
 from common.data.mask_sets import readable_masks, require_a_class
-from common.data.palette import colour_label_map
 from common.data.saliency_levels import stated_storage
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
@@ -37,6 +36,7 @@ from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training
 from common.models.weights import load_weights, read_state_dict
 from common.report.html import Panel
+from common.visual.overlay import label_overlay
 from sgan.backbone import VGG_BLOCKS, sgan_backbone
 from sgan.dataset import initial_seed_folder, map_loader, masked_ids, seed_file
 from sgan.labels import LABELS_ENDING, SeedRule, write_seed
@@ -152,7 +152,7 @@ def sgan_panels(settings: SganSettings, layout: DatasetLayout, pictured: Picture
     yield from network_panels(network, pictured.sample["image"], sample, pictured.cams, layout.classes)
     initial = initial_seed_labels(settings) / f"{pictured.sample['id']}.png"
     if initial.is_file():
-        yield Panel("initial seed", colour_label_map(read_label_map(initial)))
+        yield Panel("initial seed", label_overlay(pictured.sample["image"], read_label_map(initial)))
 
 
 STAGE0_CLASSIFIER = OtherRun(

@@ -139,7 +139,7 @@ class Method:
     def last_panels(self, settings: Any, layout: DatasetLayout, pictured: Pictured) -> Iterator[Panel]:
         """The label map of a second round."""
         kind = with_values(settings, self.main_set(settings).values)
-        return refined_panels(self.second_round().refine, kind, pictured.sample["id"])
+        return refined_panels(self.second_round().refine, kind, pictured.sample)
 
     def kinds(self, settings: Any) -> list[Any]:
         """The settings of every set of label maps that DeepLab-v2 learns from, which pictures show."""

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from common.cam.files import Cams
 from common.data.dataset import ListedImages, Part
 from common.data.layout import DatasetLayout
-from common.data.palette import colour_label_map
 from common.data.sampling import Sample
 from common.errors import DataError
 from common.failures import read_failures
@@ -24,7 +23,7 @@ from common.method.maps import Maps
 from common.method.stage import Stage
 from common.report.examples import write_class_names, write_example
 from common.report.html import Example, Panel
-from common.visual.overlay import cam_overlay
+from common.visual.overlay import cam_overlay, label_overlay
 
 
 class Pictured(NamedTuple):
@@ -143,7 +142,7 @@ class Pictures(Stage):
         sample = pictured.sample
         yield Panel("image", sample["image"])
         if "mask" in sample:
-            yield Panel("ground truth", colour_label_map(sample["mask"]))
+            yield Panel("ground truth", label_overlay(sample["image"], sample["mask"]))
         if "saliency" in sample:
             yield Panel("saliency", sample["saliency"])
         yield from self.panels(settings, layout, pictured)
@@ -156,7 +155,7 @@ class Pictures(Stage):
             maker = self.labels.maker(chosen, self.labels.layout(chosen))
             label_map = maker.rule(maker.evidence(sample["id"], cams[self.labels.maps.folder(kind)]))
             row, column = self.labels.row(chosen), self.labels.column(chosen)
-            yield Panel(f"{column}: {row}", colour_label_map(label_map))
+            yield Panel(f"{column}: {row}", label_overlay(sample["image"], label_map))
         yield from self.last(settings, layout, pictured)
 
 

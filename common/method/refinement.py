@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.data.images import read_label_map
-from common.data.palette import colour_label_map
+from common.data.sampling import Sample
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels
 from common.method.maps import TagsAlone
@@ -18,6 +18,7 @@ from common.method.segmentation import Segmentation
 from common.paths import path_of_id
 from common.pseudo_labels.refinement import LEAST_SHARE, refined_evidence
 from common.report.html import Panel
+from common.visual.overlay import label_overlay
 
 REFINED_FOLDER = "_refined"
 SECOND_ROW = ", round 2"
@@ -84,9 +85,9 @@ def refined_folder(labels: Labels, settings: Any) -> Path:
     return first.with_name(settings.chain.refined_labels or first.name + REFINED_FOLDER)
 
 
-def refined_panels(refine: Labels, settings: Any, image_id: str) -> Iterator[Panel]:
-    """The label map of the second round, where it is there."""
-    path = path_of_id(refine.folder(settings), image_id, ".png")
+def refined_panels(refine: Labels, settings: Any, sample: Sample) -> Iterator[Panel]:
+    """The label map of the second round over the image (``id``, ``image`` uint8 H x W x 3), where it is there."""
+    path = path_of_id(refine.folder(settings), sample["id"], ".png")
     if settings.chain.refine and path.is_file():
         title = f"{refine.column(settings)}: {refine.row(settings)}"
-        yield Panel(title, colour_label_map(read_label_map(path)))
+        yield Panel(title, label_overlay(sample["image"], read_label_map(path)))

@@ -23,6 +23,7 @@ from common.report.metrics import training_curves
 from common.report.results import Result, read_results
 from common.report.table import REFERENCE_ROWS, build_tables
 from common.report.table_text import format_text
+from common.visual.overlay import label_overlay
 from common.visual.panels import as_rgb, png_bytes, side_by_side
 
 REPORT, PICTURE = "report.html", "picture.png"
@@ -123,8 +124,16 @@ def with_predictions(example: Example, folders: Sequence[Path]) -> Example:
                 path = path_of_id(out / "features" / network / kind, example.id, ".png")
                 rows = [one.method for one in read_results(scores) if REFERENCE_ROWS.get(one.method) != "floor"]
                 if path.is_file() and rows:
-                    panels.append(Panel(f"{title}: {rows[-1]}", colour_label_map(read_label_map(path))))
+                    panels.append(Panel(f"{title}: {rows[-1]}", over_photograph(example, read_label_map(path))))
     return Example(example.id, panels)
+
+
+def over_photograph(example: Example, label_map: np.ndarray) -> np.ndarray:
+    """The label map (uint8 H x W) over the example's image; its colours alone where the example shows no image of its size."""
+    image = next((panel.image for panel in example.panels if panel.title == "image"), None)
+    if image is None or image.shape != (*label_map.shape, 3):
+        return colour_label_map(label_map)
+    return label_overlay(image, label_map)
 
 
 def report_of(settings: Any) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from common.method.segmentation import SEGMENTER, Segmentation
 from common.method.settings import TOP
 from common.own.true_masks import TrueMasks, labels_with_true_masks
 
-MASKS, OVERLAYS = "masks", "overlays"
+MASKS, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
 
 
 def config_of(method: Method) -> Path:
@@ -81,6 +81,7 @@ def run_chain(method: Method, settings: Any, out: Path, true: TrueMasks | None =
 
 
 def predict_all(checkpoint: Path, images: Path, out: Path, crf: bool, flags: Sequence[str]) -> None:
-    """Masks and overlays of all images at their own size."""
-    arguments = ["-m", str(checkpoint.resolve()), "--images", os.path.realpath(images), "--out", str(out.resolve())]
+    """Masks and overlays of all images at their own size, and how sure the network is of each."""
+    places = ["-m", str(checkpoint.resolve()), "--images", os.path.realpath(images), "--out", str(out.resolve())]
+    arguments = [*places, "--confidence"]
     call(SEGMENTER, ["predict", *arguments, *(["--crf"] if crf else []), *flags])

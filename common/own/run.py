@@ -9,31 +9,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.cam.files import read_cams
-from common.data.images import read_image
 from common.errors import ConfigError
+from common.failures import read_failures
 from common.files import write_json, write_text
 from common.method.calls import call
 from common.method.command import command_of, settings_of
 from common.method.method import Method
-from common.method.pictures import map_overlay
 from common.method.registry import PLAIN_CAM, find_method
 from common.method.settings import with_values
-from common.own.chain import MASKS, OVERLAYS, config_of, predict_all, run_chain, with_saliency_if_there
+from common.metrics.confidence import CONFIDENCE_SUFFIX
+from common.own.chain import CONFIDENCE, MASKS, OVERLAYS, config_of, predict_all, run_chain, with_saliency_if_there
 from common.own.dataset import hold_out, tags_as_csv, write_dataset
-from common.own.doubt import Doubt, agreement_by_class, doubts
+from common.own.doubt import Doubt, agreement_by_class, doubts, read_witnesses
 from common.own.given_saliency import look_at_saliency
 from common.own.kept_masks import facts_of_true_masks, keep_true_masks, without_true_masks
 from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
+from common.own.pictures import ImageSources, class_maps
 from common.own.plan import Plan, plan_for
 from common.own.spelling import FEW, likely_slips, rare_classes
 from common.own.true_masks import given_true_masks
 from common.paths import path_of_id
-from common.visual.panels import write_png
 
 SALIENCY_MAKER = "sod_wsss.make_saliency"
 NAMED = 5
+PICTURES = "pictures"
 
 
 def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
@@ -84,15 +84,23 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
     predict_all(checkpoint, photographs.images, out, plan.crf and not arguments.no_crf, ["--device", arguments.device])
     if true:
         keep_true_masks(true, photographs, out)
-    judged = without_true_masks(photographs.tags, true)
-    found = doubts(
-        lambda one: out / MASKS / f"{one}.png", lambda one: labels / f"{one}.png", judged, photographs.classes
+    pictured = ImageSources(
+        images=photographs.images,
+        overlays=out / OVERLAYS,
+        labels=lambda one: path_of_id(labels, one, ".png"),
+        maps=class_maps(method.labels.map_reader(settings)),
+        out=out / PICTURES,
     )
+    witnesses = read_witnesses(
+        pictured.labels, pictured.maps, lambda one: path_of_id(out / CONFIDENCE, one, CONFIDENCE_SUFFIX)
+    )
+    judged = without_true_masks(photographs.tags, true)
+    found = doubts(lambda one: path_of_id(out / MASKS, one, ".png"), judged, photographs.classes, witnesses)
     write_json(out / "doubts.json", [dataclasses.asdict(one) for one in found])
     facts = {
         "photographs": f"{len(photographs.tags)} with tags, {len(held_out[1])} of them held back from training",
         "tags": photographs.source,
-        "method": f"{method.name}, then DeepLab-v2"
+        "method": f"{method.labels.row(method.every_kind(settings)[-1])}, then DeepLab-v2"
         + (f", guided by {settings.report.saliency_source}" if saliency else ""),
         "model": str(checkpoint),
         "time": f"{(time.perf_counter() - started) / 60:.0f} minutes for what was not there already",
@@ -101,15 +109,15 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         facts["saliency maps"] = maps_of
     if true:
         facts |= facts_of_true_masks(true, *held_out, photographs.classes, out)
-    maps = Path(method.labels.maps.folder(settings))
     page = Page(
         title=f"Masks of {folder.resolve().name}",
         facts=facts,
         notes=notes,
         classes=photographs.classes,
         agreement=agreements(found, photographs, held_out[1]),
-        shown=[shown(one, photographs, out, maps) for one in found[: arguments.pictures]],
+        shown=[Shown(one, photographs.tags[one.id], pictured.pictures(one.id)) for one in found[: arguments.pictures]],
         n_images=len(found),
+        failed=read_failures(out / MASKS),
     )
     write_page(out / "report.html", page)
     print(f"\nmasks: {out / MASKS}\noverlays: {out / OVERLAYS}\nmodel: {checkpoint}\nreport: {out / 'report.html'}")
@@ -186,21 +194,3 @@ def agreements(found: Sequence[Doubt], photographs: Photographs, held: Sequence[
         f"{len(apart)} images that were held back": agreement_by_class(apart, tags, classes),
         f"all {len(found)} images": agreement_by_class(found, tags, classes),
     }
-
-
-def shown(doubt: Doubt, photographs: Photographs, out: Path, maps: Path) -> Shown:
-    """The pictures of one image: itself, the mask over it, its strongest class maps where there are some."""
-    photograph = next(path for path in photographs.images.rglob(f"{glob_safe(doubt.id)}.*") if path.is_file())
-    pictures = {"photograph": photograph, "mask": out / OVERLAYS / f"{doubt.id}.jpg"}
-    file = path_of_id(maps, doubt.id, ".npz")
-    if file.is_file():
-        cams, picture = read_cams(file), out / "maps" / f"{doubt.id}.png"
-        if len(cams.keys):
-            write_png(picture, map_overlay(read_image(photograph), cams.maps.max(0)))
-            pictures["where the classifier looked"] = picture
-    return Shown(doubt, photographs.tags[doubt.id], pictures)
-
-
-def glob_safe(name: str) -> str:
-    """A name in which no character stands for others."""
-    return "".join(f"[{one}]" if one in "*?[" else one for one in name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib.resources
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,16 +19,18 @@ from common.data.palette import IGNORE_LABEL, voc_palette
 from common.errors import DataError
 from common.files import write_text
 from common.report.curves import Curve, curve_svg, line_styles
+from common.report.examples_table import CAM, arrange_examples
+from common.report.names import DOES_NOT_APPLY, field_name, network_name
 from common.report.reading import class_tables, missing_parts, read_against_reference
-from common.report.results import Result
-from common.report.table import Cell, Table, build_tables, column_title
+from common.report.results import NONE, Result
+from common.report.table import Cell, Column, Row, Table, build_tables, column_title
 from common.report.table_text import format_cell, table_notes
-from common.visual.panels import as_rgb, png_bytes
+from common.visual.panels import as_rgb, jpeg_bytes, png_bytes
 
 TEMPLATE = "report.html.j2"
-# Twice the width a panel has on a page: sharp on dense screens, and a report of VOC images stays a few megabytes.
-MAX_PANEL_SIDE = 420
-# Below this size single pixels are what one wants to see; they are not smoothed.
+# A picture is in the file once, and opens large: VOC images keep their own size, and a report of them stays a few megabytes.
+MAX_PANEL_SIDE, PANEL_QUALITY = 840, 85
+# Up to this size single pixels are what one wants to see: they are neither smoothed nor stored with loss.
 SMALL_PANEL_SIDE = 200
 
 Colour = tuple[int, int, int]
@@ -89,6 +92,7 @@ def render_report(report: ReportInput) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(column_title=column_title, format_cell=format_cell, table_notes=table_notes)
+    environment.globals.update(unmeasured=unmeasured, cam=CAM)
     source = importlib.resources.files("common.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
     tables = build_tables(report.results, report.methods)
     numbers = {id(cell): f"number-{place}" for place, cell in enumerate(_cells(tables), start=1)}
@@ -98,7 +102,8 @@ def render_report(report: ReportInput) -> str:
         readings={table.dataset: read_against_reference(table) for table in tables},
         class_tables={table.dataset: class_tables(table) for table in tables},
         legend=_legend(report),
-        examples=[_example(example) for example in report.examples],
+        examples=_examples(report),
+        grid=arrange_examples([[panel.title for panel in one.panels] for one in report.examples], report.methods),
         charts=[_chart(curve, f"chart-{place}") for place, curve in enumerate(report.curves, start=1)],
         missing=missing_parts(tables, bool(report.examples), bool(report.curves)),
         anchor=lambda cell: numbers[id(cell)],
@@ -108,6 +113,11 @@ def render_report(report: ReportInput) -> str:
 
 def _cells(tables: Sequence[Table]) -> list[Cell]:
     return [cell for table in tables for row in table.rows for cell in row.cells if cell]
+
+
+def unmeasured(row: Row, column: Column) -> str:
+    """What stands where a row has no number: true masks are what the ceiling learns from, it has no labels of its own."""
+    return DOES_NOT_APPLY if row.reference == "ceiling" and not column[0].startswith("DeepLab") else "not measured"
 
 
 def _legend(report: ReportInput) -> list[tuple[str, str]]:
@@ -122,24 +132,31 @@ def _legend(report: ReportInput) -> list[tuple[str, str]]:
     return [(name, "rgb({}, {}, {})".format(*(int(value) for value in colour))) for name, colour in pairs]
 
 
-def _example(example: Example) -> dict[str, Any]:
-    return {"id": example.id, "panels": [_panel(example.id, panel) for panel in example.panels]}
+def _examples(report: ReportInput) -> list[dict[str, Any]]:
+    numbers = itertools.count(1)
+    return [
+        {"id": example.id, "panels": [_panel(example.id, panel, next(numbers)) for panel in example.panels]}
+        for example in report.examples
+    ]
 
 
-def _panel(example_id: str, panel: Panel) -> dict[str, Any]:
+def _panel(example_id: str, panel: Panel, number: int) -> dict[str, Any]:
     image = as_rgb(panel.image)
     height, width = image.shape[:2]
     scale = MAX_PANEL_SIDE / max(height, width)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = max(height, width) <= SMALL_PANEL_SIDE
+    kind, content = ("png", png_bytes(image)) if small else ("jpeg", jpeg_bytes(image, PANEL_QUALITY))
     return {
         "title": panel.title,
         "alt": f"{panel.title} of image {example_id}",
+        "anchor": f"picture-{number}",
         "width": image.shape[1],
         "height": image.shape[0],
-        "small": max(height, width) <= SMALL_PANEL_SIDE,
-        "source": "data:image/png;base64," + base64.b64encode(png_bytes(image)).decode("ascii"),
+        "small": small,
+        "source": f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii"),
     }
 
 
@@ -157,16 +174,29 @@ def _provenance(cell: Cell) -> list[tuple[str, list[str]]]:
     """Every field of a cell's results as (name, texts): one text where all seeds agree, else one per seed."""
     rows = []
     for field in fields(Result):
-        texts = [_field_text(getattr(result, field.name)) for result in cell.results]
-        rows.append((field.name.replace("_", " "), texts if len(set(texts)) > 1 else texts[:1]))
+        texts = [_field_text(_shown_value(result, field.name)) for result in cell.results]
+        rows.append((field_name(field.name), texts if len(set(texts)) > 1 else texts[:1]))
     return rows
+
+
+def _shown_value(result: Result, name: str) -> object:
+    """The value of a field; trained networks by their names in words, the commands and folders as they are."""
+    value = getattr(result, name)
+    if name != "steps":
+        return value
+    return {
+        network_name(network): count for network, count in value.items() if network != NONE
+    } or "nothing was trained"
 
 
 def _field_text(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_field_text(item)}" for name, item in value.items())
+        named = value != {NONE: 0}
+        return (
+            ", ".join(f"{name} {_field_text(item)}" for name, item in value.items()) if named else "nothing was trained"
+        )
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return "absent" if value != value else f"{value:.4g}"
-    return "not used" if value is None else str(value)
+    return DOES_NOT_APPLY if value in (None, "", NONE) else str(value)

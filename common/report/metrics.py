@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.report.curves import Curve
+from common.report.names import group_name, loss_name
 
 Line = tuple[list[float], list[float]]
 NOT_A_LOSS = frozenset({"step", "lr", "images_per_second", "time"})
@@ -20,7 +21,7 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Cur
     losses = dict.fromkeys(name for log in runs.values() for record in log for name in record if name not in NOT_A_LOSS)
     groups = dict.fromkeys(group for log in runs.values() for record in log for group in record.get("lr", {}))
     curves = [
-        Curve(f"Training loss: {loss.replace('_', ' ')}", "step", "loss", lines)
+        Curve(f"Training loss: {loss_name(loss)}", "step", "loss", lines)
         for loss in losses
         if (lines := _lines(runs, (loss,)))
     ]
@@ -33,7 +34,7 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Cur
             and all(line == next(iter(lines.values())) for line in lines.values())
         ):
             lines = {"all runs": next(iter(lines.values()))}
-        rates |= {f"{run}: {group}" if len(groups) > 1 else run: line for run, line in lines.items()}
+        rates |= {f"{run}: {group_name(group)}" if len(groups) > 1 else run: line for run, line in lines.items()}
     return curves + ([Curve("Learning rate", "step", "learning rate", rates)] if rates else [])
 
 

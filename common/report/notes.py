@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from common.report.names import network_name
 from common.report.results import NONE, Result
 
 # Stage, split, saliency maps and given tags are in the table itself.
@@ -53,7 +54,7 @@ def _left_out_phrase(result: Result) -> str:
 def _steps_phrase(result: Result) -> str:
     trained = {network: count for network, count in result.steps.items() if count}
     return (
-        "steps " + ", ".join(f"{network} {count}" for network, count in trained.items())
+        "steps " + ", ".join(f"{network_name(network)} {count}" for network, count in trained.items())
         if trained
         else "nothing trained"
     )

@@ -11,6 +11,10 @@ from common.errors import DataError
 
 HEAT_COLOURS = "turbo"
 HEAT_OPACITY = 0.55
+# An outline is this many times thinner than the longer side of its image, so that one sees it at any size on a screen.
+OUTLINE_SHARE = 700
+# Rows that are mixed at a time, in float64: a photograph of 12 million pixels would take a gigabyte at once.
+ROWS_AT_ONCE = 256
 
 
 def cam_overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -35,7 +39,7 @@ def cam_overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 def label_overlay(image: np.ndarray, label_map: np.ndarray, opacity: float = 0.6) -> np.ndarray:
-    """Tint the labelled pixels in VOC colours, with a stronger outline; background (0) stays as it is.
+    """Tint the labelled pixels in VOC colours, with a stronger outline (wider in large images); background (0) stays as it is.
 
     Args:
         image: uint8 RGB [H, W, 3].
@@ -52,7 +56,8 @@ def label_overlay(image: np.ndarray, label_map: np.ndarray, opacity: float = 0.6
     if not 0 <= opacity <= 1:
         raise DataError(f"opacity {opacity} is outside 0..1; give a value between them")
     labels = as_label_map(label_map, "label map to draw")
-    outline = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    width = 1 + 2 * max(1, round(max(labels.shape) / OUTLINE_SHARE))
+    outline = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((width, width), np.uint8)) > 0
     weight = np.where(outline, np.sqrt(opacity), opacity)
     return _blend(image, colour_label_map(labels), np.where(labels == 0, 0.0, weight))
 
@@ -66,5 +71,9 @@ def _require_image(image: np.ndarray, shape: tuple[int, ...], what: str) -> None
 
 def _blend(image: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """``weight`` [H, W] of ``colours`` over ``image``, both [H, W, 3] with values 0..255."""
-    mixed = image * (1 - weight[..., None]) + colours * weight[..., None]
-    return np.asarray(np.rint(mixed), dtype=np.uint8)
+    blended = np.empty_like(image)
+    for first in range(0, len(image), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        share = weight[rows, :, None]
+        blended[rows] = np.rint(image[rows] * (1 - share) + colours[rows] * share)
+    return blended

@@ -72,8 +72,21 @@ def write_png(path: Path, image: np.ndarray) -> None:
     atomic_write(path, lambda file: file.write(content))
 
 
+def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
+    """Write a uint8 picture [H, W] or RGB [H, W, 3]; quality 1 to 95."""
+    content = jpeg_bytes(image, quality)
+    atomic_write(path, lambda file: file.write(content))
+
+
 def png_bytes(image: np.ndarray) -> bytes:
     """A uint8 picture [H, W] or RGB [H, W, 3] as the bytes of a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(as_rgb(image)).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def jpeg_bytes(image: np.ndarray, quality: int) -> bytes:
+    """A uint8 picture [H, W] or RGB [H, W, 3] as the bytes of a JPEG file; quality 1 to 95."""
+    buffer = io.BytesIO()
+    Image.fromarray(as_rgb(image)).save(buffer, format="JPEG", quality=quality)
     return buffer.getvalue()

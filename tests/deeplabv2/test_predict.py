@@ -1,5 +1,7 @@
 """``predict``: any folder of images, without dataset, lists or masks."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,6 +9,8 @@ from PIL import Image
 from common.data.images import read_image, read_label_map
 from common.data.palette import voc_palette
 from common.errors import CheckpointError, ConfigError, DataError
+from common.metrics.confidence import CONFIDENCE_SUFFIX, read_confidence
+from common.visual.overlay import label_overlay
 from deeplabv2.main import main
 
 
@@ -95,6 +99,19 @@ def test_probabilities_are_float16_at_image_size_and_their_maximum_is_the_mask(a
     assert (probabilities.argmax(0) == mask).mean() > 0.99
 
 
+def test_how_sure_the_network_is_is_written_on_request_the_same_with_the_crf_and_for_any_name(
+    arguments, photographs, tmp_path
+):
+    Image.open(photographs / "cat.jpg").save(photographs / "stage.jpg")
+    assert main(["predict", *arguments, "--confidence"]) == 0
+    out = tmp_path / "out" / "confidence"
+    assert written(out, CONFIDENCE_SUFFIX) == {*IDS, "stage"}
+    found = read_confidence(out / f"cat{CONFIDENCE_SUFFIX}")
+    assert 0 < found.entropy < 1 and 0 < found.expected_overlap < 1
+    assert main(["predict", *arguments, "--confidence", "--crf", "--out", str(tmp_path / "refined")]) == 0
+    assert read_confidence(tmp_path / "refined" / "confidence" / f"cat{CONFIDENCE_SUFFIX}") == found
+
+
 def test_the_crf_and_the_size_change_the_record_and_are_not_mixed(arguments):
     main(["predict", *arguments])
     for flags in (["--crf"], ["--long-side", "64"], ["--flip"]):
@@ -104,8 +121,20 @@ def test_the_crf_and_the_size_change_the_record_and_are_not_mixed(arguments):
 
 def test_the_size_for_the_network_is_that_of_the_configuration(arguments, photographs, tmp_path):
     main(["predict", *arguments, "--image.test_size", "48"])
-    assert read_image(tmp_path / "out" / "overlays" / "cat.jpg").shape == (48, 48, 3)
+    record = json.loads((tmp_path / "out" / "masks" / "stage.json").read_text())
+    assert record["network"]["long_side"] == 48
     assert read_label_map(tmp_path / "out" / "masks" / "cat.png").shape == (96, 96)
+
+
+def test_overlays_are_at_the_photographs_own_size_and_show_the_mask(arguments, photographs, tmp_path):
+    main(["predict", *arguments, "--image.test_size", "48"])
+    for name in ("cat.jpg", "holiday/grey.PNG", "holiday/2024/my dog.v2.jpeg"):
+        photograph, file = read_image(photographs / name), (tmp_path / "out" / "overlays" / name).with_suffix(".jpg")
+        mask = read_label_map((tmp_path / "out" / "masks" / name).with_suffix(".png"))
+        overlay = read_image(file).astype(int)
+        assert overlay.shape == photograph.shape
+        wanted = label_overlay(photograph, mask).astype(int)
+        assert np.abs(overlay - wanted).mean() < 12
 
 
 def test_unreadable_images_are_named_and_counted_and_the_status_is_1(arguments, photographs, tmp_path, capsys):

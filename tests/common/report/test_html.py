@@ -92,6 +92,35 @@ def test_large_images_are_made_smaller(make_result):
     assert (image["width"], image["height"]) == (str(MAX_PANEL_SIDE), "33")
 
 
+def test_a_large_picture_is_stored_small_and_opens_and_closes_without_a_script(make_result):
+    photograph = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)
+    panels = [Panel("image", photograph), Panel("pseudo label: plain CAM", PICTURE), Panel("own view", PICTURE)]
+    document = render_report(ReportInput("t", "d", [make_result()], [Example("x", panels)]))
+    outline = Outline(document)
+    assert outline.images[0]["src"].startswith("data:image/jpeg;base64,")
+    for number, back in ((1, "example-1"), (2, "example-1"), (3, "inside-1")):
+        assert f'<figure id="picture-{number}"' in document and back in outline.ids
+        assert {f"#picture-{number}", f"#{back}"} <= set(outline.targets)
+    assert document.count("data:image") == 3 and ".picture:target" in document
+
+
+def test_images_have_the_same_columns_and_gaps_are_said(make_result):
+    examples = [Example("a", [Panel("image", PICTURE)]), Example("b", [Panel("pseudo label: plain CAM", PICTURE)])]
+    document = render_report(ReportInput("t", "d", [make_result()], examples))
+    row = document[document.index('<tr id="example-1">') :]
+    assert "not made" in row[: row.index("</tr>")]
+    assert document.count('<th scope="col">plain CAM</th>') >= 1
+
+
+def test_what_cannot_be_measured_does_not_apply(make_result):
+    ceiling = make_result(
+        method="fully supervised", stage="DeepLab-v2", split="val", threshold=None, threshold_choice="not used"
+    )
+    text = " ".join(" ".join(Outline(render_report(ReportInput("t", "d", [make_result(), ceiling]))).text).split())
+    assert "does not apply" in text and "None" not in text and "nan" not in text.split()
+    assert "kept miou" not in text and "mIoU of the pixels with a label" in text
+
+
 def test_every_number_is_linked_to_every_field_of_its_provenance(full_report):
     document = render_report(full_report)
     outline = Outline(document)

@@ -15,7 +15,7 @@ def test_each_loss_gets_a_chart_and_equal_rates_one_line():
     curves = {curve.title: curve.lines for curve in training_curves(runs)}
     assert curves["Training loss: seed loss"] == {"a": ([1.0, 2.0], [3.0, 2.0])}
     assert curves["Training loss: cam"] == {"b": ([1.0, 2.0], [1.0, 0.5])}
-    assert list(curves["Learning rate"]) == ["a: backbone", "b: backbone", "all runs: head"]
+    assert list(curves["Learning rate"]) == ["a: backbone", "b: backbone", "all runs: new layers"]
 
 
 def test_no_record_gives_no_chart():

@@ -5,7 +5,7 @@ import pytest
 
 from common.data.palette import voc_palette
 from common.errors import DataError
-from common.visual.overlay import cam_overlay, label_overlay
+from common.visual.overlay import ROWS_AT_ONCE, cam_overlay, label_overlay
 
 IMAGE = np.full((12, 16, 3), 100, np.uint8)
 
@@ -50,3 +50,15 @@ def test_opacity_zero_leaves_the_image_and_one_shows_the_palette():
 def test_a_float_image_is_an_error():
     with pytest.raises(DataError, match="uint8 RGB"):
         cam_overlay(IMAGE / 255, np.zeros((12, 16)))
+
+
+def test_a_large_image_is_mixed_as_a_small_one_and_its_outline_is_wider():
+    """Rows are mixed in parts; a photograph's outline is still seen when the photograph is shown small."""
+    labels = np.zeros((ROWS_AT_ONCE + 44, 2100), np.uint8)
+    labels[:, 1000:] = 15
+    overlay = label_overlay(np.full((*labels.shape, 3), 100, np.uint8), labels, opacity=0.5)
+    assert (overlay == overlay[:1]).all()
+    inside = np.rint(50 + voc_palette()[15] / 2)
+    assert np.array_equal(overlay[0, 1003], inside) and not np.array_equal(overlay[0, 1002], inside)
+    small = label_overlay(np.full((300, 400, 3), 100, np.uint8), labels[:300, 900:1300], opacity=0.5)
+    assert np.array_equal(small[0, 101], inside) and not np.array_equal(small[0, 100], inside)
