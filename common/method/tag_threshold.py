@@ -20,9 +20,12 @@ from common.pseudo_labels.labels import strongest_class
 from common.pseudo_labels.tag_threshold import TagThreshold, best_split, explained_shares
 from common.records import read_record
 
-TAG_THRESHOLD_FILE = "threshold_from_tags.json"
-
 ReadCams = Callable[[str], Cams]
+
+
+def tag_threshold_file(folder: Path, colours: bool) -> Path:
+    """Where the threshold of a run lies: label maps before and after a CRF have one each."""
+    return folder / f"threshold_from_tags{'' if colours else '_scores_alone'}.json"
 
 
 def read_tag_threshold(file: Path) -> TagThreshold:

@@ -14,7 +14,7 @@ from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.errors import DataError
 from common.method.sweep import SWEEP_FILE, read_sweep, write_sweep
-from common.method.tag_threshold import TAG_THRESHOLD_FILE, read_tag_threshold, write_tag_threshold
+from common.method.tag_threshold import read_tag_threshold, tag_threshold_file, write_tag_threshold
 from common.metrics.confusion import Matrix
 from common.metrics.sweep import CamSample, threshold_matrices
 from common.report.record import list_name
@@ -58,7 +58,8 @@ def split_by_tags(
     settings: Any, layout: DatasetLayout, folder: Path, read_maps: ReadCams, thresholds: Sequence[float], crf: str
 ) -> None:
     """A CRF that follows looks at the colours itself."""
-    write_tag_threshold(folder / TAG_THRESHOLD_FILE, layout, settings.split, read_maps, thresholds, colours=crf == NONE)
+    file = tag_threshold_file(folder, crf == NONE)
+    write_tag_threshold(file, layout, settings.split, read_maps, thresholds, colours=crf == NONE)
 
 
 def with_threshold(settings: Any, folder: Path, stage: str) -> Any:
@@ -68,7 +69,7 @@ def with_threshold(settings: Any, folder: Path, stage: str) -> Any:
         DataError: it was not looked for yet.
     """
     oracle = settings.labels.choose_threshold == "oracle"
-    file = folder / (SWEEP_FILE if oracle else TAG_THRESHOLD_FILE)
+    file = folder / SWEEP_FILE if oracle else tag_threshold_file(folder, settings.labels.crf == NONE)
     if not file.is_file():
         what = "threshold sweep" if oracle else "threshold from tags"
         raise DataError(f"no {what} {file}; run the stage {stage} first")
@@ -102,7 +103,7 @@ def at_other_threshold(
     try:
         if stated["threshold_choice"] == from_masks(name):
             split_by_tags(settings, layout, folder, read_maps, thresholds, NONE)
-            threshold, words = read_tag_threshold(folder / TAG_THRESHOLD_FILE).best, from_tags(name)
+            threshold, words = read_tag_threshold(tag_threshold_file(folder, True)).best, from_tags(name)
         else:
             sweep_masks(settings, layout, folder, read_maps, thresholds)
             threshold, words = read_sweep(folder / SWEEP_FILE).best, from_masks(name)
