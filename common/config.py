@@ -16,6 +16,7 @@ import inspect
 import itertools
 import re
 import sys
+import typing
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -165,13 +166,24 @@ def is_value(argument: str) -> bool:
 
 
 def expand_switches(arguments: list[str], config_class: type[Any]) -> list[str]:
-    """Replace ``--force`` without a value by ``--force=true``, for every setting that is true or false."""
-    switches = {f"--{name}" for name, default in default_settings(config_class).items() if isinstance(default, bool)}
+    """Replace ``--force`` without a value by ``--force=true``, for every setting that may be true or false."""
+    switches = {f"--{name}" for name in switches_of(config_class)}
     following = [*arguments, "-"][1:]
     return [
         f"{argument}=true" if argument in switches and after.startswith("-") else argument
         for argument, after in zip(arguments, following, strict=True)
     ]
+
+
+def switches_of(config_class: type[Any]) -> set[str]:
+    """Dotted names of the settings that may be true or false."""
+    hints, names = typing.get_type_hints(config_class), set()
+    for field, default in fields_and_defaults(config_class):
+        if dataclasses.is_dataclass(default):
+            names |= {f"{field.name}.{name}" for name in switches_of(type(default))}
+        elif bool in (hints[field.name], *typing.get_args(hints[field.name])):
+            names.add(field.name)
+    return names
 
 
 def split_off_files(arguments: list[str]) -> tuple[list[str], list[str]]:

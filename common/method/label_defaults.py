@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from common.config import config_to_dict
 from common.crf.presets import PRESETS
 from common.data.layout import DatasetLayout
 from common.data.saliency_levels import stated_storage
@@ -49,9 +50,17 @@ def column_of_settings(settings: Any) -> str:
 
 
 def looks_for_threshold(settings: Any) -> bool:
-    """Whether the best constant background score is looked for first."""
+    """Whether a constant background score is looked for first."""
     labels: LabelConfig = settings.labels
-    return labels.choose_threshold and labels.background == "constant"
+    return labels.choose_threshold != "fixed" and labels.background == "constant"
+
+
+def record_of_rule(settings: Any) -> dict[str, Any]:
+    """The section ``labels`` as the record of label maps has it: fixed and oracle as false and true, as ever, so that label maps
+    made before stay what they are."""
+    record = config_to_dict(settings.labels)
+    spelled = {"fixed": False, "oracle": True}
+    return record | {"choose_threshold": spelled.get(record["choose_threshold"], record["choose_threshold"])}
 
 
 def no_masks(settings: Any, layout: DatasetLayout) -> frozenset[str]:

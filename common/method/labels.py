@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from common.cam.files import Cams
-from common.config import config_to_dict
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
 from common.data.palette import write_label_map
@@ -27,6 +25,7 @@ from common.method.label_defaults import (
     looks_for_threshold,
     needs_of_cam_rule,
     no_masks,
+    record_of_rule,
     row_of_settings,
     saliency_record,
 )
@@ -35,7 +34,15 @@ from common.method.maps import GivenMaps, Maps, TagsAlone, Write, record_of
 from common.method.requirements import Requirement, required_masks, required_saliency
 from common.method.score import evaluate_labels, record_score, require_scorable
 from common.method.stage import Stage, inside, never
-from common.method.sweep import SWEEP_FILE, read_sweep, write_sweep
+from common.method.sweep import SWEEP_FILE
+from common.method.threshold_choice import (
+    at_other_threshold,
+    from_masks,
+    from_tags,
+    look_for,
+    print_both,
+    with_threshold,
+)
 from common.metrics.folder import EvaluationResult
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import LabelRule
@@ -72,7 +79,7 @@ class Labels(Stage):
     rule: Callable[[Any, DatasetLayout], LabelRule] = cam_rule
     needs: Callable[[Any], Collection[Need]] = needs_of_cam_rule
     values: Callable[[Cams], Cams] | None = None
-    decides: Callable[[Any], dict[str, Any]] = lambda settings: config_to_dict(settings.labels)
+    decides: Callable[[Any], dict[str, Any]] = record_of_rule
     thresholds: Sequence[float] = THRESHOLDS
     masked: Callable[[Any, DatasetLayout], frozenset[str]] = no_masks
     beside: Callable[[Any], Write] | None = None
@@ -98,7 +105,7 @@ class Labels(Stage):
         before = {source.name: source.made(settings) for source in self.starts_from}
         with start_session("cpu") as session:
             if self.sweeps(settings):
-                session.on_main(lambda: self.sweep(settings, layout))
+                session.on_main(lambda: self.look_for_threshold(settings, layout))
             chosen = self.chosen(settings)
             masked = self.masked(chosen, layout)
             record = {"maps": made, "rule": self.decides(chosen), "masked": sorted(masked)}
@@ -124,7 +131,7 @@ class Labels(Stage):
             needed.append(Requirement(partial(maps.require, settings), maps.folder(settings)))
         for source in (one for one in self.starts_from if not isinstance(one, Stage)):
             needed.append(Requirement(partial(source.made, settings), source.label_folder(settings)))
-        if self.sweeps(settings):
+        if self.sweeps(settings) and settings.labels.choose_threshold == "oracle":
             needed.append(required_masks(layout, layout.ids(settings.split)))
         return needed
 
@@ -168,23 +175,16 @@ class Labels(Stage):
         return self.report_folder(settings) / SWEEP_FILE
 
     def chosen(self, settings: Any) -> Any:
-        """The settings with the threshold that the sweep found best, where one was asked for.
+        """The settings with the threshold that was looked for, where one was asked for.
 
         Raises:
-            DataError: there was no sweep yet.
+            DataError: it was not looked for yet.
         """
-        if not self.sweeps(settings):
-            return settings
-        sweep = self.sweep_file(settings)
-        if not sweep.is_file():
-            raise DataError(f"no threshold sweep {sweep}; run the stage {self.name} first")
-        labels = dataclasses.replace(settings.labels, threshold=read_sweep(sweep).best)
-        return dataclasses.replace(settings, labels=labels)
+        return with_threshold(settings, self.report_folder(settings), self.name) if self.sweeps(settings) else settings
 
-    def sweep(self, settings: Any, layout: DatasetLayout) -> None:
-        """Find the constant background score that is best against the masks of the list; writes ``sweep_file``."""
-        read, classes = self.map_reader(settings), settings.report.score_classes
-        write_sweep(self.sweep_file(settings), layout, settings.split, read, self.thresholds, classes)
+    def look_for_threshold(self, settings: Any, layout: DatasetLayout) -> None:
+        """Find the constant background score, from tags alone or against the masks of the list; writes the file of it."""
+        look_for(settings, layout, self.report_folder(settings), self.map_reader(settings), self.thresholds)
 
     def made(self, settings: Any) -> dict[str, Any]:
         """The record of the label maps that are there.
@@ -214,12 +214,13 @@ class Labels(Stage):
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
         """What a result says about how the label maps were made."""
         threshold = self.threshold(settings)
+        words = {"tags": from_tags, "oracle": from_masks}
         fixed = "not used" if threshold is None else "fixed"
-        best = f"best on {list_name(layout, settings.split)} against its masks"
+        looked_for = self.sweeps(settings) and words[settings.labels.choose_threshold]
         return {
             "stage": self.column(settings),
             "threshold": threshold,
-            "threshold_choice": best if self.sweeps(settings) else fixed,
+            "threshold_choice": looked_for(list_name(layout, settings.split)) if looked_for else fixed,
             "crf": self.crf(settings),
         }
 
@@ -243,23 +244,26 @@ class Labels(Stage):
         for source in made.get("starts_from", {}).values():
             steps |= source.get("steps", {})
         found = evaluated or evaluate_labels(layout, ids, self.folder(settings))
-        return record_score(
-            found.matrix,
-            layout,
-            Evaluated(
-                *(settings.split, found.n_images, report, origin["seed"], settings.report.score_classes),
-                part="without true masks" if masked else "",
-                left_out=len(found.left_out),
-            ),
-            report / "results.json",
+        record = partial(
+            record_score,
+            layout=layout,
+            results=report / "results.json",
             method=self.row(settings),
             steps=steps,
             initial_weights=origin["initial_weights"],
             saliency_source=self.saliency_source(settings),
             tag_source=self.tag_source(settings),
             tags_given=True,
-            **made["result"],
         )
+        facts = (settings.split, found.n_images, report, origin["seed"], settings.report.score_classes)
+        about = Evaluated(*facts, part="without true masks" if masked else "", left_out=len(found.left_out))
+        other = at_other_threshold(
+            made["result"], settings, layout, ids, report, self.map_reader(settings), self.thresholds
+        )
+        both = [record(matrix, evaluated=about, **stated) for matrix, stated in other]
+        result = record(found.matrix, evaluated=about, **made["result"])
+        print_both([*both, result])
+        return result
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -29,6 +29,7 @@ from common.own.pictures import ImageSources, class_maps
 from common.own.plan import Plan, plan_for
 from common.own.spelling import FEW, likely_slips, rare_classes
 from common.own.true_masks import given_true_masks
+from common.own.threshold import threshold_facts, threshold_flags
 from common.paths import path_of_id
 
 SALIENCY_MAKER = "sod_wsss.make_saliency"
@@ -102,6 +103,7 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         "tags": photographs.source,
         "method": f"{method.labels.row(method.every_kind(settings)[-1])}, then DeepLab-v2"
         + (f", guided by {settings.report.saliency_source}" if saliency else ""),
+        **threshold_facts(method, settings),
         "model": str(checkpoint),
         "time": f"{(time.perf_counter() - started) / 60:.0f} minutes for what was not there already",
     }
@@ -179,7 +181,7 @@ def settings_for(method: Method, arguments: argparse.Namespace, out: Path, plan:
     given = ["-c", str(config_of(method)), "--out", str(out / "run"), "--root", str(out / "dataset")]
     given += ["--seed", str(arguments.seed), "--device", arguments.device, "--workers", str(arguments.workers)]
     given += ["--weights", arguments.weights, "--report.saliency_source", source]
-    settings = settings_of("wsss own", command_of(method, ""), [*given, *flags])
+    settings = settings_of("wsss own", command_of(method, ""), [*given, *threshold_flags(method), *flags])
     steps = {"engine.max_steps": plan.classifier_steps} if method.name == PLAIN_CAM else {}
     if not settings.chain.segmentation_steps:
         steps["chain.segmentation_steps"] = plan.segmentation_steps

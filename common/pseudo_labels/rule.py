@@ -50,7 +50,9 @@ class LabelConfig:
             saliency <= saliency_threshold, elsewhere the strongest tagged class) or mean (background where the weighted mean of
             saliency and the strongest map is at most saliency_threshold).
         threshold: constant background score in 0..1.
-        choose_threshold: take the threshold that is best against the masks of the list instead; the results say so.
+        choose_threshold: where the constant comes from: fixed (threshold above), tags (from maps and photographs alone, see
+            :mod:`common.pseudo_labels.tag_threshold`) or oracle (the best against the masks of the list); the results say which.
+            true is oracle, false is fixed.
         alpha: exponent of the power background.
         saliency_threshold: in 0..1.
         saliency_share: weight of saliency in the mean, below 1. Where it is above the threshold, saliency alone suffices.
@@ -60,13 +62,15 @@ class LabelConfig:
 
     background: Literal["constant", "power", "saliency", "mean"] = "constant"
     threshold: float = bounded_share(0.25)
-    choose_threshold: bool = False
+    choose_threshold: bool | Literal["fixed", "tags", "oracle"] = "fixed"
     alpha: float = bounded(8.0, above=0, most=1e4)
     saliency_threshold: float = bounded_share(0.5)
     saliency_share: float = bounded(0.5, least=0, below=1)
     crf: Literal["none", "label", "label_all", "cam"] = "none"
 
     def __post_init__(self) -> None:
+        if isinstance(self.choose_threshold, bool):
+            self.choose_threshold = "oracle" if self.choose_threshold else "fixed"
         if self.background != "power" and self.crf == "cam":
             raise ConfigError(
                 f"labels.crf cam works on the power background; with labels.background {self.background} use crf label"

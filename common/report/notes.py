@@ -64,7 +64,7 @@ def _threshold_phrase(seeds: Sequence[Result]) -> str:
     if seeds[0].threshold is None:
         return "no threshold"
     values = dict.fromkeys(f"{result.threshold:g}" for result in seeds)
-    return f"threshold {', '.join(values)} ({seeds[0].threshold_choice})"
+    return f"threshold {', '.join(values)} ({seeds[0].threshold_in_words})"
 
 
 def short_commit(commit: str) -> str:

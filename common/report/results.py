@@ -25,7 +25,9 @@ STAGES = ("seed", "pseudo label", "pseudo label + CRF", "DeepLab-v2", "DeepLab-v
 NONE = "none"
 # What a result says whose makers did not write it down, as those of earlier versions.
 NOT_RECORDED = "not recorded"
-THRESHOLD_CHOICE = re.compile(r"fixed|not used|best on .+ against its masks")
+THRESHOLD_CHOICE = re.compile(r"fixed|not used|from tags alone on .+|best on .+ against its masks")
+# What is added to the stage in the tables, so that a number whose threshold saw the masks stands in a column of its own.
+ORACLE = ", oracle threshold"
 # A recorded mean and the mean of recorded class values may differ by rounding, never by more.
 MEAN_TOLERANCE = 0.01
 SCORE_FIELDS = ("miou", "pixel_accuracy", "mean_accuracy", "false_positive_rate", "false_negative_rate")
@@ -52,7 +54,9 @@ class Result:
     false_positive_rate: float
     false_negative_rate: float
     threshold: float | None  # background threshold, None where none is used
-    threshold_choice: str  # 'fixed', 'best on <list> against its masks' or 'not used'
+    threshold_choice: (
+        str  # 'fixed', 'from tags alone on <list>', 'best on <list> against its masks' (oracle) or 'not used'
+    )
     crf: str  # settings of the CRF this very output went through, or 'none'
     initial_weights: str
     saliency_source: str  # what made the saliency maps, or 'none'
@@ -73,6 +77,21 @@ class Result:
             _check_field(field.name, str(field.type), getattr(self, field.name))
         self._check_scores()
         self._check_agreement()
+
+    @property
+    def oracle(self) -> bool:
+        """Whether the threshold was chosen by the masks that it is scored against."""
+        return self.threshold_choice.startswith("best on ")
+
+    @property
+    def threshold_in_words(self) -> str:
+        """How the threshold was chosen, the oracle under its name."""
+        return f"oracle, {self.threshold_choice}" if self.oracle else self.threshold_choice
+
+    @property
+    def column(self) -> tuple[str, str]:
+        """Where it stands in the tables: the stage, with the oracle's mark, and the split."""
+        return (self.stage + (ORACLE if self.oracle else ""), self.split)
 
     def line(self) -> str:
         """What a command says about it when it is measured."""
@@ -117,7 +136,7 @@ class Result:
         if not THRESHOLD_CHOICE.fullmatch(self.threshold_choice):
             raise DataError(
                 f"result field 'threshold_choice' is {self.threshold_choice!r}; "
-                "use 'fixed', 'best on <list> against its masks' or 'not used'"
+                "use 'fixed', 'from tags alone on <list>', 'best on <list> against its masks' or 'not used'"
             )
         if (self.threshold is None) != (self.threshold_choice == "not used"):
             raise DataError(f"result threshold {self.threshold} contradicts threshold_choice {self.threshold_choice!r}")
@@ -130,9 +149,9 @@ class Result:
         """Names of the classes that occur in no mask of the list."""
         return tuple(name for name, value in self.class_iou.items() if math.isnan(value))
 
-    def identity(self) -> tuple[str, str, str, str, int]:
+    def identity(self) -> tuple[str, str, str, str, int, bool]:
         """What makes two records the same measurement, so that the newer replaces the older."""
-        return (self.method, self.stage, self.dataset, self.split, self.seed)
+        return (self.method, self.stage, self.dataset, self.split, self.seed, self.oracle)
 
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values; an absent class is ``None``."""
@@ -172,7 +191,7 @@ def read_results(path: Path) -> list[Result]:
 def add_results(path: Path, results: Sequence[Result]) -> None:
     """Add to ``results.json`` (made when absent); a record of the same measurement is replaced where it stands.
 
-    The same measurement is the same method, stage, dataset, split and seed. Of several processes that add at a time, each waits for
+    The same measurement is the same method, stage, dataset, split and seed, with or without the oracle's threshold. Of several processes that add at a time, each waits for
     its turn.
     """
     path = Path(path)

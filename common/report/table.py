@@ -13,9 +13,9 @@ from typing import Any
 
 from common.errors import DataError
 from common.report.notes import phrases, shared_phrases, without
-from common.report.results import NONE, STAGES, Result
+from common.report.results import NONE, ORACLE, STAGES, Result
 
-# Stage and split.
+# Stage, marked where the threshold is the oracle's, and split.
 Column = tuple[str, str]
 USUAL_COLUMNS: tuple[Column, ...] = (
     ("pseudo label", "train"),
@@ -129,7 +129,7 @@ def build_tables(results: Iterable[Result], methods: Sequence[str] = ()) -> list
 
 def _without_repeats(results: Iterable[Result]) -> list[Result]:
     """Keep one of equal measurements (the same folder twice, the floor in each run); unequal ones are an error."""
-    kept: dict[tuple[str, str, str, str, int], Result] = {}
+    kept: dict[tuple[str, str, str, str, int, bool], Result] = {}
     for result in results:
         other = kept.setdefault(result.identity(), result)
         if _outcome(other) != _outcome(result):
@@ -152,12 +152,12 @@ def _meaningless(result: Result) -> frozenset[str]:
 
 
 def _build_table(dataset: str, results: Sequence[Result], methods: Sequence[str]) -> Table:
-    columns = tuple(sorted({(result.stage, result.split) for result in results}, key=_column_order))
+    columns = tuple(sorted({result.column for result in results}, key=_column_order))
     present = dict.fromkeys(result.method for result in results)
     names = [name for name in methods if name in present] + [name for name in present if name not in methods]
     groups: dict[tuple[str, Column], list[Result]] = {}
     for result in sorted(results, key=lambda result: (names.index(result.method), result.seed)):
-        groups.setdefault((result.method, (result.stage, result.split)), []).append(result)
+        groups.setdefault((result.method, result.column), []).append(result)
     for seeds in groups.values():
         _require_same_measurement(seeds)
     said = {place: phrases(seeds) for place, seeds in groups.items()}
@@ -183,8 +183,9 @@ def _build_table(dataset: str, results: Sequence[Result], methods: Sequence[str]
     )
 
 
-def _column_order(column: Column) -> tuple[int, str]:
-    return (STAGES.index(column[0]), column[1])
+def _column_order(column: Column) -> tuple[int, str, bool]:
+    stage = column[0].removesuffix(ORACLE)
+    return (STAGES.index(stage), column[1], stage != column[0])
 
 
 def _build_row(method: str, cells: Sequence[Cell | None]) -> Row:

@@ -23,7 +23,7 @@ VALID: dict[str, Any] = {
     "false_positive_rate": 20.0,
     "false_negative_rate": 30.0,
     "threshold": 0.35,
-    "threshold_choice": "best on train.txt against its masks",
+    "threshold_choice": "fixed",
     "crf": "none",
     "initial_weights": "random",
     "saliency_source": "none",
