@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from common.method.method import Method
 from common.method.registry import PLAIN_CAM
 from common.method.reproduce import job_of, reproduce
 from common.method.segmentation import SEGMENTER, Segmentation
-from common.method.settings import TOP
+from common.method.settings import TOP, with_values
 
+CONFIG_NAMES = ("configs/folder.yaml", "config/folder.yml")
 MASKS, OVERLAYS = "masks", "overlays"
 
 
@@ -27,10 +28,15 @@ def config_of(method: Method) -> Path:
         ConfigError: it has none.
     """
     folder = TOP / "common" / "method" if method.name == PLAIN_CAM else TOP / method.name
-    found = next(iter(sorted(folder.rglob("configs/folder.yaml"))), None)
+    found = next((path for name in CONFIG_NAMES for path in sorted(folder.rglob(name))), None)
     if found is None:
         raise ConfigError(f"the method {method.name} has no configs/folder.yaml with settings for photographs")
     return found
+
+
+def as_flags(values: Mapping[str, Any]) -> list[str]:
+    """Settings as flags; those that are given later win."""
+    return [f"--{name}={value}" for name, value in values.items()]
 
 
 def with_saliency_if_there(method: Method, saliency: bool) -> Method:
@@ -56,7 +62,7 @@ def run_chain(method: Method, settings: Any) -> tuple[Path, Path]:
         The trained segmentation network, and the folder of the pseudo labels that it learned from.
     """
     reproduce(method, settings, until="segmentation")
-    kind = method.every_kind(settings)[-1]
+    kind = with_values(settings, method.main_set(settings).values)
     own = method.of_kind(Segmentation)
     job = own[-1].job(settings) if own else job_of(method, settings, method.main_set(settings))
     found = [folder / "checkpoint_final.pth" for folder in job.outputs("models")]

@@ -13,13 +13,12 @@ from common.cam.files import read_cams
 from common.data.images import read_image
 from common.errors import ConfigError
 from common.files import write_json, write_text
-from common.method.calls import call
+from common.method.calls import call, working_in
 from common.method.command import command_of, settings_of
 from common.method.method import Method
 from common.method.pictures import map_overlay
-from common.method.registry import PLAIN_CAM, find_method
-from common.method.settings import with_values
-from common.own.chain import MASKS, OVERLAYS, config_of, predict_all, run_chain, with_saliency_if_there
+from common.method.registry import find_method
+from common.own.chain import MASKS, OVERLAYS, as_flags, config_of, predict_all, run_chain, with_saliency_if_there
 from common.own.dataset import hold_out, tags_as_csv, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts
 from common.own.page import Page, Shown, write_page
@@ -153,14 +152,19 @@ def saliency_folder(arguments: argparse.Namespace, folder: Path, out: Path) -> P
 def settings_for(method: Method, arguments: argparse.Namespace, out: Path, plan: Plan, flags: Sequence[str]) -> Any:
     """The method's settings for these photographs."""
     source = "a given folder of maps" if not arguments.network else f"the saliency network {arguments.network.name}"
-    given = ["-c", str(config_of(method)), "--out", str(out / "run"), "--root", str(out / "dataset")]
+    given = ["-c", str(config_of(method)), "--out", str((out / "run").absolute())]
+    given += ["--root", str((out / "dataset").absolute())]
     given += ["--seed", str(arguments.seed), "--device", arguments.device, "--workers", str(arguments.workers)]
     given += ["--weights", arguments.weights, "--report.saliency_source", source]
-    settings = settings_of("wsss own", command_of(method, ""), [*given, *flags])
-    steps = {"engine.max_steps": plan.classifier_steps} if method.name == PLAIN_CAM else {}
-    if not settings.chain.segmentation_steps:
-        steps["chain.segmentation_steps"] = plan.segmentation_steps
-    return settings if "--max-steps" in flags else with_values(settings, steps)
+    command = command_of(method, "")
+    # Configurations of methods are read from their own folder; paths here begin where the user is.
+    with working_in(Path.cwd()):
+        values = method.photographs(settings_of("wsss own", command, given), plan.amount)
+        steps = {
+            "chain.segmentation_steps": plan.segmentation_steps,
+            "chain.classifier_steps": plan.classifier_steps,
+        }
+        return settings_of("wsss own", command, [*given, *as_flags({**values, **steps}), *flags])
 
 
 def agreements(found: Sequence[Doubt], photographs: Photographs, held: Sequence[str]) -> dict[str, Any]:
