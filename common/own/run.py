@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.cam.files import read_cams
 from common.data.images import read_image
 from common.errors import ConfigError
 from common.files import write_json, write_text
@@ -21,11 +20,11 @@ from common.method.registry import find_method
 from common.own.chain import MASKS, OVERLAYS, as_flags, config_of, predict_all, run_chain, with_saliency_if_there
 from common.own.dataset import hold_out, tags_as_csv, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts
+from common.own.evidence import Heat, strongest_maps
 from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
 from common.own.plan import Plan, plan_for
 from common.own.spelling import FEW, likely_slips, rare_classes
-from common.paths import path_of_id
 from common.visual.panels import write_png
 
 SALIENCY_MAKER = "sod_wsss.make_saliency"
@@ -85,14 +84,14 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         "model": str(checkpoint),
         "time": f"{(time.perf_counter() - started) / 60:.0f} minutes for what was not there already",
     }
-    maps = Path(method.labels.maps.folder(settings))
+    evidence = strongest_maps(method, settings)
     page = Page(
         title=f"Masks of {folder.resolve().name}",
         facts=facts,
         notes=notes,
         classes=photographs.classes,
         agreement=agreements(found, photographs, held_out[1]),
-        shown=[shown(one, photographs, out, maps) for one in found[: arguments.pictures]],
+        shown=[shown(one, photographs, out, evidence) for one in found[: arguments.pictures]],
         n_images=len(found),
     )
     write_page(out / "report.html", page)
@@ -177,16 +176,15 @@ def agreements(found: Sequence[Doubt], photographs: Photographs, held: Sequence[
     }
 
 
-def shown(doubt: Doubt, photographs: Photographs, out: Path, maps: Path) -> Shown:
+def shown(doubt: Doubt, photographs: Photographs, out: Path, evidence: Callable[[str], Heat | None]) -> Shown:
     """The pictures of one image: itself, the mask over it, its strongest class maps where there are some."""
     photograph = next(path for path in photographs.images.rglob(f"{glob_safe(doubt.id)}.*") if path.is_file())
     pictures = {"photograph": photograph, "mask": out / OVERLAYS / f"{doubt.id}.jpg"}
-    file = path_of_id(maps, doubt.id, ".npz")
-    if file.is_file():
-        cams, picture = read_cams(file), out / "maps" / f"{doubt.id}.png"
-        if len(cams.keys):
-            write_png(picture, map_overlay(read_image(photograph), cams.maps.max(0)))
-            pictures["where the classifier looked"] = picture
+    heat = evidence(doubt.id)
+    if heat is not None:
+        picture = out / "maps" / f"{doubt.id}.png"
+        write_png(picture, map_overlay(read_image(photograph), heat))
+        pictures["where the classifier looked"] = picture
     return Shown(doubt, photographs.tags[doubt.id], pictures)
 
 
