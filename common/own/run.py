@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.data.images import read_image
+from common.data.spelling import FEW, likely_slips, odd_names, rare_classes
 from common.errors import ConfigError
 from common.files import write_json, write_text
 from common.method.calls import call, working_in
@@ -24,7 +25,6 @@ from common.own.evidence import Heat, strongest_maps
 from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
 from common.own.plan import Plan, plan_for
-from common.own.spelling import FEW, likely_slips, rare_classes
 from common.visual.panels import write_png
 
 SALIENCY_MAKER = "sod_wsss.make_saliency"
@@ -114,6 +114,12 @@ def said_about(photographs: Photographs, out: Path) -> list[str]:
         notes.append(
             f"{len(photographs.without_file)} tags are of images that are not there: {listed(photographs.without_file)}"
         )
+    blank = [one for one, names in photographs.tags.items() if not names]
+    if blank:
+        notes.append(
+            f"{len(blank)} images have an empty row, which says that they show none of the classes: {listed(blank)}"
+        )
+    notes += odd_names(photographs.tags, counts)
     slips = likely_slips(counts)
     rare = [name for name in rare_classes(counts) if name not in slips]
     if rare:
