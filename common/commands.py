@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,14 +16,13 @@ from typing import Any
 
 import torch
 
+from common.command_help import HELP_SETTINGS, asks_for_help, command_help, overview
 from common.config import SHORTCUTS, available, parse_config
 from common.config_files import Aliases
 from common.engine.launch import processes_wanted, run_in_processes
 from common.errors import ConfigError
 from common.plain_flags import DASHES
 
-COLUMN = 34
-WIDTH = 112
 # What a flag's value may be: always a path, or a path if there is such a file.
 PATHS = ("FILE", "FOLDER")
 PATHS_OR_NAMES = ("WEIGHTS", "LIST")
@@ -138,8 +136,8 @@ def run_commands(program: str, commands: Mapping[str, Command | Program], argv: 
     command = commands[name]
     if isinstance(command, Program):
         return command.run(arguments)
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(command_help(program, name, command))
+    if asks_for_help(arguments):
+        print(command_help(program, name, command, arguments))
         return 0
     if command.environment:
         share_work([name, *arguments])
@@ -153,8 +151,8 @@ def run_alone(program: str, command: Command, argv: Sequence[str] | None = None)
         ConfigError: an argument is wrong.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(command_help(program, "", command))
+    if asks_for_help(arguments):
+        print(command_help(program, "", command, arguments))
         return 0
     return command.run(parse_command(program, command, arguments))
 
@@ -173,7 +171,7 @@ def parse_command(program: str, command: Command, arguments: Sequence[str]) -> A
     """
     always = {name for flag in command.flags if not flag.setting for name in flag.names}
     arguments = [*from_environment(command), *first_is_config(arguments)]
-    arguments = ["--help" if argument == "--help-settings" else argument for argument in arguments]
+    arguments = ["--help" if argument == HELP_SETTINGS else argument for argument in arguments]
     arguments = [argument for argument in arguments if argument not in always]
     if command.folder:
         arguments = absolute_paths(arguments, command.all_flags)
@@ -229,37 +227,3 @@ def absolute_paths(arguments: Sequence[str], flags: Sequence[Flag]) -> list[str]
         changed.append(argument)
         before = argument
     return changed
-
-
-def overview(program: str, commands: Mapping[str, Command | Program]) -> str:
-    lines = [f"usage: python {program} COMMAND -c CONFIG [flags]", ""]
-    for name, command in commands.items():
-        lines += entry(name, command.text)
-    return "\n".join([*lines, "", f"python {program} COMMAND --help lists the flags of a command."])
-
-
-def command_help(program: str, name: str, command: Command) -> str:
-    config = "[-c CONFIG]" if command.find_config else "-c CONFIG"
-    program = f"{program} {name}".strip()
-    lines = [f"usage: python {program} {config} [flags]", "", *textwrap.wrap(command.text, WIDTH), ""]
-    for flag in command.all_flags:
-        lines += entry(", ".join(flag.names) + (f" {flag.value}" if flag.value else ""), flag.text)
-    variables = [f"{variable} for {flag}" for variable, flag in command.environment.items()]
-    lines += (
-        ["", *textwrap.wrap(f"From the environment: {', '.join(variables)}; GPUS for the number of processes.", WIDTH)]
-        if variables
-        else []
-    )
-    more = (
-        "Every key of a configuration file is a flag too, e.g. --engine.max_steps 100. "
-        f"python {program} --help-settings explains all of them, --print_config shows the values that would be used."
-    )
-    return "\n".join([*lines, "", *textwrap.wrap(more, WIDTH)])
-
-
-def entry(left: str, right: str) -> list[str]:
-    """Lines of the help: a flag or command, and in the second column what it does."""
-    lines = textwrap.wrap(right, WIDTH - COLUMN)
-    if len(left) + 2 >= COLUMN:
-        return [f"  {left}", *(" " * COLUMN + line for line in lines)]
-    return [f"  {left}".ljust(COLUMN) + lines[0], *(" " * COLUMN + line for line in lines[1:])]

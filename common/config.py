@@ -107,6 +107,9 @@ def parse_config(
     # The parser takes a YAML text in the place of a file.
     from_files = [f"--config={yaml.safe_dump(nest(settings))}"] if settings else []
     try:
+        if "--help" in flags:
+            # The help shows defaults, and those of a file are its values.
+            parser.set_defaults(settings)
         namespace = parser.parse_args([*from_files, *flags])
     except PARSER_ERRORS as error:
         raise ConfigError(f"{program}: {explain(str(error), config_class, aliases or {})}") from error

@@ -18,6 +18,7 @@ from common.engine.optimizer import optimizer_by_rules
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
+from common.method.amount import Amount
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
 from common.method.maps import TAGS, Maps, Write
@@ -80,6 +81,12 @@ CLASSIFIER = Training(
         published_file, content_of, load=lambda settings, network, path: load_classifier(network, path)
     ),
 )
+
+
+def on_photographs(settings: I2crcSettings, amount: Amount) -> dict[str, Any]:
+    """The length of the training."""
+    epochs = amount.epochs(settings.engine.batch_size)
+    return {"training.epochs": epochs, "training.decay_epochs": [max(1, 3 * epochs // 4)]}
 
 
 def attention_pngs(settings: I2crcSettings) -> Write:
@@ -154,6 +161,7 @@ METHOD = Method(
             settings.engine.batch_size, settings.square.side, n_classes
         ),
     ),
+    photographs=on_photographs,
     configs=(I2CRC_CONFIGS / "voc.yaml", I2CRC_CONFIGS / "toy.yaml"),
     home=CLASSIFICATION,
 )

@@ -23,13 +23,15 @@ from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import EngineConfig
 from common.memory import memory_limit
+from common.method.amount import Amount
 from common.method.files import Files
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
+from common.method.other_run import OtherRun, arguments_of_classifier
 from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
-from common.method.requirements import Requirement
+from common.method.requirements import Requirement, required_folder
 from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training, fold_if_frozen
@@ -40,7 +42,16 @@ from l2g_cda.bench import noise_views, step_as_published
 from l2g_cda.losses import L2GStep
 from l2g_cda.objects import write_foreground
 from l2g_cda.pasting import PastedTwins, paste
-from l2g_cda.settings import L2G_ALIASES, L2G_CONFIGS, L2G_ROWS, L2G_VARIABLES, TOOLBOX, L2GSettings, PartConfig
+from l2g_cda.settings import (
+    BANK_LABELS,
+    L2G_ALIASES,
+    L2G_CONFIGS,
+    L2G_ROWS,
+    L2G_VARIABLES,
+    TOOLBOX,
+    L2GSettings,
+    PartConfig,
+)
 from l2g_cda.views import ViewMaker, collate
 
 DECIDES = (*SECTIONS, "views", "loss", "base_training")
@@ -56,6 +67,27 @@ def pasted_views(settings: L2GSettings, layout: DatasetLayout) -> PastedTwins:
     cda, images = settings.cda, salient_images(settings, layout)
     objects = bank.read_bank(Path(cda.bank), layout.n_classes, cda.mask == "saliency")
     return PastedTwins(images, ViewMaker(settings.views), settings.engine.seed, objects, cda)
+
+
+def bank_label_arguments(settings: L2GSettings) -> list[str]:
+    """Configuration and flags of plain CAM's run whose label maps the bank is cut from, where no other command makes it."""
+    run = Path(settings.bank.label_maps).parents[len(BANK_LABELS) - 1]
+    arguments = arguments_of_classifier(settings, settings.chain.bank_classifier, run)
+    rule = ["--labels.background", "saliency", "--labels.crf", "none"]
+    return [*arguments, *rule, "--report.saliency_source", settings.report.saliency_source] if arguments else []
+
+
+def on_photographs(settings: L2GSettings, amount: Amount) -> dict[str, Any]:
+    """Half of the passes, then a sixth with pasting; the bank and what it is cut from in the run's folder."""
+    out, batch = Path(settings.out), settings.engine.batch_size
+    first, second = amount.epochs(batch, 1 / 2), amount.epochs(batch, 1 / 6)
+    return {
+        "base_training.epochs": first,
+        "base_training.decay_epochs": [max(1, 2 * first // 3)],
+        "pasting.epochs": second if settings.pasting.epochs else 0,
+        "bank.label_maps": str(Path(out, "classifier", *BANK_LABELS)),
+        "cda.bank": str(out / "bank"),
+    }
 
 
 def require_bank(settings: L2GSettings) -> None:
@@ -133,6 +165,14 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
     )
 
 
+BANK_CLASSIFIER = OtherRun(
+    name="bank_labels",
+    text="the label maps that the bank is cut from, by plain CAM with saliency",
+    arguments=bank_label_arguments,
+    stages=("train", "cam", "label"),
+    makes=lambda settings: [Path(settings.bank.label_maps)],
+    in_chain=lambda settings: settings.pasting.epochs > 0 and bool(settings.chain.bank_classifier),
+)
 BANK = Files(
     name="bank",
     names=lambda settings, layout: bank.names_of_objects(layout, settings.bank, layout.ids(settings.split)),
@@ -144,6 +184,12 @@ BANK = Files(
     finish=lambda settings, layout, names: bank.write_index(Path(settings.cda.bank), names, layout.classes),
     folder=lambda settings: Path(settings.cda.bank),
     in_chain=lambda settings: settings.pasting.epochs > 0 and bool(settings.bank.label_maps),
+    requires=lambda settings: [
+        required_folder(
+            Path(settings.bank.label_maps),
+            f"folder {settings.bank.label_maps} does not exist; make the label maps first",
+        )
+    ],
     text="cut out the objects that the second training pastes",
 )
 FIRST = l2g_training(
@@ -256,7 +302,7 @@ METHOD = Method(
     name="l2g_cda",
     settings=L2GSettings,
     stages=(
-        *(BANK, FIRST, SECOND, ATTENTION, PSEUDO_LABELS),
+        *(BANK_CLASSIFIER, BANK, FIRST, SECOND, ATTENTION, PSEUDO_LABELS),
         Score(labels=PSEUDO_LABELS, text="score the pseudo labels against the masks of the list"),
         *(RANDOM_WALK, PICTURES_OF_ATTENTION),
     ),
@@ -268,6 +314,7 @@ METHOD = Method(
         batch=lambda settings, n_classes: noise_views(settings.views, settings.engine.batch_size, n_classes),
     ),
     environment=L2G_VARIABLES,
+    photographs=on_photographs,
     configs=(L2G_CONFIGS / "voc.yaml", L2G_CONFIGS / "toy.yaml"),
     home=TOOLBOX,
 )

@@ -17,7 +17,7 @@ from common.engine.settings import EpochConfig
 from common.errors import require
 from common.method.command import taken
 from common.method.method import Variant
-from common.method.settings import MethodSettings
+from common.method.settings import ChainConfig, MethodSettings
 from common.pseudo_labels.rule import LabelConfig
 from l2g_cda.backbones import L2GBackbone
 from l2g_cda.bank import BankConfig
@@ -30,6 +30,8 @@ from l2g_cda.views import ViewConfig
 Argv = Sequence[str] | None
 TOOLBOX = Path(__file__).resolve().parents[1]
 L2G_CONFIGS, RUNS = TOOLBOX / "l2g_cda" / "configs", TOOLBOX / "l2g_cda" / "runs"
+# The label maps of plain CAM with saliency, in its run.
+BANK_LABELS = ("labels", "cam_x_saliency")
 L2G_VARIABLES = {"EXP": "--experiment_name"}
 
 
@@ -59,6 +61,18 @@ class L2GLabels(LabelConfig):
 
 
 @dataclass
+class L2GChainConfig(ChainConfig):
+    """What reproduce makes.
+
+    Args:
+        bank_classifier: configuration of plain CAM, with which the label maps ``bank.label_maps`` are made first, called
+            ``RUN/labels/cam_x_saliency``; empty where another command makes them.
+    """
+
+    bank_classifier: str = ""
+
+
+@dataclass
 class L2GSettings(MethodSettings):
     """Train L2G in two stages, compute attention maps, make and score pseudo labels.
 
@@ -73,6 +87,7 @@ class L2GSettings(MethodSettings):
         pasting: the second training, with pasting, from the end of the first; ``engine.max_steps`` bounds each of them.
         cam: attention maps.
         labels: pseudo labels.
+        chain: what reproduce makes.
     """
 
     backbone: L2GBackbone = field(default_factory=L2GBackbone)
@@ -86,9 +101,15 @@ class L2GSettings(MethodSettings):
     pasting: PartConfig = field(default_factory=lambda: PartConfig(epochs=3, rate=0.0005))
     cam: L2GCam = field(default_factory=L2GCam)
     labels: L2GLabels = field(default_factory=L2GLabels)
+    chain: L2GChainConfig = field(default_factory=L2GChainConfig)
 
     def __post_init__(self) -> None:
         require(self.base_training.epochs > 0, "base_training.epochs is 0; the first training cannot be left out")
+        maps = Path(self.bank.label_maps)
+        require(
+            not self.chain.bank_classifier or maps.parts[-2:] == BANK_LABELS,
+            f"bank.label_maps is {str(maps)!r}; what chain.bank_classifier makes lies in RUN/{'/'.join(BANK_LABELS)}",
+        )
 
 
 def checked_name(name: str) -> str:

@@ -20,17 +20,16 @@ from common.data.mask_sets import readable_masks, require_a_class
 from common.data.saliency_levels import stated_storage
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
-from common.method.calls import in_repository, in_repository_if_file
+from common.method.amount import Amount
 from common.method.label_defaults import no_masks
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import GivenMaps, Maps, Write, write_single_precision
 from common.method.method import Method, Variant
-from common.method.other_run import InitialWeights, OtherRun
+from common.method.other_run import InitialWeights, OtherRun, arguments_of_classifier
 from common.method.pictures import Pictured
 from common.method.published import Published
 from common.method.requirements import required_if
-from common.method.segmentation import common_flags
 from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training
@@ -133,10 +132,18 @@ def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -
 
 def classifier_arguments(settings: SganSettings) -> list[str]:
     """Configuration and flags of the classifier that SGAN starts from, where no other command makes it."""
-    config, out = in_repository(settings.stage0.config), in_repository(settings.stage0.classifier)
-    weights = in_repository_if_file(settings.chain.weights)
-    flags = ["-c", config, "--out", out, *common_flags(settings), *(["--weights", weights] if weights else [])]
-    return flags if config else []
+    return arguments_of_classifier(settings, settings.stage0.config, settings.stage0.classifier)
+
+
+def on_photographs(settings: SganSettings, amount: Amount) -> dict[str, Any]:
+    """The length of the training; classifier, initial weights and seeds in the run's folder."""
+    out = Path(settings.out)
+    return {
+        "engine.max_steps": amount.steps(settings.engine.batch_size),
+        "stage0.classifier": str(out / "classifier"),
+        "backbone.weights": str(out / "initial.pth"),
+        "seed_subdir": str(out / "initial_seeds"),
+    }
 
 
 def label_sets(settings: SganSettings) -> Sequence[LabelSet]:
@@ -263,6 +270,7 @@ METHOD = Method(
         ),
     ),
     outputs=lambda settings, folder: {"out": str(folder), "save_model_path": "model", "res_path": "result"},
+    photographs=on_photographs,
     configs=(HOME / "config" / "sgan_vgg16_321x321.yml", HOME / "config" / "toy.yml"),
     home=HOME,
 )

@@ -15,6 +15,7 @@ from common.data.sampling import SeededDataset
 from common.engine.losses import StepFunction
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
+from common.method.amount import Amount
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write, write_single_precision
@@ -262,6 +263,12 @@ def smaf_panels(settings: SmafSettings, layout: DatasetLayout, pictured: Picture
     yield target_panel(pictured.cams, own.floor, pictured.sample.get("saliency"), own.saliency_weight)
 
 
+def on_photographs(settings: SmafSettings, amount: Amount) -> dict[str, Any]:
+    """EPS takes all passes, a round half of them."""
+    batch = settings.engine.batch_size
+    return {"engine.max_steps": amount.steps(batch), "self_training.round_steps": amount.steps(batch, 1 / 2)}
+
+
 def table_of_masks(settings: SmafSettings) -> list[str]:
     layout = dataset_of(settings)
     return table_arguments(layout, layout.lists.get(settings.split), mask_folder(settings), result_folder(settings))
@@ -294,6 +301,7 @@ METHOD = Method(
             settings.engine.batch_size, settings.crop.crop_size, n_classes
         ),
     ),
+    photographs=on_photographs,
     configs=(SMAF_CONFIGS / "voc.yaml", SMAF_CONFIGS / "toy.yaml"),
     home=SMAF_CONFIGS.parent,
 )

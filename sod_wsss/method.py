@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from common.config import config_to_dict
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
+from common.method.amount import Amount
 from common.method.given_labels import LabelsOrGiven, MapsBehind
 from common.method.label_maker import Need
 from common.method.label_sets import LabelSet
@@ -113,6 +115,12 @@ def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, picture
     )
 
 
+def on_photographs(settings: SodWsssSettings, amount: Amount) -> dict[str, Any]:
+    """The classifier takes all passes, AffinityNet half of them; the saliency network is trained on other images."""
+    training = amount.epochs(settings.engine.batch_size)
+    return {"training.epochs": training, "affinity.epochs": amount.epochs(settings.affinity.engine.batch_size, 1 / 2)}
+
+
 METHOD = Method(
     "sod_wsss",
     SodWsssSettings,
@@ -131,6 +139,7 @@ METHOD = Method(
         published=saliency_as_published,
         batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.square_side),
     ),
+    photographs=on_photographs,
     configs=(SOD_WSSS_CONFIGS / "voc.yaml", SOD_WSSS_CONFIGS / "toy.yaml"),
     flags=SOD_FLAGS,
     home=HERE,

@@ -20,6 +20,7 @@ from common.data.inspection import inspect_samples
 from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.data.presets import CLASSES_FILE, DATASET_NAMES, DatasetName
 from common.errors import DataError, run_command
+from common.usual_flags import UsualFirst
 
 PATH_SETTINGS = ("train_list", "val_list", "images", "masks", "saliency", "tags", "classes")
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = UsualFirst(
         prog="python -m common.data.check",
         description="Say what of a dataset is there, what is missing and what is broken.",
     )

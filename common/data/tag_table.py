@@ -105,7 +105,11 @@ def separator_of(text: str, path: Path) -> str:
     if '"' in text and "," in kinds:
         return ","
     usual = max(kinds - {""}, key=[kind for _, _, kind in found].count, default="")
-    number, line = next((number, line) for number, line, kind in found if kind != usual or not usual)
+    number, line, kind = next(one for one in found if one[2] != usual or not usual)
+    if kind:
+        raise DataError(
+            f"{path} line {number} separates its columns with {kind!r}, other rows with {usual!r}; use one character: {line.strip()!r}."
+        )
     raise DataError(f"{path} line {number}: expected '<id>,<class name> ...', found {line.strip()!r}.")
 
 

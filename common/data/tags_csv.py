@@ -9,6 +9,7 @@ These rows mean the same::
     street_1,"car","traffic light"
 
 With known class names a name may contain spaces even where spaces also separate names: the longest known name wins.
+A comma inside of quotes separates names too; a name that holds one has to be in ``classes.txt``.
 Without known names (a folder that has no ``classes.txt``) spaces separate names, unless the file uses ``;``, ``|``,
 quotes or further columns anywhere: then those separate, and spaces belong to the names.
 A row with an id and nothing else is an image that shows no class.
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from functools import partial
 from pathlib import Path
 
 from common.data.classes import check_class_names
@@ -35,13 +35,13 @@ def read_csv_names(path: Path, classes: Collection[str]) -> dict[str, list[str]]
     """
     known = set(classes)
     longest = max((len(name.split()) for name in known), default=1)
-    rows, separator = read_tag_table(path)
+    rows, _ = read_tag_table(path)
     return {
         image_id: [
             name
             for field in fields
-            for part in ([field] if field in known else parts(field, separator))
-            for name in match_names(part, known, longest)
+            for part in ([field] if field in known else parts(field))
+            for name in names_of_part(part, known, longest)
         ]
         for image_id, fields in rows
     }
@@ -53,11 +53,13 @@ def csv_class_names(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: as :func:`read_csv_names`, or there are no names, too many, or the background is among them.
     """
-    rows, separator = read_tag_table(path)
+    rows, _ = read_tag_table(path)
     several = any(len(fields) > 1 or any(re.search("[;|,]", field) for field in fields) for _, fields in rows)
     separated = several or '"' in read_dataset_text(path)
-    split = partial(parts, separator=separator) if separated else str.split
+    split = all_parts if separated else str.split
     names = tuple(sorted({name for _, fields in rows for field in fields for name in split(field)}))
+    if not names:
+        raise DataError(f"{path} names no class: not one of its {len(rows)} rows has a tag behind its image.")
     require_no_columns_of_ticks(rows, path)
     check_class_names(names, path)
     return names
@@ -67,16 +69,31 @@ def require_no_columns_of_ticks(rows: Sequence[Row], path: Path) -> None:
     """Raise :class:`DataError` where the first row heads columns of 0 and 1: its words would become an image and classes."""
     _, fields = rows[0]
     words = [name for _, others in rows[1:] for field in others for name in parts(field)]
-    if words and fields and set(words) <= {"0", "1"} and not set(fields) <= {"0", "1"}:
+    if words and set(words) | set(fields) <= {"0", "1"}:
+        raise DataError(
+            f"{path} holds only 0 and 1, and no first line that says for which classes: write one, as in 'filename,cat,dog'."
+        )
+    if words and fields and set(words) <= {"0", "1"}:
         raise DataError(
             f"{path} has a column of 0 and 1 per class; call the column of the images 'image' in its first line, or write a row "
             "'<id>,<class name> <class name> ...' per image."
         )
 
 
-def parts(field: str, separator: str = ",") -> list[str]:
-    """``field`` cut at ``;`` and ``|``, and at commas where these do not separate the columns (``separator``)."""
-    return [part.strip() for part in re.split("[;|]" if separator == "," else "[;|,]", field) if part.strip()]
+def parts(field: str) -> list[str]:
+    """``field`` cut at ``;`` and ``|``."""
+    return [part.strip() for part in re.split("[;|]", field) if part.strip()]
+
+
+def all_parts(field: str) -> list[str]:
+    """``field`` cut at commas too: a cell of a spreadsheet is one quoted column, whatever stands in it."""
+    return [part.strip() for part in re.split("[;|,]", field) if part.strip()]
+
+
+def names_of_part(part: str, known: set[str], longest: int) -> list[str]:
+    """The names in a part: commas separate, unless the whole is a name."""
+    pieces = [part] if part in known else all_parts(part)
+    return [name for piece in pieces for name in match_names(piece, known, longest)]
 
 
 def match_names(text: str, known: set[str], longest: int) -> list[str]:

@@ -39,7 +39,7 @@ def read_json_names(path: Path) -> dict[str, list[str]]:
     Raises:
         DataError: it is no JSON, or of no known form.
     """
-    content = read_json(path)
+    content = whole_json(path)
     try:
         pairs = list(recognised(content, path))
     except (LookupError, TypeError, AttributeError, ValueError, StopIteration, RuntimeError) as error:
@@ -53,11 +53,23 @@ def read_json_names(path: Path) -> dict[str, list[str]]:
     return names
 
 
+def whole_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return read_json(path)
+    except DataError as error:
+        raise DataError(f"{error}; it is no complete JSON file: export it again, or take it away") from error
+
+
 def read_folder_names(folder: Path) -> dict[str, list[str]]:
     """id -> class names of a folder with one JSON file per image, as labelme writes them beside the images."""
     names: dict[str, list[str]] = {}
     for path in sorted(folder.rglob("*.json")):
-        content = read_json(path)
+        content = whole_json(path)
         if not isinstance(content, Mapping) or "shapes" not in content:
             raise unknown_form(path, "one file per image has shapes and imagePath, as labelme writes it")
         # The image lies beside its file, whatever folder the file says it was in.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from common.errors import DataError
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 
 def read_dataset_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without byte-order mark; a missing or non-text file is a ``DataError``."""
+    """The text of a UTF-8 file, with or without byte-order mark, or of UTF-16 with one, as spreadsheets write "Unicode text"; a missing
+    or non-text file is a ``DataError``."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with open(path, "rb") as file:
+            start = file.read(2)
+        return Path(path).read_text(encoding="utf-16" if start in UTF16_MARKS else "utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist.") from error
     except UnicodeDecodeError as error:

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common.commands import Command, Flag, command_help, names_config, overview, parse_command
+from common.command_help import asks_for_help, command_help, overview
+from common.commands import Command, Flag, names_config, parse_command
 from common.config import expand_aliases
 from common.config_files import Aliases
 from common.engine.launch import processes_wanted, run_in_processes
@@ -171,10 +172,10 @@ def settings_of(program: str, command: Command, arguments: Sequence[str]) -> Any
 
 def wants_help(program: str, command: Command, arguments: Sequence[str]) -> bool:
     """Print the help of a command where the arguments ask for it."""
-    if not {"-h", "--help"} & set(arguments):
+    if not asks_for_help(arguments):
         return False
     stage = program.split()[-1]
-    print(command_help(program.removesuffix(stage).strip(), stage, command))
+    print(command_help(program.removesuffix(stage).strip(), stage, command, arguments))
     return True
 
 

@@ -11,6 +11,7 @@ from common.commands import Flag
 from common.config_files import Aliases
 from common.data.layout import DatasetLayout
 from common.errors import ConfigError
+from common.method.amount import Amount, steps_of_one_training
 from common.method.label_sets import LabelSet, main_set, one_set
 from common.method.labels import EverySet, Labels
 from common.method.pictures import Panels, Pictured, Pictures, most_classes, no_panels
@@ -59,6 +60,8 @@ class Method:
         variants: rows of the ablation by name.
         bench: the published form of its training step; None compares with the plain fp32 step.
         outputs: (settings, folder) -> settings that put all outputs of a run below a folder.
+        photographs: (settings, how long) -> settings of a run on photographs of one's own, by ``configs/folder.yaml``: the lengths of
+            the trainings, and what lies in places of its own in ``out``.
         configs: configuration of single stages (the paper's) and of the chain (toy) where none is given.
         home: where the relative paths of configurations begin; None where the user is.
         pictured_split: list of the images that are shown; empty for the training list.
@@ -76,6 +79,7 @@ class Method:
     variants: Mapping[str, Variant] = field(default_factory=dict)
     bench: StepBench | None = None
     outputs: Callable[[Any, Path], Values] = lambda settings, folder: {"out": str(folder)}
+    photographs: Callable[[Any, Amount], Values] = steps_of_one_training
     configs: tuple[Path | None, Path | None] = (None, None)
     home: Path | None = None
     pictured_split: str = ""

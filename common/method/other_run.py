@@ -13,11 +13,27 @@ from common.data.layout import DatasetLayout
 from common.engine.run_folder import RunFolder
 from common.errors import ConfigError, DataError
 from common.files import write_torch
-from common.method.calls import call
+from common.method.calls import call, in_repository, in_repository_if_file
 from common.method.registry import PLAIN_CAM
+from common.method.segmentation import common_flags
 from common.method.stage import Stage, never
 
 WEIGHT_FILES = (".pth", ".pt")
+
+
+def arguments_of_classifier(settings: Any, config: str, out: str | Path) -> list[str]:
+    """Configuration and flags of plain CAM's classifier that a method starts from.
+
+    Args:
+        config: its configuration, from here or inside the toolbox; empty where another command makes it, which gives no arguments.
+        out: its run folder.
+    """
+    if not config:
+        return []
+    weights, steps = in_repository_if_file(settings.chain.weights), settings.chain.classifier_steps
+    flags = ["-c", in_repository_if_file(config), "--out", in_repository(out), *common_flags(settings)]
+    flags += ["--weights", weights] if weights else []
+    return [*flags, *(["--max-steps", str(steps)] if steps else [])]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

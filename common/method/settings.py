@@ -88,6 +88,8 @@ class ChainConfig:
         segmentation_out: folder of DeepLab-v2's outputs; empty for ``deeplabv2`` in the run's folder.
         segmentation_name: name of its experiment; empty for that of the folder of label maps.
         segmentation_steps: its optimiser steps; 0 for those of its configuration.
+        classifier_steps: optimiser steps of the classifier of plain CAM that a method starts from and makes itself; 0 for those of its
+            configuration.
         refine: a second round: label maps from DeepLab-v2's predictions of the training images, and a second DeepLab-v2 on them.
         refined_labels: name of the folder of these label maps, beside the first; empty for the first's name with ``_refined``.
         weights: initial weights of all backbones of the chain that do not start from one of its own networks (a file or
@@ -102,6 +104,7 @@ class ChainConfig:
     segmentation_out: str = ""
     segmentation_name: str = ""
     segmentation_steps: int = bounded(0, least=0)
+    classifier_steps: int = bounded(0, least=0)
     refine: bool = False
     refined_labels: str = ""
     weights: str = ""

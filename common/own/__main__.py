@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import run_command
+from common.usual_flags import UsualFirst
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_own(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The arguments, and those that are settings of the method."""
-    parser = argparse.ArgumentParser(
+    parser = UsualFirst(
         prog="wsss own", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("folder", type=Path, help="your photographs and their tags")

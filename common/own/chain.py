@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from common.method.registry import PLAIN_CAM
 from common.method.reproduce import job_of, reproduce, requirements_of_chain
 from common.method.requirements import require_inputs
 from common.method.segmentation import SEGMENTER, Segmentation
-from common.method.settings import TOP
+from common.method.settings import TOP, with_values
 from common.own.true_masks import TrueMasks, labels_with_true_masks
 
+CONFIG_NAMES = ("configs/folder.yaml", "config/folder.yml")
 MASKS, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
 
 
@@ -29,10 +30,15 @@ def config_of(method: Method) -> Path:
         ConfigError: it has none.
     """
     folder = TOP / "common" / "method" if method.name == PLAIN_CAM else TOP / method.name
-    found = next(iter(sorted(folder.rglob("configs/folder.yaml"))), None)
+    found = next((path for name in CONFIG_NAMES for path in sorted(folder.rglob(name))), None)
     if found is None:
         raise ConfigError(f"the method {method.name} has no configs/folder.yaml with settings for photographs")
     return found
+
+
+def as_flags(values: Mapping[str, Any]) -> list[str]:
+    """Settings as flags; those that are given later win."""
+    return [f"--{name}={value}" for name, value in values.items()]
 
 
 def with_saliency_if_there(method: Method, saliency: bool) -> Method:
@@ -63,7 +69,7 @@ def run_chain(method: Method, settings: Any, out: Path, true: TrueMasks | None =
     """
     require_inputs(requirements_of_chain(method, settings, "segmentation"))
     reproduce(method, settings, until="labels" if true else "segmentation")
-    kind = method.every_kind(settings)[-1]
+    kind = with_values(settings, method.main_set(settings).values)
     own = method.of_kind(Segmentation)
     job = own[-1].job(settings) if own else job_of(method, settings, method.main_set(settings))
     labels = Path(method.labels.folder(kind))

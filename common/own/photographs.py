@@ -17,6 +17,8 @@ from common.errors import DataError
 
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "photos", "Photos")
 TABLES, JSON = (".csv", ".tsv", ".txt"), (".json",)
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+PARTS_OF_DATASETS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 # Text files that lie beside photographs and hold no tags.
 NO_TAGS = (CLASSES_FILE, "labels.txt", "readme.txt", "train.txt", "val.txt", "test.txt", "requirements.txt")
 
@@ -72,7 +74,7 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
     if not found:
         raise DataError(
             f"not one image in {images} has tags in {told}: the tags are of {', '.join(list(named)[:3])}, the images are "
-            f"{', '.join(ids[:3])}. Let the names agree."
+            f"{', '.join(ids[:3])}. Let the names agree, or name the file of the tags with --tags."
         )
     classes = known or tuple(sorted({name for names in found.values() for name in names}))
     check_class_names(classes, source or images)
@@ -95,9 +97,11 @@ def find_tag_source(folder: Path, images: Path) -> Path | None:
     exact = [
         folder / name for name in ("tags.csv", "tags.tsv", "labels.csv", "tags.json", "labels.json", "annotations.json")
     ]
-    for path in exact:
-        if path.is_file():
-            return path
+    there = [path for path in exact if path.is_file()]
+    if len(there) > 1:
+        raise several_sources(folder, there)
+    if there:
+        return there[0]
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name.lower() not in NO_TAGS]
     tables = [path for path in files if path.suffix.lower() in TABLES]
     beside = [path.with_suffix(suffix) for path in files for suffix in JSON if path.suffix.lower() in IMAGE_SUFFIXES]
@@ -105,17 +109,24 @@ def find_tag_source(folder: Path, images: Path) -> Path | None:
     if len(tables) + len(single) == 1:
         return (tables + single)[0]
     if len(tables) + len(single) > 1:
-        names = ", ".join(path.name for path in tables + single)
-        raise DataError(f"{folder} holds several files that could be the tags ({names}); name one with --tags.")
+        raise several_sources(folder, tables + single)
     for place in (images, folder / "annotations", folder / "labels"):
         if place.is_dir() and next(place.rglob("*.json"), None):
             return place
+    sheets = [path.name for path in files if path.suffix.lower() in SPREADSHEETS]
+    if sheets:
+        raise DataError(f"{folder} has its tags in the spreadsheet {sheets[0]}: save it as CSV (UTF-8), as tags.csv.")
     if any(path.is_dir() for path in images.iterdir()):
         return None
     raise DataError(
         f"{folder} has no tags: write tags.csv with a row '<image>,<tag>;<tag>' per image, or put the images into folders named "
         "by their tag."
     )
+
+
+def several_sources(folder: Path, paths: Sequence[Path]) -> DataError:
+    names = ", ".join(path.name for path in paths)
+    return DataError(f"{folder} holds several files that could be the tags ({names}); name one with --tags.")
 
 
 def names_from(source: Path, known: Sequence[str]) -> dict[str, list[str]]:
@@ -135,12 +146,24 @@ def tags_of_folders(ids: Sequence[str], images: Path) -> dict[str, list[str]]:
     """id -> the folder that the image lies in, as its one tag.
 
     Raises:
-        DataError: some images lie in no folder.
+        DataError: some images lie in no folder, or the folders are no tags.
     """
     outside = [one for one in ids if "/" not in one]
     if outside:
         raise DataError(
             f"{images} has no file of tags, and {outside[0]} lies in no folder that could be its tag: write a tags.csv, or move it."
+        )
+    tops = sorted({one.partition("/")[0] for one in ids})
+    inner = sorted({one.split("/")[1] for one in ids if one.count("/") > 1})
+    if len(tops) == 1 and inner:
+        raise DataError(
+            f"all images lie in {images / tops[0]}; if its folders ({', '.join(inner[:3])}) are the tags, give that folder, else write "
+            "a tags.csv."
+        )
+    if {one.lower() for one in tops} <= PARTS_OF_DATASETS:
+        raise DataError(
+            f"the folders in {images} ({', '.join(tops)}) are parts of a dataset and no tags: put all images of a tag into one folder, "
+            "or write a tags.csv."
         )
     return {one: [one.partition("/")[0]] for one in ids}
 
@@ -150,11 +173,16 @@ def matched(named: Mapping[str, Sequence[str]], ids: Sequence[str]) -> tuple[dic
     known = set(ids)
     by_name: dict[str, list[str]] = defaultdict(list)
     for one in ids:
-        by_name[one.rpartition("/")[2]].append(one)
+        name = one.rpartition("/")[2]
+        by_name[name].append(one)
+        if name.casefold() != name:
+            # Capitals do not tell files apart on the systems where many tables are written.
+            by_name[name.casefold()].append(one)
     found: dict[str, list[str]] = {}
     missing = []
     for image_id, names in named.items():
-        alike = by_name.get(image_id.rpartition("/")[2], [])
+        name = image_id.rpartition("/")[2]
+        alike = by_name.get(name) or by_name.get(name.casefold(), [])
         place = image_id if image_id in known else alike[0] if len(alike) == 1 else None
         if place is None:
             missing.append(image_id)

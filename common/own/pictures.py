@@ -15,6 +15,7 @@ from common.data.image_names import SUFFIX_VARIANTS, find_file
 from common.data.images import read_image, read_label_map
 from common.method.label_maker import ReadMaps
 from common.method.pictures import map_overlay
+from common.own.evidence import Heat
 from common.paths import path_of_id
 from common.visual.overlay import label_overlay
 from common.visual.panels import write_jpeg
@@ -34,14 +35,14 @@ class ImageSources:
         images: folder of the photographs.
         overlays: folder of the masks over the photographs, ``.jpg``.
         labels: id -> label map that the network learned from; no file for an image that was held back.
-        maps: id -> class maps, None where there are none.
+        heat: id -> where the classifier saw any class, float32 h x w, 0..1; None where there are no maps.
         out: folder for the pictures that are made.
     """
 
     images: Path
     overlays: Path
     labels: Callable[[str], Path]
-    maps: Callable[[str], Cams | None]
+    heat: Callable[[str], Heat | None]
     out: Path
 
     def pictures(self, image_id: str) -> dict[str, Path]:
@@ -53,12 +54,12 @@ class ImageSources:
         photograph = find_file(self.images, image_id, SUFFIX_VARIANTS, "photograph")
         pictures = {PHOTOGRAPH: photograph, MASK: path_of_id(self.overlays, image_id, ".jpg")}
         small = shrunk(read_image(photograph, upright=True))
-        label, cams = self.labels(image_id), self.maps(image_id)
+        label, heat = self.labels(image_id), self.heat(image_id)
         made = {}
         if label.is_file():
             made[LEARNED] = label_overlay(small, resized_labels(read_label_map(label), small))
-        if cams is not None and cams.maps.size:
-            made[LOOKED] = map_overlay(small, cams.maps.max(0))
+        if heat is not None:
+            made[LOOKED] = map_overlay(small, heat)
         for title, picture in made.items():
             pictures[title] = path_of_id(self.out / title, image_id, ".jpg")
             write_jpeg(pictures[title], picture, PICTURE_QUALITY)

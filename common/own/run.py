@@ -11,30 +11,29 @@ from typing import Any
 
 from common.errors import ConfigError
 from common.failures import read_failures
-from common.files import write_json, write_text
+from common.files import write_json
 from common.method.calls import call
-from common.method.command import command_of, settings_of
 from common.method.method import Method
-from common.method.registry import PLAIN_CAM, find_method
-from common.method.settings import with_values
+from common.method.registry import find_method
 from common.metrics.confidence import CONFIDENCE_SUFFIX
-from common.own.chain import CONFIDENCE, MASKS, OVERLAYS, config_of, predict_all, run_chain, with_saliency_if_there
-from common.own.dataset import hold_out, tags_as_csv, write_dataset
+from common.own.chain import CONFIDENCE, MASKS, OVERLAYS, predict_all, run_chain, with_saliency_if_there
+from common.own.dataset import hold_out, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts, read_witnesses
+from common.own.evidence import strongest_maps
 from common.own.given_saliency import look_at_saliency
 from common.own.kept_masks import facts_of_true_masks, keep_true_masks, without_true_masks
 from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
 from common.own.pictures import ImageSources, class_maps
-from common.own.plan import Plan, plan_for
-from common.own.spelling import FEW, likely_slips, rare_classes
+from common.own.plan import plan_for
+from common.own.said import said_about
+from common.own.settings import saliency_folder, settings_for
+from common.own.threshold import threshold_facts
 from common.own.true_masks import given_true_masks
-from common.own.threshold import threshold_facts, threshold_flags
 from common.paths import path_of_id
 
 SALIENCY_MAKER = "sod_wsss.make_saliency"
-NAMED = 5
-PICTURES = "pictures"
+PICTURES, PAGE = "pictures", "report.html"
 
 
 def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
@@ -44,14 +43,7 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         ToolboxError: something is missing; it is said before anything is trained.
     """
     started = time.perf_counter()
-    folder: Path = arguments.folder
-    out: Path = arguments.out or folder.resolve().with_name(f"{folder.resolve().name}_masks")
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise ConfigError(
-            f"--out {out} lies in the folder of the photographs, where it would be taken for some; give another one"
-        )
-    if not 0 <= arguments.hold_out <= 0.5:
-        raise ConfigError(f"--hold-out is {arguments.hold_out}; give a share from 0 to 0.5")
+    folder, out = arguments.folder, output_folder(arguments)
     photographs = find_photographs(folder, arguments.tags)
     notes = said_about(photographs, out)
     true = given_true_masks(arguments.masks, photographs, out)
@@ -62,55 +54,34 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
     saliency = saliency_folder(arguments, folder, out)
     method = with_saliency_if_there(find_method(arguments.method), saliency is not None)
     held_out = hold_out(photographs.tags, arguments.hold_out, arguments.seed)
-    maps_of = f"made by {arguments.network}" if arguments.network else ""
-    if saliency and not arguments.network:
-        maps_of = look_at_saliency(saliency, photographs, held_out[0])
-    links = {"saliency": saliency} if saliency else {}
-    write_dataset(out / "dataset", photographs, held_out, links)
+    facts = {
+        "photographs": f"{len(photographs.tags)} with tags, {len(held_out[1])} of them held back from training",
+        "tags": photographs.source,
+    }
+    if saliency:
+        told = arguments.network and f"made by {arguments.network}"
+        facts["saliency maps"] = told or look_at_saliency(saliency, photographs, held_out[0])
+    write_dataset(out / "dataset", photographs, held_out, {"saliency": saliency} if saliency else {})
     settings = settings_for(method, arguments, out, plan, flags)
-    if arguments.network:
-        call(
-            SALIENCY_MAKER,
-            [
-                str(photographs.images.resolve()),
-                "--network",
-                str(arguments.network.resolve()),
-                "--out",
-                str(links["saliency"].resolve()),
-            ],
-        )
+    if arguments.network and saliency:
+        places = ["--network", str(arguments.network.resolve()), "--out", str(saliency.resolve())]
+        call(SALIENCY_MAKER, [str(photographs.images.resolve()), *places])
     checkpoint, labels = run_chain(method, settings, out, true)
     # With true masks the results have a folder of their own, beside what the network learned from.
     out = labels.parent if true else out
     predict_all(checkpoint, photographs.images, out, plan.crf and not arguments.no_crf, ["--device", arguments.device])
     if true:
         keep_true_masks(true, photographs, out)
-    pictured = ImageSources(
-        images=photographs.images,
-        overlays=out / OVERLAYS,
-        labels=lambda one: path_of_id(labels, one, ".png"),
-        maps=class_maps(method.labels.map_reader(settings)),
-        out=out / PICTURES,
-    )
-    witnesses = read_witnesses(
-        pictured.labels, pictured.maps, lambda one: path_of_id(out / CONFIDENCE, one, CONFIDENCE_SUFFIX)
-    )
+        facts |= facts_of_true_masks(true, *held_out, photographs.classes, out)
+    facts |= facts_of_method(method, settings)
+    facts["model"] = str(checkpoint)
+    facts["time"] = f"{(time.perf_counter() - started) / 60:.0f} minutes for what was not there already"
+    pictured = image_sources(method, settings, photographs, labels, out)
+    confidences = lambda one: path_of_id(out / CONFIDENCE, one, CONFIDENCE_SUFFIX)  # noqa: E731
+    witnesses = read_witnesses(pictured.labels, class_maps(method.labels.map_reader(settings)), confidences)
     judged = without_true_masks(photographs.tags, true)
     found = doubts(lambda one: path_of_id(out / MASKS, one, ".png"), judged, photographs.classes, witnesses)
     write_json(out / "doubts.json", [dataclasses.asdict(one) for one in found])
-    facts = {
-        "photographs": f"{len(photographs.tags)} with tags, {len(held_out[1])} of them held back from training",
-        "tags": photographs.source,
-        "method": f"{method.labels.row(method.every_kind(settings)[-1])}, then DeepLab-v2"
-        + (f", guided by {settings.report.saliency_source}" if saliency else ""),
-        **threshold_facts(method, settings),
-        "model": str(checkpoint),
-        "time": f"{(time.perf_counter() - started) / 60:.0f} minutes for what was not there already",
-    }
-    if saliency:
-        facts["saliency maps"] = maps_of
-    if true:
-        facts |= facts_of_true_masks(true, *held_out, photographs.classes, out)
     page = Page(
         title=f"Masks of {folder.resolve().name}",
         facts=facts,
@@ -121,71 +92,45 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         n_images=len(found),
         failed=read_failures(out / MASKS),
     )
-    write_page(out / "report.html", page)
-    print(f"\nmasks: {out / MASKS}\noverlays: {out / OVERLAYS}\nmodel: {checkpoint}\nreport: {out / 'report.html'}")
+    write_page(out / PAGE, page)
+    print(f"\nmasks: {out / MASKS}\noverlays: {out / OVERLAYS}\nmodel: {checkpoint}\nreport: {out / PAGE}")
     return 0
 
 
-def said_about(photographs: Photographs, out: Path) -> list[str]:
-    """Print what was found, and write a mended table where names look misspelled."""
-    counts = photographs.counts()
-    print(f"photographs: {len(photographs.tags)} with tags in {photographs.images}\ntags:        {photographs.source}")
-    for name, count in counts.most_common():
-        print(f"  {name}: {count} images")
-    notes = []
-    if photographs.untagged:
-        notes.append(
-            f"{len(photographs.untagged)} images have no tags and are only predicted: {listed(photographs.untagged)}"
+def output_folder(arguments: argparse.Namespace) -> Path:
+    """Where everything goes.
+
+    Raises:
+        ConfigError: it lies among the photographs; or another argument is out of its range.
+    """
+    folder = arguments.folder.resolve()
+    out: Path = arguments.out or folder.with_name(f"{folder.name}_masks")
+    if out.resolve().is_relative_to(folder):
+        raise ConfigError(
+            f"--out {out} lies in the folder of the photographs, where it would be taken for some; give another one"
         )
-    if photographs.without_file:
-        notes.append(
-            f"{len(photographs.without_file)} tags are of images that are not there: {listed(photographs.without_file)}"
-        )
-    slips = likely_slips(counts)
-    rare = [name for name in rare_classes(counts) if name not in slips]
-    if rare:
-        notes.append(f"fewer than {FEW} images, which hardly teach a class: {listed(rare)}")
-    if slips:
-        mended = {
-            one: list(dict.fromkeys(slips.get(name, name) for name in names)) for one, names in photographs.tags.items()
-        }
-        write_text(out / "tags_mended.csv", tags_as_csv(mended))
-        pairs = ", ".join(f"{name!r} for {other!r}" for name, other in slips.items())
-        notes.append(f"looks misspelled: {pairs}; if so, run again with --tags {out / 'tags_mended.csv'}")
-    for note in notes:
-        print(f"note: {note}")
-    return notes
+    if not 0 <= arguments.hold_out <= 0.5:
+        raise ConfigError(f"--hold-out is {arguments.hold_out}; give a share from 0 to 0.5")
+    return out
 
 
-def listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+def facts_of_method(method: Method, settings: Any) -> dict[str, str]:
+    """How the masks were made, in words."""
+    guided = method.labels.uses_saliency(method.every_kind(settings)[-1])
+    guide = f", guided by {settings.report.saliency_source}" if guided else ""
+    row = method.labels.row(method.every_kind(settings)[-1])
+    return {"method": f"{row}, then DeepLab-v2{guide}", **threshold_facts(method, settings)}
 
 
-def saliency_folder(arguments: argparse.Namespace, folder: Path, out: Path) -> Path | None:
-    """Where the saliency maps are or will be; None for none."""
-    if arguments.network:
-        place = out / "saliency"
-        place.mkdir(parents=True, exist_ok=True)
-        return place
-    if arguments.saliency:
-        if not arguments.saliency.is_dir():
-            raise ConfigError(f"--saliency {arguments.saliency} is no folder; correct it")
-        return Path(arguments.saliency)
-    beside = [folder / name for name in ("saliency", "Sal")]
-    return next((place for place in beside if place.is_dir()), None)
-
-
-def settings_for(method: Method, arguments: argparse.Namespace, out: Path, plan: Plan, flags: Sequence[str]) -> Any:
-    """The method's settings for these photographs."""
-    source = "a given folder of maps" if not arguments.network else f"the saliency network {arguments.network.name}"
-    given = ["-c", str(config_of(method)), "--out", str(out / "run"), "--root", str(out / "dataset")]
-    given += ["--seed", str(arguments.seed), "--device", arguments.device, "--workers", str(arguments.workers)]
-    given += ["--weights", arguments.weights, "--report.saliency_source", source]
-    settings = settings_of("wsss own", command_of(method, ""), [*given, *threshold_flags(method), *flags])
-    steps = {"engine.max_steps": plan.classifier_steps} if method.name == PLAIN_CAM else {}
-    if not settings.chain.segmentation_steps:
-        steps["chain.segmentation_steps"] = plan.segmentation_steps
-    return settings if "--max-steps" in flags else with_values(settings, steps)
+def image_sources(method: Method, settings: Any, photographs: Photographs, labels: Path, out: Path) -> ImageSources:
+    """Where the pictures of an image come from."""
+    return ImageSources(
+        images=photographs.images,
+        overlays=out / OVERLAYS,
+        labels=lambda one: path_of_id(labels, one, ".png"),
+        heat=strongest_maps(method, settings),
+        out=out / PICTURES,
+    )
 
 
 def agreements(found: Sequence[Doubt], photographs: Photographs, held: Sequence[str]) -> dict[str, Any]:

@@ -111,12 +111,12 @@ def test_help_lists_the_flags_that_a_command_has(capsys):
     assert run_commands("main.py", commands, ["--help"]) == 0
     overview = capsys.readouterr().out
     assert all(word in overview for word in ("train", "pack", "bench", "Time it."))
-    assert run_commands("main.py", commands, ["train", "--help"]) == 0
+    assert run_commands("main.py", commands, ["train", "--help-all"]) == 0
     text = capsys.readouterr().out
     assert all(name in text for flag in (*FLAGS, *SHARED) for name in flag.names)
     assert "LABEL_DIR for --label-dir" in text
     assert max(map(len, text.splitlines())) <= 120
-    run_commands("main.py", commands, ["pack", "-c", "x", "-h"])
+    run_commands("main.py", commands, ["pack", "-h"])
     text = capsys.readouterr().out
     assert "--out" in text and "--seed" not in text
     assert run_commands("main.py", commands, ["bench", "a", "b"]) == 2

@@ -34,6 +34,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any,
     write_dataset(tmp_path / "dataset", photographs, (["a", "b"], ["c"]), {})
     method = with_saliency_if_there(find_method(PLAIN_CAM), saliency=False)
     given = ["-c", str(config_of(method)), "--out", str(tmp_path / "run"), "--root", str(tmp_path / "dataset")]
+    given += ["--labels.choose_threshold", "fixed"]
     settings = settings_of("test", command_of(method, ""), given)
     labels = method.labels.folder(method.every_kind(settings)[-1])
     for name in ("a", "b"):

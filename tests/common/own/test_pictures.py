@@ -33,14 +33,14 @@ def save_turned(path: Path, size: tuple[int, int]) -> None:
     half_and_half(size).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=95)
 
 
-def sources(tmp_path: Path, cams: Cams | None = None) -> ImageSources:
+def sources(tmp_path: Path, heat: np.ndarray | None = None) -> ImageSources:
     (tmp_path / "photos").mkdir(exist_ok=True)
     labels = tmp_path / "labels"
     return ImageSources(
         tmp_path / "photos",
         tmp_path / "overlays",
         lambda one: labels / f"{one}.png",
-        lambda one: cams,
+        lambda one: heat,
         tmp_path / "pictures",
     )
 
@@ -57,7 +57,7 @@ def opened(source: str) -> np.ndarray:
 
 
 def test_pictures_of_a_turned_photograph_are_upright_and_lie_on_each_other(tmp_path: Path) -> None:
-    found = sources(tmp_path, Cams(np.array([0]), np.zeros((1, 15, 20), np.float32)))
+    found = sources(tmp_path, np.zeros((15, 20), np.float32))
     save_turned(tmp_path / "photos" / "a b.jpg", (80, 60))
     label_map = np.zeros((60, 80), np.uint8)
     label_map[:, 40:] = 1

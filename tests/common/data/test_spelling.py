@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.own.spelling import likely_slips, rare_classes
+from common.data.spelling import likely_slips, rare_classes
 
 
 def test_capitals_spaces_and_rare_near_names_are_slips() -> None:
