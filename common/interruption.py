@@ -7,6 +7,7 @@ for a long call into C, and for workers that are at work.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -131,6 +132,8 @@ def begin_program() -> None:
     if is_own_program() and threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             signal.signal(number, end_command)
+        # Called last of all: the interpreter then takes its handlers away, and a signal would end a command that has done its work.
+        atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, SIGNALS)
 
 
 def is_own_program() -> bool:

@@ -34,6 +34,19 @@ def sleep():
     time.sleep(LONG)
 
 
+class SlowToGo:
+    """Says ready when the interpreter takes the modules apart."""
+
+    def __del__(self, say=say_ready, wait=time.sleep):
+        say()
+        wait(1)
+
+
+def leave():
+    """It has done its work."""
+    sys.modules[__name__].kept = SlowToGo()
+
+
 def compute():
     """Inside one call that takes minutes and never looks at signals."""
     say_ready()

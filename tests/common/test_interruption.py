@@ -62,6 +62,11 @@ def stop(process, number, group=False):
 
 
 @pytest.mark.parametrize("number", STOPS)
+def test_a_command_that_has_done_its_work_is_not_stopped_any_more(start, number):
+    assert stop(start("leave"), number) == (0, "")
+
+
+@pytest.mark.parametrize("number", STOPS)
 @pytest.mark.parametrize("what", ["sleep", "compute"])
 def test_a_command_ends_at_once_with_one_line_even_inside_a_long_call(start, what, number):
     assert stop(start(what), number) == (128 + number, f"{LINE}\n")
