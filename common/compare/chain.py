@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.compare.choices import Choices, method_of_chain, settings_of_chain
+from common.compare.choices import Choices, method_of_chain, settings_of_chain, with_last_checkpoints
 from common.compare.paired import count_images, write_counts
 from common.compare.plan import Chain
 from common.data.layout import DatasetLayout, open_layout
@@ -15,6 +14,7 @@ from common.files import write_json
 from common.locks import only_writer
 from common.method.ablation import share_trainings
 from common.method.method import Method, Variant
+from common.method.registry import PLAIN_CAM
 from common.method.reproduce import reproduce
 from common.method.segmentation import Segmentation, outputs_of_segmentation
 from common.method.settings import with_values
@@ -51,10 +51,10 @@ def run_chain(chain: Chain, choices: Choices) -> int:
         ToolboxError: a stage cannot work.
     """
     method = method_of_chain(chain)
-    settings, folder = settings_of_chain(method, chain, choices), choices.folder_of(chain)
-    if chain.begins_with:
-        first = dataclasses.replace(chain, source=dataclasses.replace(chain.source, name=chain.begins_with))
-        share_trainings(method, settings, choices.folder_of(first), folder, Variant(row=""))
+    settings, folder = with_last_checkpoints(settings_of_chain(method, chain, choices)), choices.folder_of(chain)
+    if chain.after and method.name == PLAIN_CAM:
+        # Its classifier never sees a saliency map.
+        share_trainings(method, settings, choices.out / chain.after, folder, Variant(row=""))
     status = reproduce(method, settings, until="segmentation")
     with only_writer(folder / COUNTS):
         write_all_counts(folder / COUNTS, method, settings)

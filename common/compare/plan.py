@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,13 +38,14 @@ class Chain:
         method: its name.
         source: of the saliency maps.
         seed: of every training.
-        begins_with: the source of another chain of the method whose trainings this one begins with; empty for none.
+        after: name of the chain of plain CAM that this one starts from: a method from its maps and networks, plain CAM with another
+            source from its trainings; empty for none.
     """
 
     method: str
     source: Source
     seed: int
-    begins_with: str = ""
+    after: str = ""
 
     @property
     def name(self) -> str:
@@ -81,15 +83,17 @@ def planned_chains(methods: Sequence[str], sources: Sequence[Source], seeds: int
     """The chains, seed by seed, so that a table with all methods is there as early as possible.
 
     Args:
+        methods: names, plain CAM among them: the others start from its maps.
         guided: those of the methods whose results depend on saliency maps; the others run once per seed.
     """
     chains = []
     for seed in range(seeds):
+        reference = Chain(PLAIN_CAM, sources[0], seed)
         for method in methods:
-            for place, source in enumerate(sources if method in guided else [Source()]):
-                # Plain CAM's classifier never sees a saliency map.
-                first = sources[0].name if method == PLAIN_CAM and place else ""
-                chains.append(Chain(method, source, seed, first))
+            for source in sources if method in guided else [Source()]:
+                beside = reference if method == PLAIN_CAM else dataclasses.replace(reference, source=source)
+                chain = Chain(method, source, seed, (beside if method in guided else reference).name)
+                chains.append(reference if chain.name == reference.name else chain)
     return chains
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from common.compare.chain import run_chain
-from common.compare.choices import TOY, Choices, is_guided, method_of_chain, settings_of_chain
+from common.compare.choices import TOY, Choices, is_guided
 from common.compare.plan import Chain, Source, planned_chains, sources_from
 from common.compare.published import published_numbers
 from common.compare.running import LOG, run_chains
@@ -25,7 +25,7 @@ from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError, DataError
 from common.files import write_text
 from common.locks import only_writer
-from common.method.registry import find_method, method_names
+from common.method.registry import PLAIN_CAM, find_method, method_names
 from common.provenance import current_commit
 from common.report.notes import short_commit
 
@@ -49,9 +49,7 @@ def run_comparison(arguments: argparse.Namespace, rest: Sequence[str], given: Se
     """
     choices, sources = choices_from(arguments, rest), sources_from(arguments.saliency)
     methods = methods_from(arguments.methods)
-    guided = [
-        name for name in methods if is_guided(settings_of_chain(find_method(name), Chain(name, Source(), 0), choices))
-    ]
+    guided = [name for name in methods if is_guided(choices.settings(Chain(name, Source(), 0)))]
     chains = planned_chains(methods, sources, arguments.seeds, guided)
     if arguments.only:
         found = [chain for chain in chains if chain.name == arguments.only]
@@ -102,7 +100,7 @@ def make_toy_once(choices: Choices) -> None:
 
 def key_of(chain: Chain, choices: Choices) -> str:
     """Fingerprint of all settings that decide the results of a chain."""
-    settings = config_to_dict(settings_of_chain(method_of_chain(chain), chain, choices))
+    settings = config_to_dict(choices.settings(chain))
     for name in FREE:
         *sections, last = name.split(".")
         holder = settings
@@ -122,7 +120,7 @@ def made_with() -> str:
 
 
 def methods_from(names: Sequence[str]) -> list[str]:
-    """The methods by name; ``all`` is every one that the toolbox finds.
+    """The methods by name, plain CAM with the reference rows first; ``all`` is every one that the toolbox finds.
 
     Raises:
         ConfigError: one is unknown, or named twice.
@@ -133,7 +131,7 @@ def methods_from(names: Sequence[str]) -> list[str]:
     twice = sorted({name for name in chosen if chosen.count(name) > 1})
     if twice:
         raise ConfigError(f"--methods names {', '.join(twice)} twice")
-    return chosen
+    return [PLAIN_CAM, *(name for name in chosen if name != PLAIN_CAM)]
 
 
 def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:

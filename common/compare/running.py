@@ -130,7 +130,7 @@ def run_chains(
         command_of: (chain, slot 0 .. jobs - 1) -> arguments of the interpreter.
 
     Returns:
-        The state of every chain. One that another begins with comes first.
+        The state of every chain. One that another comes after is run first.
     """
     states: dict[Chain, State] = {}
     waiting, running = list(chains), list[Running]()
@@ -160,11 +160,8 @@ def run_chains(
 
 
 def is_ready(chain: Chain, waiting: Sequence[Chain], running: Sequence[Running]) -> bool:
-    """Whether the chain that it begins with, if any, has been run."""
-    return not any(
-        (one.method, one.seed, one.source.name) == (chain.method, chain.seed, chain.begins_with)
-        for one in [*waiting, *(other.chain for other in running)]
-    )
+    """Whether the chain that it comes after, if any, has been run."""
+    return all(one.name != chain.after for one in [*waiting, *(other.chain for other in running)])
 
 
 def start_chain(

@@ -85,7 +85,8 @@ def compare_results(
     failed = [Failed(chain, state.says, log_of(chain)) for chain, state in states.items() if chain not in done]
     if not measured:
         return None
-    table = build_tables([one.result for one in measured], first_rows(measured))[0]
+    # Columns have names of their own, so that none of the usual ones is missing.
+    table = dataclasses.replace(build_tables([one.result for one in measured], first_rows(measured))[0], missing=())
     lines = [line_of(row, table, measured, states, folder_of) for row in table.rows]
     return Comparison(table, lines, failed, [(chain, states[chain].says) for chain in done if states[chain].says])
 

@@ -64,7 +64,9 @@ def cells(line: Line, table: Table) -> list[str]:
 def difference_text(difference: Difference | None) -> str:
     if difference is None:
         return "-"
-    return f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
+    # Without a minus sign before zero.
+    mean, low, high = (round(value, 1) + 0.0 for value in (difference.mean, difference.low, difference.high))
+    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def notes_of(comparison: Comparison) -> list[str]:

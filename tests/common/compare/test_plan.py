@@ -21,9 +21,15 @@ def test_every_method_runs_once_per_seed_and_guided_ones_once_per_source():
     assert len(names) == 10 and len(set(names)) == 10
 
 
-def test_only_plain_cam_lends_its_training_to_the_other_sources():
-    chains = planned_chains(["plain_cam", "sgan"], [Source("a"), Source("b")], 1, ["plain_cam", "sgan"])
-    assert [one.begins_with for one in chains] == ["", "a", "", ""]
+def test_plain_cam_is_run_first_and_lends_its_maps_to_the_methods_and_its_training_to_the_other_sources():
+    chains = planned_chains(["plain_cam", "free", "sgan"], [Source("a"), Source("b")], 1, ["plain_cam", "sgan"])
+    assert {one.name: one.after for one in chains} == {
+        "plain_cam/a/seed0": "",
+        "plain_cam/b/seed0": "plain_cam/a/seed0",
+        "free/own/seed0": "plain_cam/a/seed0",
+        "sgan/a/seed0": "plain_cam/a/seed0",
+        "sgan/b/seed0": "plain_cam/b/seed0",
+    }
 
 
 def test_sources_are_named_by_the_user_or_by_their_folder(tmp_path):

@@ -72,8 +72,8 @@ def test_chains_run_side_by_side_where_asked(tmp_path):
     assert time.monotonic() - started < sum(states)
 
 
-def test_a_chain_waits_for_the_one_it_begins_with(tmp_path):
-    first, second = Chain("a", Source("x"), 0), Chain("a", Source("y"), 0, "x")
+def test_a_chain_waits_for_the_one_it_comes_after(tmp_path):
+    first, second = Chain("a", Source("x"), 0), Chain("a", Source("y"), 0, "a/x/seed0")
     order = tmp_path / "order"
     programs = {
         second: f"open(r'{order}', 'a').write('2')",
