@@ -5,6 +5,8 @@ The numbers are rough, and rather low than high: an image that fits is never ref
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,21 @@ CONTAINER_FILES = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
+
+
+def peak_memory(process: int | None = None) -> int:
+    """The most bytes that a process (this one by default) has held so far; 0 where the system does not say of another one.
+
+    Linux's ``ru_maxrss`` is no answer: a program that has just been started begins with what the one that started it held.
+    """
+    try:
+        lines = Path(f"/proc/{process or 'self'}/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        if process is not None:
+            return 0
+    # In KiB, on macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def free_memory() -> int | None:

@@ -50,6 +50,7 @@ PROGRAMS = {
     "crf": Program("deeplabv2.main", "-c FILE", "refine the predictions of test with the dense CRF", ("crf",)),
     "refine": Program("common.crf.__main__", "--inputs ...", "the dense CRF on a folder of probabilities, CAMs or label maps"),
     "score": Program("common.metrics.__main__", "FOLDER FOLDER", "score a folder of label maps against the true ones"),
+    "compare": Program("common.compare.__main__", "--data NAME", "all methods under equal conditions, in one table"),
     "report": Program("common.report.__main__", "RUN ...", "one table, or one page, of several runs"),
     "bench": Program("common.bench.__main__", "NAME", "time parts of the toolbox against the field's loops"),
     "toy": Program("common.data.toy.__main__", "FOLDER", "write the generated dataset"),

@@ -298,6 +298,12 @@ def pasted_panels(settings: L2GSettings, layout: DatasetLayout, pictured: Pictur
         yield Panel("pasted, saliency", saliency)
 
 
+def outputs(settings: L2GSettings, folder: Path) -> dict[str, str]:
+    """Everything in one folder, with the bank that the run makes itself; one that was given stays where it is."""
+    own_bank = {"cda.bank": str(folder / "bank")} if settings.bank.label_maps else {}
+    return {"out": str(folder), **own_bank}
+
+
 METHOD = Method(
     name="l2g_cda",
     settings=L2GSettings,
@@ -317,4 +323,5 @@ METHOD = Method(
     photographs=on_photographs,
     configs=(L2G_CONFIGS / "voc.yaml", L2G_CONFIGS / "toy.yaml"),
     home=TOOLBOX,
+    outputs=outputs,
 )

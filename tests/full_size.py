@@ -1,9 +1,10 @@
 """Memory of the tests of published sizes."""
 
-import resource
 from pathlib import Path
 
 import pytest
+
+from common.memory import peak_memory
 
 LIMIT_GB = 20
 
@@ -18,4 +19,4 @@ def require_memory(gigabytes: float) -> None:
 
 def peak_gb() -> float:
     """The most memory that this process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return peak_memory() / 1e9

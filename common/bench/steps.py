@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import accumulate_gradients, update_parameters, wrap
 from common.interruption import interrupts_held_back, work_quietly
+from common.memory import peak_memory
 
 Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
@@ -67,10 +67,10 @@ def seconds_now(session: Session) -> float:
 
 
 def peak_gigabytes(session: Session) -> float:
-    """On a GPU the most its tensors held, on the CPU the most the process held (Linux counts kilobytes); 10^9 bytes."""
+    """On a GPU the most its tensors held, on the CPU the most the process held; 10^9 bytes."""
     if session.device.type == "cuda":
         return torch.cuda.max_memory_allocated(session.device) / 1e9
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return peak_memory() / 1e9
 
 
 def in_own_process(

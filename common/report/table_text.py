@@ -31,15 +31,15 @@ def _ascii(text: str) -> str:
 
 def format_markdown(table: Table) -> str:
     """GitHub-flavoured Markdown table, notes below it."""
-    lines = [[_escape(entry) for entry in line] for line in _cells(table, deviation="±")]
+    lines = [[escape_markdown(entry) for entry in line] for line in _cells(table, deviation="±")]
     head, *body = lines
     rule = ["---"] * len(HEADINGS) + ["---:"] * len(table.columns)
     rows = [f"| {' | '.join(line)} |" for line in (head, rule, *body)]
-    notes = [f"- {_escape(note)}" for note in table_notes(table, deviation="±")]
-    return "\n".join([f"**Results on {_escape(table.dataset)}**", "", *rows, "", *notes]) + "\n"
+    notes = [f"- {escape_markdown(note)}" for note in table_notes(table, deviation="±")]
+    return "\n".join([f"**Results on {escape_markdown(table.dataset)}**", "", *rows, "", *notes]) + "\n"
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Keep table bars, stars, underscores and note brackets what they are in Markdown."""
     return re.sub(r"([\\|*_\[\]<>])", r"\\\1", text)
 

@@ -1,5 +1,8 @@
 """An image that does not fit into memory is refused before it is computed, with what to set; the others are done."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +16,7 @@ from common.crf.presets import PRESETS
 from common.engine.inference import OutputFolder, images_to_files
 from common.engine.session import Session
 from common.errors import DataError
-from common.memory import MemoryLimit, cam_bytes, crf_bytes, free_memory, memory_limit, segmentation_bytes
+from common.memory import MemoryLimit, cam_bytes, crf_bytes, free_memory, memory_limit, peak_memory, segmentation_bytes
 from common.models.backbones import BackboneConfig
 
 MEGAPIXELS_24 = (4000, 6000)
@@ -91,3 +94,12 @@ def test_the_crf_of_an_image_that_does_not_fit_is_refused_before_it_begins(machi
 def test_where_nobody_knows_what_is_free_nothing_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "MEMORY_INFO", tmp_path / "absent")
     MemoryLimit().require(1 << 50, 1 << 50, "a", lambda share: "")
+
+
+def test_peak_memory_is_that_of_the_process_itself_and_not_of_the_one_that_started_it():
+    held = np.ones(150 << 20, np.uint8)
+    assert peak_memory() >= held.nbytes
+    small = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert 0 < peak_memory(small.pid) < 100 << 20
+    small.communicate(b"\n")
+    assert peak_memory(small.pid) == 0
