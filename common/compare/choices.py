@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from common.bounds import declarations
-from common.compare.plan import Chain, config_for
+from common.compare.plan import Chain
 from common.config import config_to_dict
 from common.engine.checkpoint import latest_checkpoint
 from common.method.calls import working_in
 from common.method.command import command_of, settings_of
 from common.method.label_sets import LabelSet
 from common.method.method import Method
-from common.method.registry import PLAIN_CAM, find_method
+from common.method.registry import PLAIN_CAM, config_for, find_method
 from common.method.settings import with_values
 
 PROGRAM = "wsss compare"
@@ -78,7 +78,7 @@ def settings_of_chain(method: Method, chain: Chain, choices: Choices) -> Any:
     Raises:
         ConfigError: the method has no configuration for the dataset, or a flag is none of its settings.
     """
-    config = config_for(method.name, choices.data, method.configs)
+    config = config_for(method, choices.data)
     flags = ["-c", str(config), "--seed", str(chain.seed), *choices.flags()]
     if chain.source.folder:
         flags += ["--data.saliency", str(chain.source.folder), "--report.saliency_source", chain.source.name]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from common.errors import ConfigError
 from common.method.registry import PLAIN_CAM
-from common.method.settings import TOP
 
 # What each method's own configuration names, where no folder is given.
 OWN_MAPS = "own"
@@ -95,26 +94,3 @@ def planned_chains(methods: Sequence[str], sources: Sequence[Source], seeds: int
                 chain = Chain(method, source, seed, (beside if method in guided else reference).name)
                 chains.append(reference if chain.name == reference.name else chain)
     return chains
-
-
-def config_for(method: str, data: str, own: tuple[Path | None, Path | None]) -> Path:
-    """A method's configuration for a dataset.
-
-    Args:
-        data: ``voc``, ``toy``, or the name of a configuration (``coco``, ``voc_animals``, ``folder``).
-        own: the configurations that the method declares: the paper's and the toy set's.
-
-    Raises:
-        ConfigError: it has none.
-    """
-    paper, toy = own
-    declared = {"voc": paper, "toy": toy}.get(data)
-    if declared is not None:
-        return declared
-    folder = TOP / "common" / "method" if method == PLAIN_CAM else TOP / method
-    found = sorted(path for path in folder.rglob(f"{data}.y*ml") if path.parent.name in ("config", "configs"))
-    if not found:
-        raise ConfigError(
-            f"{method} has no configuration {data}.yaml for this dataset; leave it out of --methods, or write one"
-        )
-    return found[0]

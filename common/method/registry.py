@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from pathlib import Path
 
 from common.errors import ConfigError
 from common.method.method import Method
@@ -46,3 +47,25 @@ def is_module(name: str) -> bool:
     except ModuleNotFoundError:
         # A package on the way to it is missing.
         return False
+
+
+def config_for(method: Method, data: str) -> Path:
+    """A method's configuration for a dataset.
+
+    Args:
+        data: ``voc``, ``toy``, or the name of a configuration (``coco``, ``voc_animals``, ``folder``).
+
+    Raises:
+        ConfigError: it has none.
+    """
+    paper, toy = method.configs
+    declared = {"voc": paper, "toy": toy}.get(data)
+    if declared is not None:
+        return declared
+    folder = TOP / "common" / "method" if method.name == PLAIN_CAM else TOP / method.name
+    found = sorted(path for path in folder.rglob(f"{data}.y*ml") if path.parent.name in ("config", "configs"))
+    if not found:
+        raise ConfigError(
+            f"{method.name} has no configuration {data}.yaml with settings for this dataset; write one, or leave the method out"
+        )
+    return found[0]

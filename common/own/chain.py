@@ -16,24 +16,10 @@ from common.method.registry import PLAIN_CAM
 from common.method.reproduce import job_of, reproduce, requirements_of_chain
 from common.method.requirements import require_inputs
 from common.method.segmentation import SEGMENTER, Segmentation
-from common.method.settings import TOP, with_values
+from common.method.settings import with_values
 from common.own.true_masks import TrueMasks, labels_with_true_masks
 
-CONFIG_NAMES = ("configs/folder.yaml", "config/folder.yml")
 MASKS, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
-
-
-def config_of(method: Method) -> Path:
-    """The method's settings for photographs.
-
-    Raises:
-        ConfigError: it has none.
-    """
-    folder = TOP / "common" / "method" if method.name == PLAIN_CAM else TOP / method.name
-    found = next((path for name in CONFIG_NAMES for path in sorted(folder.rglob(name))), None)
-    if found is None:
-        raise ConfigError(f"the method {method.name} has no configs/folder.yaml with settings for photographs")
-    return found
 
 
 def as_flags(values: Mapping[str, Any]) -> list[str]:

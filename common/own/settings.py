@@ -11,9 +11,13 @@ from common.errors import ConfigError
 from common.method.calls import working_in
 from common.method.command import command_of, settings_of
 from common.method.method import Method
-from common.own.chain import as_flags, config_of
+from common.method.registry import config_for
+from common.own.chain import as_flags
 from common.own.plan import Plan
 from common.own.threshold import threshold_flags
+
+# Name of the methods' configurations for photographs.
+FOLDER = "folder"
 
 
 def saliency_folder(arguments: argparse.Namespace, folder: Path, out: Path) -> Path | None:
@@ -33,7 +37,7 @@ def saliency_folder(arguments: argparse.Namespace, folder: Path, out: Path) -> P
 def settings_for(method: Method, arguments: argparse.Namespace, out: Path, plan: Plan, flags: Sequence[str]) -> Any:
     """The method's settings for these photographs."""
     source = "a given folder of maps" if not arguments.network else f"the saliency network {arguments.network.name}"
-    given = ["-c", str(config_of(method)), "--out", str((out / "run").absolute())]
+    given = ["-c", str(config_for(method, FOLDER)), "--out", str((out / "run").absolute())]
     given += ["--root", str((out / "dataset").absolute())]
     given += ["--seed", str(arguments.seed), "--device", arguments.device, "--workers", str(arguments.workers)]
     given += ["--weights", arguments.weights, "--report.saliency_source", source, *threshold_flags(method)]

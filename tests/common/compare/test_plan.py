@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.compare.plan import Chain, Source, config_for, planned_chains, sources_from
+from common.compare.plan import Chain, Source, planned_chains, sources_from
 from common.errors import ConfigError
-from common.method.registry import find_method, method_names
-from common.method.settings import TOP
 
 
 def test_every_method_runs_once_per_seed_and_guided_ones_once_per_source():
@@ -52,21 +50,6 @@ def test_a_source_that_cannot_be_is_refused_by_name(given, said, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=said):
         sources_from(given)
-
-
-@pytest.mark.parametrize("data", ["toy", "voc", "voc_animals"])
-def test_every_method_of_the_house_has_a_configuration_for_the_tables_of_the_readme(data):
-    for name in method_names():
-        assert config_for(name, data, find_method(name).configs).is_file()
-
-
-def test_a_method_without_a_configuration_for_the_dataset_says_so():
-    with pytest.raises(ConfigError, match="sgan has no configuration moon.yaml"):
-        config_for("sgan", "moon", (None, None))
-
-
-def test_a_declared_configuration_comes_first():
-    assert config_for("sgan", "voc", (TOP / "setup.cfg", None)) == TOP / "setup.cfg"
 
 
 def test_the_name_of_a_chain_is_its_folder():

@@ -12,10 +12,10 @@ from PIL import Image
 from common.data.palette import write_label_map
 from common.files import write_json
 from common.method.command import command_of, settings_of
-from common.method.registry import PLAIN_CAM, find_method
+from common.method.registry import PLAIN_CAM, config_for, find_method
 from common.method.segmentation import Job
 from common.own import chain
-from common.own.chain import config_of, run_chain, with_saliency_if_there
+from common.own.chain import run_chain, with_saliency_if_there
 from common.own.dataset import write_dataset
 from common.own.photographs import Photographs
 from common.own.true_masks import TrueMasks
@@ -33,7 +33,14 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any,
     photographs = Photographs(tmp_path / "photos", dict.fromkeys(NAMES, ("cat",)), ("cat",), "tags", (), ())
     write_dataset(tmp_path / "dataset", photographs, (["a", "b"], ["c"]), {})
     method = with_saliency_if_there(find_method(PLAIN_CAM), saliency=False)
-    given = ["-c", str(config_of(method)), "--out", str(tmp_path / "run"), "--root", str(tmp_path / "dataset")]
+    given = [
+        "-c",
+        str(config_for(method, "folder")),
+        "--out",
+        str(tmp_path / "run"),
+        "--root",
+        str(tmp_path / "dataset"),
+    ]
     given += ["--labels.choose_threshold", "fixed"]
     settings = settings_of("test", command_of(method, ""), given)
     labels = method.labels.folder(method.every_kind(settings)[-1])
