@@ -230,6 +230,7 @@ def agreement_by_class(
         areas = [one.areas[name] for one in found if name in one.areas]
         tagged = sum(name in tags[one.id] for one in found)
         both = sum(name in tags[one.id] and name in one.areas for one in found)
-        statistics = (np.mean(areas), np.median(areas), min(areas), max(areas)) if areas else (0.0,) * 4
-        entries.append(TagAgreement(name, tagged, len(areas), both, *map(float, statistics)))
+        mean, median = (float(np.mean(areas)), float(np.median(areas))) if areas else (0.0, 0.0)
+        smallest, largest = min(areas, default=0.0), max(areas, default=0.0)
+        entries.append(TagAgreement(name, tagged, len(areas), both, mean, median, smallest, largest))
     return entries
