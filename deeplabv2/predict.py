@@ -156,12 +156,12 @@ def results_of(config: PredictConfig, checkpoint: Path, form: ImageForm, crf: Im
     """The folders that hold what was asked for, with the record of how it was made."""
     record = {"network": prediction_record(config, checkpoint, form), "crf": crf.record() if crf else None}
     extras = wanted_folders(config)
-    kinds = (
+    kinds: list[tuple[Path | None, str, dict[str, str]]] = [
         # A photograph's size takes the place of the size that the network saw, which was that of earlier versions.
         (extras.overlays, ".jpg", {"size": "of the image"}),
         (extras.probabilities, ".npz", {}),
         (extras.confidence, CONFIDENCE_SUFFIX, {}),
-    )
+    ]
     others = [
         OutputFolder(folder, suffix, {**record, **more}, config.force) for folder, suffix, more in kinds if folder
     ]

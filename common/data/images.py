@@ -15,6 +15,8 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 # Everything Pillow turns into 8-bit RGB without losing range; 16-bit and float images would be clipped silently.
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+# A grey PNG of 16 bits, whose range is always 0..65535. Of those with colours Pillow takes the upper byte by itself.
+SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I")
 
 RGB_LABEL_MAP_HELP = (
     "is a colour (RGB) image, not a label map: its pixels are colours instead of class numbers. Use the original "
@@ -26,16 +28,20 @@ RGB_LABEL_MAP_HELP = (
 def read_image(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:
     """Decode an image completely into uint8 [H, W, 3] RGB.
 
-    Grey, palette and CMYK images are converted; transparency is dropped.
+    Grey, palette and CMYK images are converted; transparency is dropped; of PNG with 16 bits per channel the upper 8 are taken, as a viewer
+    shows them.
 
     Args:
         upright: turn the image as its EXIF orientation says, instead of taking the pixels as stored (see
             :mod:`common.data.image_file`).
 
     Raises:
-        DataError: the file is missing, truncated, not an image, or has more than 8 bits per channel.
+        DataError: the file is missing, truncated, not an image, or has more than 8 bits per channel and is no PNG.
     """
     with open_image(path) as image:
+        if image.format == "PNG" and image.mode in SIXTEEN_BIT_GREY:
+            upper = np.array(turned_image(image, upright)) >> 8
+            return np.repeat(upper.astype(np.uint8)[..., None], 3, axis=2)
         if image.mode not in EIGHT_BIT_MODES:
             raise DataError(
                 f"{path} has pixel format {image.mode}, more than 8 bits per channel; save it as 8-bit RGB."

@@ -56,7 +56,11 @@ def read_confidence(path: Path) -> Confidence:
         DataError: it is not there, broken, or holds something else.
     """
     content = read_json(path)
-    values = [content.get(name) for name in Confidence._fields] if isinstance(content, dict) else []
-    if not values or not all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in values):
+    if not isinstance(content, dict):
+        content = {}
+    values = [
+        value for name in Confidence._fields if isinstance(value := content.get(name), (int, float)) and 0 <= value <= 1
+    ]
+    if len(values) < len(Confidence._fields):
         raise DataError(f"{path} does not hold {' and '.join(Confidence._fields)} of 0..1; delete it and predict again")
-    return Confidence(*map(float, values))
+    return Confidence(*values)

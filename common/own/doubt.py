@@ -26,8 +26,8 @@ from common.pseudo_labels.background import constant
 from common.pseudo_labels.labels import pseudo_label
 
 LabelMap = npt.NDArray[np.uint8]
-# Below this share of an image a class is not seen; a foreground below TINY or above HUGE is unusual.
-SEEN, TINY, HUGE = 0.002, 0.01, 0.9
+# Below this share of an image a class is not seen; a foreground below TINY_AREA or above HUGE_AREA is unusual.
+SEEN, TINY_AREA, HUGE_AREA = 0.002, 0.01, 0.9
 # Per tag that is not found; per class that is found and not tagged, in full from a tenth of the image on; for an unusual foreground.
 MISSING, FOREIGN, SIZE = 0.5, 0.5, 0.3
 # Where a class map is above this the classifier has seen its class.
@@ -139,9 +139,9 @@ def signs_of(areas: Mapping[str, float], tags: Sequence[str]) -> list[tuple[floa
         if name not in tags
     ]
     foreground = sum(areas.values())
-    if tags and foreground < TINY:
+    if tags and foreground < TINY_AREA:
         signs.append((SIZE, f"hardly any object ({foreground:.1%} of the image)"))
-    if foreground > HUGE:
+    if foreground > HUGE_AREA:
         signs.append((SIZE, f"hardly any background (objects cover {foreground:.0%})"))
     return signs
 
@@ -231,6 +231,6 @@ def agreement_by_class(
         tagged = sum(name in tags[one.id] for one in found)
         both = sum(name in tags[one.id] and name in one.areas for one in found)
         mean, median = (float(np.mean(areas)), float(np.median(areas))) if areas else (0.0, 0.0)
-        spread = (mean, median, min(areas, default=0.0), max(areas, default=0.0))
-        entries.append(TagAgreement(name, tagged, len(areas), both, *spread))
+        smallest, largest = min(areas, default=0.0), max(areas, default=0.0)
+        entries.append(TagAgreement(name, tagged, len(areas), both, mean, median, smallest, largest))
     return entries

@@ -24,7 +24,7 @@ PHOTOGRAPH, MASK, LEARNED, LOOKED = "photograph", "mask", "what the network lear
 # Longer side in pixels of the pictures that are made for the page; the photograph and the mask over it keep their own size.
 LARGEST, PICTURE_QUALITY = 1600, 88
 
-Pixels = npt.NDArray[np.uint8]
+PhotoPixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def class_maps(read: Callable[[str], Cams]) -> Callable[[str], Cams | None]:
     return found
 
 
-def shrunk(image: Pixels, largest: int = LARGEST) -> Pixels:
+def shrunk(image: PhotoPixels, largest: int = LARGEST) -> PhotoPixels:
     """The image, uint8 H x W x 3, with a longer side of at most ``largest`` pixels."""
     height, width = image.shape[:2]
     scale = largest / max(height, width)
@@ -91,7 +91,7 @@ def shrunk(image: Pixels, largest: int = LARGEST) -> Pixels:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def resized_labels(label_map: Pixels, like: npt.NDArray[np.generic]) -> Pixels:
+def resized_labels(label_map: PhotoPixels, like: npt.NDArray[np.generic]) -> PhotoPixels:
     """A label map, uint8 h x w, at height and width of ``like``, by its nearest pixels."""
     size = (like.shape[1], like.shape[0])
     return np.asarray(cv2.resize(label_map, size, interpolation=cv2.INTER_NEAREST), np.uint8)

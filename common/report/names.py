@@ -38,7 +38,7 @@ MAP_LOSS = re.compile(rf"map(\d+)({'|'.join(OF_MAP)})")
 PARTS = {"all": "all layers", "head": "new layers", "bias": "all layers, biases"}
 OF_PART = {"_bias_vectors": "biases", "_vectors": "normalisation and biases", "_bias": "biases"}
 # Networks, by the stage that trained them; those of the segmentation by their own name (DeepLabV2_ResNet101_MSC).
-NETWORKS = {
+NETWORK_WORDS = {
     "train": "classifier",
     "eps": "EPS classifier",
     "affinity": "affinity network",
@@ -91,7 +91,7 @@ def network_name(name: str) -> str:
     of_round = ROUND.fullmatch(name)
     if of_round:
         return f"classifier of round {of_round[1]}"
-    shown = NETWORKS.get(name, name)
+    shown = NETWORK_WORDS.get(name, name)
     for part, words in IN_NETWORK:
         shown = shown.replace(part, words)
     return in_words(shown)

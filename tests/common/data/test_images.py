@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,10 +47,19 @@ def test_missing_and_foreign_files_are_errors_that_name_the_file(tmp_path: Path)
 
 
 def test_sixteen_bit_images_are_refused_rather_than_clipped(tmp_path: Path) -> None:
-    Image.fromarray(np.full((2, 2), 1000, np.uint16)).save(tmp_path / "a.png")
-    for read in (read_image, read_saliency):
+    for name, read in (("a.tif", read_image), ("a.tif", read_saliency), ("a.png", read_saliency)):
+        Image.fromarray(np.full((2, 2), 1000, np.uint16)).save(tmp_path / name)
         with pytest.raises(DataError, match="8-bit"):
-            read(tmp_path / "a.png")
+            read(tmp_path / name)
+
+
+def test_a_sixteen_bit_png_is_read_as_viewers_show_it(tmp_path: Path) -> None:
+    grey = np.array([[0, 255, 256], [32768, 65279, 65535]], np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    expected = np.array([[0, 0, 1], [128, 254, 255]], np.uint8)
+    assert (read_image(tmp_path / "grey.png") == expected[..., None]).all()
+    cv2.imwrite(str(tmp_path / "colour.png"), np.repeat(grey[..., None], 3, 2))
+    assert (read_image(tmp_path / "colour.png") == expected[..., None]).all()
 
 
 def test_grey_palette_and_narrow_sixteen_bit_label_maps_read_the_same(tmp_path: Path) -> None:

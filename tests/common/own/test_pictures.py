@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,9 +53,6 @@ def near(pixel: np.ndarray, colour: tuple[int, int, int]) -> bool:
 
 
 def opened(source: str) -> np.ndarray:
-    import base64
-    import io
-
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))
 
 
@@ -100,21 +100,21 @@ def test_maps_that_a_stage_has_not_made_are_none(tmp_path: Path) -> None:
     assert class_maps(ReadTags({"a": np.ones(2, np.float32)}))("a") is None
 
 
-@pytest.mark.parametrize("form", ["CMYK", "16-bit colour", "grey", "palette", "transparent"])
+@pytest.mark.parametrize("form", ["CMYK", "16-bit colour", "16-bit grey", "grey", "palette", "transparent"])
 def test_thumbnails_keep_the_colours_of_unusual_files(tmp_path: Path, form: str) -> None:
-    import cv2
-
     picture, file = half_and_half((40, 20)), tmp_path / "a.png"
     if form == "CMYK":
         file = tmp_path / "a.jpg"
         picture.convert("CMYK").save(file, quality=95)
     elif form == "16-bit colour":
         cv2.imwrite(str(file), np.asarray(picture)[..., ::-1].astype(np.uint16) * 257)
+    elif form == "16-bit grey":
+        Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257).save(file)
     else:
         mode = {"grey": "L", "palette": "P", "transparent": "RGBA"}[form]
         picture.convert(mode).save(file)
     shown = opened(thumbnail(file))
     left, right = (
-        (np.asarray(picture.convert("L").convert("RGB"))[5, x] for x in (5, 35)) if form == "grey" else (RED, BLUE)
+        (np.asarray(picture.convert("L").convert("RGB"))[5, x] for x in (5, 35)) if "grey" in form else (RED, BLUE)
     )
     assert shown.shape == (20, 40, 3) and near(shown[10, 5], left) and near(shown[10, 35], right)
