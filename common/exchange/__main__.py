@@ -78,7 +78,9 @@ def parse_exchange(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--classes", type=Path, metavar="FILE", help="class names in label order (default: the run's)")
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="the images (default: the run's)")
     parser.add_argument("--ids", type=Path, metavar="FILE", help="list of the images to write (default: all)")
-    parser.add_argument("--components", action="store_true", help="every connected piece for itself")
+    parser.add_argument(
+        "--components", action="store_true", help="every connected piece for itself, not all of a class"
+    )
     parser.add_argument("--force", action="store_true", help="write over what is there")
     return parser.parse_args(argv)
 

@@ -41,7 +41,8 @@ def coco_package() -> Any:
 def coco_content(items: Iterable[LabelledImage], classes: Sequence[str], components: bool) -> dict[str, Any]:
     """What a COCO file of label maps holds: categories 1..C in the order of ``classes``, one annotation per region.
 
-    Ignored pixels are a category ``ignore`` behind the classes, where there are some.
+    Ignored pixels are a category ``ignore`` behind the classes, where there are some. A region of all objects of a class is a crowd, as
+    COCO calls it, which tools keep as run lengths; connected pieces are single objects, which some of them turn into polygons.
 
     Raises:
         ConfigError: pycocotools is not installed.
@@ -67,7 +68,7 @@ def coco_content(items: Iterable[LabelledImage], classes: Sequence[str], compone
                     "segmentation": {"size": [height, width], "counts": packed["counts"].decode("ascii")},
                     "area": int(part.region.sum()),
                     "bbox": [left, top, right - left + 1, bottom - top + 1],
-                    "iscrowd": 0,
+                    "iscrowd": int(not components),
                 }
             )
     categories = [{"id": place, "name": name, "supercategory": ""} for place, name in enumerate(names, start=1)]
@@ -107,7 +108,7 @@ def read_coco(
         for annotation in annotations:
             place = f"{where}: annotation {annotation.get('id')} of {file_name}"
             label = label_of_name(names[annotation["category_id"]], classes, place)
-            label_map[region_of(annotation["segmentation"], height, width, place)] = label
+            label_map[region_of(annotation.get("segmentation"), height, width, place)] = label
         yield image_id, label_map
 
 
@@ -117,6 +118,8 @@ def region_of(segmentation: Any, height: int, width: int, where: str) -> Region:
     Raises:
         DataError: it is none of these, or does not fit the image.
     """
+    if not segmentation:
+        raise DataError(f"{where} has no region, only a box; draw one, or remove it")
     if isinstance(segmentation, list):
         return polygons_region(segmentation, height, width, where)
     if not isinstance(segmentation, Mapping) or list(segmentation.get("size", ())) != [height, width]:
@@ -168,8 +171,6 @@ def polygons_region(polygons: Sequence[Any], height: int, width: int, where: str
     for polygon in polygons:
         if not is_polygon(polygon, max(height, width)):
             raise DataError(f"{where} has a polygon that is no list of at least three points of the image; mend it")
-    if not polygons:
-        return np.zeros((height, width), bool)
     package = coco_package()
     numbers = [list(map(float, one)) for one in polygons]
     drawn = package.merge(package.frPyObjects(numbers, height, width))

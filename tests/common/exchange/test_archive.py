@@ -19,7 +19,7 @@ def zipped(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["../x.png", "x/../../y.png", "a\\..\\..\\x.png", "C:\\x.png"])
+@pytest.mark.parametrize("name", ["../x.png", "x/../../y.png", "a\\..\\..\\x.png", "C:" + "\\x.png"])
 def test_a_member_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     source = zipped(tmp_path / "x.zip", {"fine.png": b"1", name: b"2"})
     with pytest.raises(DataError, match="leaves its root; nothing of it was unpacked"), unpacked(source):

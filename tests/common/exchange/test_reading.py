@@ -152,7 +152,9 @@ def test_run_lengths_as_numbers_and_polygons_are_drawn_in_order(tmp_path: Path, 
         ((2, {"size": [60000, 60000], "counts": "0"}), "neither polygons nor run lengths of size 6x8"),
         ((2, [[0, 0, 1e30, 0, 5, 5]]), "a polygon that is no list of at least three points of the image"),
         ((2, [[0, 0, 1, 1]]), "no list of at least three points"),
-        ((2, None), "neither polygons nor run lengths"),
+        ((2, None), "annotation 0 of a.jpg has no region, only a box"),
+        ((2, []), "annotation 0 of a.jpg has no region, only a box"),
+        ((2, "box"), "neither polygons nor run lengths"),
     ],
 )
 def test_a_damaged_annotation_is_named(

@@ -97,6 +97,7 @@ def test_pycocotools_reads_what_was_written(exchanged, components: bool) -> None
     for one in content["annotations"]:
         region = np.array(package.decode([one["segmentation"]])[..., 0], bool)
         assert region.sum() == one["area"] and list(package.toBbox(one["segmentation"])) == one["bbox"]
+        assert one["iscrowd"] == (0 if components else 1)
         drawn[names[one["image_id"]].removesuffix(".jpg")][region] = min(one["category_id"], 6)
     for name, label_map in exchanged.maps.items():
         np.testing.assert_array_equal(drawn[name], np.where(label_map == 255, 6, label_map))
