@@ -19,14 +19,22 @@ from common.method.method import Method
 from common.method.pictures import map_overlay
 from common.method.registry import PLAIN_CAM, find_method
 from common.method.settings import with_values
-from common.own.chain import MASKS, OVERLAYS, config_of, predict_all, run_chain, with_saliency_if_there
+from common.own.chain import (
+    MASKS,
+    OVERLAYS,
+    config_of,
+    predict_all,
+    run_chain,
+    threshold_facts,
+    threshold_flags,
+    with_saliency_if_there,
+)
 from common.own.dataset import hold_out, tags_as_csv, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts
 from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
 from common.own.plan import Plan, plan_for
 from common.own.spelling import FEW, likely_slips, rare_classes
-from common.own.threshold import threshold_facts, threshold_flags
 from common.paths import path_of_id
 from common.visual.panels import write_png
 

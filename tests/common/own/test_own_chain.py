@@ -6,7 +6,7 @@ import pytest
 
 from common.method.command import command_of, settings_of
 from common.method.registry import find_method
-from common.own.threshold import threshold_facts, threshold_flags
+from common.own.chain import threshold_facts, threshold_flags
 
 
 @pytest.mark.parametrize(
