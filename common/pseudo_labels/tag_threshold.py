@@ -11,12 +11,11 @@ maps it takes a small patch of odd colour.
 
 A CRF that follows looks at the colours itself and takes off what the maps have too much; there the first factor alone decides.
 
-Measured, mIoU of the label maps below that at the best threshold against the masks. Toy set: 0.6 (0.57 for 0.64; Otsu 3.4), another seed 0.8,
-with the CRF on hard labels 0.9 (100 images). ``voc_animals``: 0.0 (0.38 for 0.39), with that CRF 0.8 (150 images of half size).
-Maps of EPS, SMAF and I2CRC on both sets 0.0 to 0.7; lists of 200 of the images at most 1.3, of 50 at most 2.4, of 20 at most
-6.5 and on average 1.0. Not close: the maps of Puzzle-CAM on the toy set in two runs of six (0.49 for 0.18, 4.9 below; Otsu
-2.0), and those that its random walk makes (0.48 for 0.21, 4.6 below, in both runs tried), in which an object's inside is no better than its
-surroundings.
+Measured, mIoU of the label maps below that at the best threshold against the masks. Toy set: 0.6 (0.57 for 0.64; Otsu 3.4),
+another run 0.8; with the CRF on hard labels 0.9 (100 images). ``voc_animals``: 0.0 (0.38 for 0.39), with that CRF 0.8 (150
+images of half size). Maps of EPS, SMAF and I2CRC on both sets 0.0 to 0.7; lists of 200 of the images at most 1.3, of 50 at most
+2.4, of 20 at most 6.5 and on average 1.0. Not close: the maps of Puzzle-CAM on the toy set in two runs of six (0.49 for 0.18,
+4.9 below; Otsu 2.0), and those that its random walk makes (0.48 for 0.21, 4.6 below) in both runs tried.
 """
 
 from __future__ import annotations
