@@ -35,14 +35,7 @@ from common.method.requirements import Requirement, required_masks, required_sal
 from common.method.score import evaluate_labels, record_score, require_scorable
 from common.method.stage import Stage, inside, never
 from common.method.sweep import SWEEP_FILE
-from common.method.threshold_choice import (
-    at_other_threshold,
-    from_masks,
-    from_tags,
-    look_for,
-    print_both,
-    with_threshold,
-)
+from common.method.threshold_choice import at_other_threshold, look_for, print_both, with_threshold, words_of
 from common.metrics.folder import EvaluationResult
 from common.pseudo_labels.labels import LabelMap
 from common.pseudo_labels.rule import LabelRule
@@ -214,13 +207,11 @@ class Labels(Stage):
     def stated(self, settings: Any, layout: DatasetLayout) -> dict[str, Any]:
         """What a result says about how the label maps were made."""
         threshold = self.threshold(settings)
-        words = {"tags": from_tags, "oracle": from_masks}
-        fixed = "not used" if threshold is None else "fixed"
-        looked_for = self.sweeps(settings) and words[settings.labels.choose_threshold]
+        fixed, name = "not used" if threshold is None else "fixed", list_name(layout, settings.split)
         return {
             "stage": self.column(settings),
             "threshold": threshold,
-            "threshold_choice": looked_for(list_name(layout, settings.split)) if looked_for else fixed,
+            "threshold_choice": words_of(settings.labels.choose_threshold, name) if self.sweeps(settings) else fixed,
             "crf": self.crf(settings),
         }
 

@@ -33,6 +33,11 @@ def from_masks(name: str) -> str:
     return f"best on {name} against its masks"
 
 
+def words_of(choice: str, name: str) -> str:
+    """How a result says that its threshold was looked for on a list: ``choice`` is tags or oracle."""
+    return {"tags": from_tags, "oracle": from_masks}[choice](name)
+
+
 def look_for(
     settings: Any, layout: DatasetLayout, folder: Path, read_maps: ReadCams, thresholds: Sequence[float]
 ) -> None:

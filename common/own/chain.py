@@ -18,6 +18,7 @@ from common.method.requirements import require_inputs
 from common.method.segmentation import SEGMENTER, Segmentation
 from common.method.settings import with_values
 from common.own.true_masks import TrueMasks, labels_with_true_masks
+from common.pseudo_labels.rule import LabelConfig
 
 MASKS, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
 
@@ -77,3 +78,22 @@ def predict_all(checkpoint: Path, images: Path, out: Path, crf: bool, flags: Seq
     places = ["-m", str(checkpoint.resolve()), "--images", os.path.realpath(images), "--out", str(out.resolve())]
     arguments = [*places, "--confidence"]
     call(SEGMENTER, ["predict", *arguments, *(["--crf"] if crf else []), *flags])
+
+
+def threshold_flags(method: Method) -> list[str]:
+    """What a method is told about its threshold, before the flags that the user gave."""
+    labels = getattr(method.settings(), "labels", None)
+    return ["--labels.choose_threshold", "tags"] if isinstance(labels, LabelConfig) else []
+
+
+def threshold_facts(method: Method, settings: Any) -> dict[str, str]:
+    """Heading -> which threshold made the label maps, and how it was chosen; empty where the rule has none to choose.
+
+    Raises:
+        DataError: it was not looked for yet.
+    """
+    kind = method.every_kind(settings)[-1]
+    if not method.labels.sweeps(kind):
+        return {}
+    stated = method.labels.stated(method.labels.chosen(kind), method.labels.layout(kind))
+    return {"background threshold": f"{stated['threshold']:.2f}, {stated['threshold_choice']}"}

@@ -16,7 +16,7 @@ from common.method.calls import call
 from common.method.method import Method
 from common.method.registry import find_method
 from common.metrics.confidence import CONFIDENCE_SUFFIX
-from common.own.chain import CONFIDENCE, MASKS, OVERLAYS, predict_all, run_chain, with_saliency_if_there
+from common.own.chain import CONFIDENCE, MASKS, OVERLAYS, predict_all, run_chain, threshold_facts, with_saliency_if_there
 from common.own.dataset import hold_out, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts, read_witnesses
 from common.own.evidence import strongest_maps
@@ -28,7 +28,6 @@ from common.own.pictures import ImageSources, class_maps
 from common.own.plan import plan_for
 from common.own.said import said_about
 from common.own.settings import saliency_folder, settings_for
-from common.own.threshold import threshold_facts
 from common.own.true_masks import given_true_masks
 from common.paths import path_of_id
 

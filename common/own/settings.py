@@ -12,9 +12,8 @@ from common.method.calls import working_in
 from common.method.command import command_of, settings_of
 from common.method.method import Method
 from common.method.registry import config_for
-from common.own.chain import as_flags
+from common.own.chain import as_flags, threshold_flags
 from common.own.plan import Plan
-from common.own.threshold import threshold_flags
 
 # Name of the methods' configurations for photographs.
 FOLDER = "folder"

@@ -130,3 +130,15 @@ def test_absent_classes_and_missing_columns_are_said(make_result):
 def test_a_note_says_how_much_an_output_ignores(make_result):
     (table,) = build_tables([make_result(seed=seed, ignored=20.0 + seed, kept_miou=80.0) for seed in (0, 1)])
     assert "20.5 % of the pixels are ignored, which counts as wrong: of the others 80.0 mIoU" in format_text(table)
+
+
+def test_a_threshold_that_saw_the_masks_stands_in_a_column_of_its_own(make_result):
+    choices = {"from tags alone on train.txt": 49.0, "best on train.txt against its masks": 50.0}
+    (table,) = build_tables([make_result(threshold_choice=choice, miou=miou) for choice, miou in choices.items()])
+    assert table.columns == (("pseudo label", "train"), ("pseudo label, oracle threshold", "train"))
+    (row,) = table.rows
+    assert [cell.mean for cell in row.cells] == [49.0, 50.0]
+    text = format_text(table)
+    assert "pseudo label, oracle threshold (train)" in text
+    assert "threshold 0.35 (from tags alone on train.txt)" in text
+    assert "threshold 0.35 (oracle, best on train.txt against its masks)" in text
