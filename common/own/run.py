@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from common.data.images import read_image
-from common.data.spelling import FEW, likely_slips, odd_names, rare_classes
+from common.data.spelling import FEW, likely_slips, mended, odd_names, rare_classes
+from common.data.tags_csv import tags_as_csv
 from common.errors import ConfigError
 from common.files import write_json, write_text
 from common.method.calls import call, working_in
@@ -19,7 +20,7 @@ from common.method.method import Method
 from common.method.pictures import map_overlay
 from common.method.registry import find_method
 from common.own.chain import MASKS, OVERLAYS, as_flags, config_of, predict_all, run_chain, with_saliency_if_there
-from common.own.dataset import hold_out, tags_as_csv, write_dataset
+from common.own.dataset import hold_out, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts
 from common.own.evidence import Heat, strongest_maps
 from common.own.page import Page, Shown, write_page
@@ -125,10 +126,7 @@ def said_about(photographs: Photographs, out: Path) -> list[str]:
     if rare:
         notes.append(f"fewer than {FEW} images, which hardly teach a class: {listed(rare)}")
     if slips:
-        mended = {
-            one: list(dict.fromkeys(slips.get(name, name) for name in names)) for one, names in photographs.tags.items()
-        }
-        write_text(out / "tags_mended.csv", tags_as_csv(mended))
+        write_text(out / "tags_mended.csv", tags_as_csv(mended(photographs.tags, slips)))
         pairs = ", ".join(f"{name!r} for {other!r}" for name, other in slips.items())
         notes.append(f"looks misspelled: {pairs}; if so, run again with --tags {out / 'tags_mended.csv'}")
     for note in notes:
