@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_the_classifier_of_the_bank_is_followed_by_the_number_of_images(tmp_path
     _, settings = settings_on_photographs("l2g_cda", FEW, tmp_path, "--chain.classifier_steps", "7")
     settings.report.saliency_source = "somewhere"
     arguments = find_method("l2g_cda").stage("bank_labels").arguments(settings)
-    pairs = list(zip(arguments, arguments[1:], strict=False))
+    pairs = list(itertools.pairwise(arguments))
     assert ("--max-steps", "7") in pairs and ("--out", str(tmp_path / "classifier")) in pairs
     assert ("--labels.background", "saliency") in pairs and ("--report.saliency_source", "somewhere") in pairs
 
