@@ -89,4 +89,4 @@ def command_line() -> None:
 
 
 if __name__ == "__main__":
-    command_line()
+    run_command(main)

@@ -18,7 +18,6 @@ from common.engine.optimizer import optimizer_by_rules
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
-from common.method.amount import Amount
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
 from common.method.maps import TAGS, Maps, Write
@@ -38,7 +37,15 @@ from i2crc.losses import RelationStep
 from i2crc.network import build_classifier, classifier_content, group_rules, load_classifier
 from i2crc.panels import relation_panels
 from i2crc.samples import SquareInput, SquareLoader
-from i2crc.settings import CLASSIFICATION, I2CRC_CONFIGS, I2CRC_FLAGS, I2CRC_KEYS, I2CRC_ROWS, I2crcSettings
+from i2crc.settings import (
+    CLASSIFICATION,
+    I2CRC_CONFIGS,
+    I2CRC_FLAGS,
+    I2CRC_KEYS,
+    I2CRC_ROWS,
+    I2crcSettings,
+    i2crc_on_photographs,
+)
 
 
 def squared_images(settings: I2crcSettings, layout: DatasetLayout) -> SeededDataset:
@@ -81,12 +88,6 @@ CLASSIFIER = Training(
         published_file, content_of, load=lambda settings, network, path: load_classifier(network, path)
     ),
 )
-
-
-def on_photographs(settings: I2crcSettings, amount: Amount) -> dict[str, Any]:
-    """The length of the training."""
-    epochs = amount.epochs(settings.engine.batch_size)
-    return {"training.epochs": epochs, "training.decay_epochs": [max(1, 3 * epochs // 4)]}
 
 
 def attention_pngs(settings: I2crcSettings) -> Write:
@@ -161,7 +162,7 @@ METHOD = Method(
             settings.engine.batch_size, settings.square.side, n_classes
         ),
     ),
-    photographs=on_photographs,
+    photographs=i2crc_on_photographs,
     configs=(I2CRC_CONFIGS / "voc.yaml", I2CRC_CONFIGS / "toy.yaml"),
     home=CLASSIFICATION,
 )

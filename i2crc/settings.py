@@ -13,6 +13,7 @@ from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EpochConfig
 from common.errors import ConfigError, require
+from common.method.amount import Amount
 from common.method.method import Variant
 from common.method.settings import ChainConfig, MethodSettings
 from common.models.backbones import BackboneConfig
@@ -141,3 +142,9 @@ I2CRC_ROWS = {
     "margin": Variant("I2CRC, margin 5", {"relation.margin": 5.0}),
     "enlarged_first": Variant("I2CRC, maps enlarged before 8 bits", {"cam.eight_bits": False}, "full"),
 }
+
+
+def i2crc_on_photographs(settings: I2crcSettings, amount: Amount) -> dict[str, Any]:
+    """The length of the training."""
+    epochs = amount.epochs(settings.engine.batch_size)
+    return {"training.epochs": epochs, "training.decay_epochs": [max(1, 3 * epochs // 4)]}

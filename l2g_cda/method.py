@@ -23,7 +23,6 @@ from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import EngineConfig
 from common.memory import memory_limit
-from common.method.amount import Amount
 from common.method.files import Files
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
@@ -51,6 +50,7 @@ from l2g_cda.settings import (
     TOOLBOX,
     L2GSettings,
     PartConfig,
+    l2g_on_photographs,
 )
 from l2g_cda.views import ViewMaker, collate
 
@@ -75,19 +75,6 @@ def bank_label_arguments(settings: L2GSettings) -> list[str]:
     arguments = arguments_of_classifier(settings, settings.chain.bank_classifier, run)
     rule = ["--labels.background", "saliency", "--labels.crf", "none"]
     return [*arguments, *rule, "--report.saliency_source", settings.report.saliency_source] if arguments else []
-
-
-def on_photographs(settings: L2GSettings, amount: Amount) -> dict[str, Any]:
-    """Half of the passes, then a sixth with pasting; the bank and what it is cut from in the run's folder."""
-    out, batch = Path(settings.out), settings.engine.batch_size
-    first, second = amount.epochs(batch, 1 / 2), amount.epochs(batch, 1 / 6)
-    return {
-        "base_training.epochs": first,
-        "base_training.decay_epochs": [max(1, 2 * first // 3)],
-        "pasting.epochs": second if settings.pasting.epochs else 0,
-        "bank.label_maps": str(Path(out, "classifier", *BANK_LABELS)),
-        "cda.bank": str(out / "bank"),
-    }
 
 
 def require_bank(settings: L2GSettings) -> None:
@@ -320,7 +307,7 @@ METHOD = Method(
         batch=lambda settings, n_classes: noise_views(settings.views, settings.engine.batch_size, n_classes),
     ),
     environment=L2G_VARIABLES,
-    photographs=on_photographs,
+    photographs=l2g_on_photographs,
     configs=(L2G_CONFIGS / "voc.yaml", L2G_CONFIGS / "toy.yaml"),
     home=TOOLBOX,
     outputs=outputs,

@@ -15,6 +15,7 @@ from common.config_files import Aliases, Renamed
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EpochConfig
 from common.errors import require
+from common.method.amount import Amount
 from common.method.command import taken
 from common.method.method import Variant
 from common.method.settings import ChainConfig, MethodSettings
@@ -179,3 +180,16 @@ L2G_ROWS = {
         **{**LEARNING, **PROBABILITIES},
     ),
 }
+
+
+def l2g_on_photographs(settings: L2GSettings, amount: Amount) -> dict[str, Any]:
+    """Half of the passes, then a sixth with pasting; the bank and what it is cut from in the run's folder."""
+    out, batch = Path(settings.out), settings.engine.batch_size
+    first, second = amount.epochs(batch, 1 / 2), amount.epochs(batch, 1 / 6)
+    return {
+        "base_training.epochs": first,
+        "base_training.decay_epochs": [max(1, 2 * first // 3)],
+        "pasting.epochs": second if settings.pasting.epochs else 0,
+        "bank.label_maps": str(Path(out, "classifier", *BANK_LABELS)),
+        "cda.bank": str(out / "bank"),
+    }

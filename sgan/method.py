@@ -20,7 +20,6 @@ from common.data.mask_sets import readable_masks, require_a_class
 from common.data.saliency_levels import stated_storage
 from common.data.sampling import SeededDataset
 from common.engine.optimizer import build_optimizer
-from common.method.amount import Amount
 from common.method.label_defaults import no_masks
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
@@ -42,7 +41,7 @@ from sgan.labels import LABELS_ENDING, SeedRule, write_seed
 from sgan.network import SGAN, tagged_maps
 from sgan.panels import network_panels
 from sgan.sample import SganInput, repeated
-from sgan.settings import SGAN_KEYS, SeedRuleConfig, SganSettings
+from sgan.settings import SGAN_KEYS, SeedRuleConfig, SganSettings, sgan_on_photographs
 from sgan.training import noise_batch, published_form, sgan_groups, sgan_step
 
 HOME = Path(__file__).parent
@@ -133,17 +132,6 @@ def seed_files(folder: Callable[[SganSettings], Path], settings: SganSettings) -
 def classifier_arguments(settings: SganSettings) -> list[str]:
     """Configuration and flags of the classifier that SGAN starts from, where no other command makes it."""
     return arguments_of_classifier(settings, settings.stage0.config, settings.stage0.classifier)
-
-
-def on_photographs(settings: SganSettings, amount: Amount) -> dict[str, Any]:
-    """The length of the training; classifier, initial weights and seeds in the run's folder."""
-    out = Path(settings.out)
-    return {
-        "engine.max_steps": amount.steps(settings.engine.batch_size),
-        "stage0.classifier": str(out / "classifier"),
-        "backbone.weights": str(out / "initial.pth"),
-        "seed_subdir": str(out / "initial_seeds"),
-    }
 
 
 def label_sets(settings: SganSettings) -> Sequence[LabelSet]:
@@ -270,7 +258,7 @@ METHOD = Method(
         ),
     ),
     outputs=lambda settings, folder: {"out": str(folder), "save_model_path": "model", "res_path": "result"},
-    photographs=on_photographs,
+    photographs=sgan_on_photographs,
     configs=(HOME / "config" / "sgan_vgg16_321x321.yml", HOME / "config" / "toy.yml"),
     home=HOME,
 )

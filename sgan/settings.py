@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from common.bounds import bounded, bounded_share, bounded_side, require_bounds
 from common.config_files import Aliases, Renamed
@@ -13,6 +13,7 @@ from common.data.layout import DataConfig
 from common.engine.optimizer import OptimizerConfig
 from common.engine.settings import EngineConfig
 from common.errors import ConfigError, require
+from common.method.amount import Amount
 from common.method.settings import ChainConfig, MethodSettings, ReportConfig
 from common.models.backbones import BackboneConfig
 
@@ -226,3 +227,14 @@ SGAN_KEYS: Aliases = {
     "combine_seedseg": "cam.combine",
     **dict.fromkeys(("gt_path", "step_size", "new_size", "num_classes")),
 }
+
+
+def sgan_on_photographs(settings: SganSettings, amount: Amount) -> dict[str, Any]:
+    """The length of the training; classifier, initial weights and seeds in the run's folder."""
+    out = Path(settings.out)
+    return {
+        "engine.max_steps": amount.steps(settings.engine.batch_size),
+        "stage0.classifier": str(out / "classifier"),
+        "backbone.weights": str(out / "initial.pth"),
+        "seed_subdir": str(out / "initial_seeds"),
+    }

@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from common.config import config_to_dict
 from common.data.images import read_label_map
 from common.data.layout import DatasetLayout
-from common.method.amount import Amount
 from common.method.given_labels import LabelsOrGiven, MapsBehind
 from common.method.label_maker import Need
 from common.method.label_sets import LabelSet
@@ -29,7 +27,7 @@ from sod_wsss.bench import noise_with_masks, saliency_as_published
 from sod_wsss.label_rules import SalientSelector
 from sod_wsss.panels import selection_panels
 from sod_wsss.saliency_stages import SALIENCY, SOD
-from sod_wsss.settings import HERE, SOD_FLAGS, SOD_ROWS, SOD_WSSS_CONFIGS, SodWsssSettings
+from sod_wsss.settings import HERE, SOD_FLAGS, SOD_ROWS, SOD_WSSS_CONFIGS, SodWsssSettings, sod_wsss_on_photographs
 
 NEEDED: tuple[Need, ...] = ("saliency",)
 BASE_LABELS = LabelsOrGiven(labels=BASE_STAGE, given=lambda settings: settings.select.labels)
@@ -115,12 +113,6 @@ def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, picture
     )
 
 
-def on_photographs(settings: SodWsssSettings, amount: Amount) -> dict[str, Any]:
-    """The classifier takes all passes, AffinityNet half of them; the saliency network is trained on other images."""
-    training = amount.epochs(settings.engine.batch_size)
-    return {"training.epochs": training, "affinity.epochs": amount.epochs(settings.affinity.engine.batch_size, 1 / 2)}
-
-
 METHOD = Method(
     "sod_wsss",
     SodWsssSettings,
@@ -139,7 +131,7 @@ METHOD = Method(
         published=saliency_as_published,
         batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.square_side),
     ),
-    photographs=on_photographs,
+    photographs=sod_wsss_on_photographs,
     configs=(SOD_WSSS_CONFIGS / "voc.yaml", SOD_WSSS_CONFIGS / "toy.yaml"),
     flags=SOD_FLAGS,
     home=HERE,

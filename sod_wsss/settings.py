@@ -16,6 +16,7 @@ from common.engine.optimizer import OptimizerConfig
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EngineConfig, EpochConfig
 from common.errors import require
+from common.method.amount import Amount
 from common.method.method import Variant
 from common.method.settings import RefinedSettings
 from common.models.backbones import BackboneConfig
@@ -255,3 +256,9 @@ SOD_ROWS = {
         "SOD-WSSS, saliency without edges", {**SELECTED_ALONE, "sod.edge_loss": False}, "full", ("train", "affinity")
     ),
 }
+
+
+def sod_wsss_on_photographs(settings: SodWsssSettings, amount: Amount) -> dict[str, Any]:
+    """The classifier takes all passes, AffinityNet half of them; the saliency network is trained on other images."""
+    training = amount.epochs(settings.engine.batch_size)
+    return {"training.epochs": training, "affinity.epochs": amount.epochs(settings.affinity.engine.batch_size, 1 / 2)}

@@ -23,7 +23,7 @@ from common.paths import path_of_id
 from common.report.results import Result, read_results
 from common.report.table import REFERENCE_ROWS
 
-COUNTS, INDEX = "counts", "index.json"
+COUNTS, COUNTS_INDEX = "counts", "index.json"
 
 
 class ScoredMaps(NamedTuple):
@@ -77,7 +77,7 @@ def write_all_counts(folder: Path, method: Method, settings: Any) -> None:
         )
         write_counts(folder / f"{number}.npz", counts)
         index.append({"method": maps.result.method, "stage": maps.result.stage, "split": maps.result.split})
-    write_json(folder / INDEX, index)
+    write_json(folder / COUNTS_INDEX, index)
 
 
 def scored_maps(method: Method, settings: Any) -> Iterator[ScoredMaps]:

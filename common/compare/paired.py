@@ -18,7 +18,7 @@ from common.metrics.scores import restrict_truth
 
 DRAWS = 2000
 # Draws that are worked on at a time.
-BLOCK = 100
+DRAWS_AT_A_TIME = 100
 INTERVAL = (2.5, 97.5)
 
 
@@ -117,8 +117,8 @@ def paired_difference(ours: Sequence[ImageCounts], theirs: Sequence[ImageCounts]
     pairs = [(one.of(ids), other.of(ids)) for one, other in zip(ours, theirs, strict=True)]
     whole = np.mean([_difference(one.sum(0)[None], other.sum(0)[None])[0] for one, other in pairs])
     generator, values = np.random.default_rng(0), []
-    for start in range(0, draws, BLOCK):
-        number = min(BLOCK, draws - start)
+    for start in range(0, draws, DRAWS_AT_A_TIME):
+        number = min(DRAWS_AT_A_TIME, draws - start)
         weights = generator.multinomial(len(ids), np.full(len(ids), 1 / len(ids)), size=number).astype(np.float64)
         values.append(
             np.mean([_difference(drawn(weights, one), drawn(weights, other)) for one, other in pairs], axis=0)

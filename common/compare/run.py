@@ -32,7 +32,7 @@ from common.report.notes import short_commit
 OUT, ALL = "runs/compare", "all"
 NAMES = ("comparison.md", "comparison.csv", "comparison.html")
 # What says nothing about the numbers: a chain that is done stays done when it changes.
-FREE = ("force", "out", "engine.workers", "engine.device")
+WITHOUT_EFFECT = ("force", "out", "engine.workers", "engine.device")
 
 
 def run_comparison(arguments: argparse.Namespace, rest: Sequence[str], given: Sequence[str]) -> int:
@@ -101,7 +101,7 @@ def make_toy_once(choices: Choices) -> None:
 def key_of(chain: Chain, choices: Choices) -> str:
     """Fingerprint of all settings that decide the results of a chain."""
     settings = config_to_dict(choices.settings(chain))
-    for name in FREE:
+    for name in WITHOUT_EFFECT:
         *sections, last = name.split(".")
         holder = settings
         for section in sections:

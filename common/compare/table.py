@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.compare.chain import COUNTS, INDEX
+from common.compare.chain import COUNTS, COUNTS_INDEX
 from common.compare.paired import Difference, ImageCounts, paired_difference, read_counts
 from common.compare.plan import Chain, Source
 from common.compare.running import DONE, State
@@ -63,7 +63,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ChainResult:
     """The results of one chain under the names that the table has for them; ``made_by`` is a result's own name and column."""
 
     chain: Chain
@@ -91,7 +91,7 @@ def compare_results(
     return Comparison(table, lines, failed, [(chain, states[chain].says) for chain in done if states[chain].says])
 
 
-def first_rows(measured: Sequence[Measured]) -> list[str]:
+def first_rows(measured: Sequence[ChainResult]) -> list[str]:
     """The rows between which the others are read stand first, the ceiling last."""
     names = list(dict.fromkeys(one.result.method for one in measured))
     order = ("all background", "plain CAM", RIVAL)
@@ -100,7 +100,7 @@ def first_rows(measured: Sequence[Measured]) -> list[str]:
     return [*first, *(name for name in names if name not in (*first, *last)), *last]
 
 
-def results_of_chain(chain: Chain, folder: Path, sources: Sequence[Source]) -> list[Measured]:
+def results_of_chain(chain: Chain, folder: Path, sources: Sequence[Source]) -> list[ChainResult]:
     """All records of a chain, renamed so that a row is one method with one source, and a column one way to choose the threshold."""
     files = sorted(folder.rglob("results.json"))
     found = []
@@ -111,7 +111,7 @@ def results_of_chain(chain: Chain, folder: Path, sources: Sequence[Source]) -> l
         if result.stage.startswith("pseudo label"):
             split = f"{split}, {way_of(result)}"
         renamed = dataclasses.replace(result, method=name, split=split)
-        found.append(Measured(chain, renamed, (result.method, result.stage, result.split)))
+        found.append(ChainResult(chain, renamed, (result.method, result.stage, result.split)))
     return found
 
 
@@ -125,7 +125,7 @@ def way_of(result: Result) -> str:
 def line_of(
     row: Row,
     table: Table,
-    measured: Sequence[Measured],
+    measured: Sequence[ChainResult],
     states: Mapping[Chain, State],
     folder_of: Callable[[Chain], Path],
 ) -> Line:
@@ -145,7 +145,7 @@ def line_of(
 
 
 def difference_to_rival(
-    name: str, column: Column, measured: Sequence[Measured], folder_of: Callable[[Chain], Path]
+    name: str, column: Column, measured: Sequence[ChainResult], folder_of: Callable[[Chain], Path]
 ) -> Difference | None:
     """Its interval; None for the rival itself and where one of both was not measured with the same seeds."""
     own = {
@@ -166,21 +166,21 @@ def difference_to_rival(
         and is_same_list(one, own)
     }
     seeds = sorted(set(own) & set(rivals))
-    ours = [counts_of(own[seed], folder_of) for seed in seeds]
-    theirs = [counts_of(rivals[seed], folder_of) for seed in seeds]
+    ours = [counts_behind(own[seed], folder_of) for seed in seeds]
+    theirs = [counts_behind(rivals[seed], folder_of) for seed in seeds]
     pairs = [(one, other) for one, other in zip(ours, theirs, strict=True) if one and other]
     return paired_difference([one for one, _ in pairs], [other for _, other in pairs]) if pairs else None
 
 
-def is_same_list(one: Measured, own: Mapping[int, Measured]) -> bool:
+def is_same_list(one: ChainResult, own: Mapping[int, ChainResult]) -> bool:
     return one.made_by[2] == next(iter(own.values())).made_by[2]
 
 
-def counts_of(measured: Measured, folder_of: Callable[[Chain], Path]) -> ImageCounts | None:
+def counts_behind(measured: ChainResult, folder_of: Callable[[Chain], Path]) -> ImageCounts | None:
     """The counts per image of a result; None for one whose label maps have none."""
     folder = folder_of(measured.chain) / COUNTS
-    if not (folder / INDEX).is_file():
+    if not (folder / COUNTS_INDEX).is_file():
         return None
-    index = read_json(folder / INDEX)
+    index = read_json(folder / COUNTS_INDEX)
     wanted = dict(zip(("method", "stage", "split"), measured.made_by, strict=True))
     return read_counts(folder / f"{index.index(wanted)}.npz") if wanted in index else None

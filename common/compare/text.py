@@ -76,7 +76,7 @@ def notes_of(comparison: Comparison) -> list[str]:
     return notes + [f"FAILED: {one.chain.name}: {one.says} (log: {one.log})" for one in comparison.failed]
 
 
-def published_lines(published: Sequence[Published]) -> list[list[str]]:
+def rows_of_published(published: Sequence[Published]) -> list[list[str]]:
     return [[one.method, one.what, f"{one.value:g}", one.conditions, one.source] for one in published]
 
 
@@ -91,7 +91,7 @@ def as_markdown(comparison: Comparison, made: str, published: Sequence[Published
     parts += ["", *(f"- {escape_markdown(note)}" for note in notes_of(comparison))]
     if published:
         parts += ["", "**As published** (elsewhere, each under its own conditions)", ""]
-        parts += markdown_rows(PUBLISHED_HEADS, published_lines(published), left=5)
+        parts += markdown_rows(PUBLISHED_HEADS, rows_of_published(published), left=5)
     return "\n".join(parts) + "\n"
 
 
@@ -133,5 +133,5 @@ def as_page(comparison: Comparison, made: str, published: Sequence[Published]) -
         rows=[cells(line, comparison.table) for line in comparison.lines],
         notes=notes_of(comparison),
         published_heads=PUBLISHED_HEADS,
-        published=published_lines(published),
+        published=rows_of_published(published),
     )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.bounds import MOST_PROCESSES, add_number
+from common.data.check_classes import check_classes
 from common.data.check_maps import check_maps
 from common.data.check_parts import check_files, check_list, check_tags, read_all_tags
 from common.data.check_report import Report
@@ -47,6 +48,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--saliency_largest", type=int, choices=(0, 1, 255), default=0, help="as in a config's data section"
     )
+    parser.add_argument(
+        "--mend", default="", metavar="FILE", help="write the tags with class names that look misspelled replaced"
+    )
     parser.add_argument("--quick", action="store_true", help="look only whether files are there; decode nothing")
     add_number(
         parser,
@@ -76,6 +80,8 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
         check_files(layout, split, report)
     tags = read_all_tags(layout, report)
     no_tags = check_tags(layout, tags, train, val, report)
+    if tags and layout.name == "folder":
+        check_classes(layout, tags, report, arguments.mend)
     report.abilities = {
         "classifier training": no_tags,
         "saliency methods": no_tags or train.lacking("saliency"),
@@ -115,7 +121,11 @@ def guess_dataset(root: Path, report: Report) -> DatasetName:
             report.say(f"dataset:     {name} (guessed: it has {reason}; --dataset overrules)")
             return name
     inner = root / "VOCdevkit" / "VOC2012"
-    hint = f"did you mean {inner}?" if inner.is_dir() else "it is no dataset this tool knows; set --dataset."
+    hint = (
+        f"did you mean {inner}?"
+        if inner.is_dir()
+        else "it is no dataset this tool knows; set --dataset, or for photographs and their tags: wsss own FOLDER --check."
+    )
     raise DataError(f"{root} has neither JPEGImages nor images: {hint}")
 
 

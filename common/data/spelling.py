@@ -35,6 +35,11 @@ def likely_slips(counts: Mapping[str, int]) -> dict[str, str]:
     return slips
 
 
+def mended(tags: Mapping[str, Sequence[str]], slips: Mapping[str, str]) -> dict[str, list[str]]:
+    """The tags (id -> class names) with every slip replaced by what was meant."""
+    return {one: list(dict.fromkeys(slips.get(name, name) for name in names)) for one, names in tags.items()}
+
+
 def plain(name: str) -> str:
     return "".join(name.casefold().replace("-", " ").replace("_", " ").split())
 

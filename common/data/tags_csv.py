@@ -17,8 +17,10 @@ A row with an id and nothing else is an image that shows no class.
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from common.data.classes import check_class_names
@@ -63,6 +65,15 @@ def csv_class_names(path: Path) -> tuple[str, ...]:
     require_no_columns_of_ticks(rows, path)
     check_class_names(names, path)
     return names
+
+
+def tags_as_csv(tags: Mapping[str, Sequence[str]]) -> str:
+    """A ``tags.csv`` whose names may hold spaces, commas and quotes."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for image_id, names in tags.items():
+        writer.writerow([image_id, *(names or [""])])
+    return text.getvalue()
 
 
 def require_no_columns_of_ticks(rows: Sequence[Row], path: Path) -> None:

@@ -157,10 +157,10 @@ def of_objects(content: list[Mapping[str, Any]], path: Path) -> Named:
         tags = next((key for key in TAG_KEYS if key in one), None)
         if image is None or tags is None:
             raise unknown_form(path, f"entry {number} has no image or no tags, but {', '.join(map(str, one))}")
-        yield str(one[image]), names_of_objects(one[tags])
+        yield str(one[image]), class_names_of_objects(one[tags])
 
 
-def names_of_objects(value: Any) -> list[str]:
+def class_names_of_objects(value: Any) -> list[str]:
     if isinstance(value, Mapping) and "choices" in value:
         return as_names(value["choices"])
     if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):

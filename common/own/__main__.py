@@ -36,7 +36,9 @@ def parse_own(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--weights", default="imagenet", metavar="FILE", help="initial weights: a file, or imagenet (default)"
     )
-    parser.add_argument("--masks", type=Path, metavar="MASKS", help="true masks of some of them: folder, .zip or .json")
+    parser.add_argument(
+        "--masks", type=Path, metavar="MASK_FOLDER", help="true masks of some of them: folder, .zip or .json"
+    )
     parser.add_argument("--saliency", type=Path, metavar="FOLDER", help="saliency maps of the images")
     parser.add_argument("--network", type=Path, metavar="RUN", help="a trained saliency network, which makes the maps")
     parser.add_argument(

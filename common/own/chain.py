@@ -20,7 +20,7 @@ from common.method.settings import with_values
 from common.own.true_masks import TrueMasks, labels_with_true_masks
 from common.pseudo_labels.rule import LabelConfig
 
-MASKS, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
+MASK_FOLDER, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
 
 
 def as_flags(values: Mapping[str, Any]) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.data.presets import CLASSES_FILE
+from common.data.tags_csv import tags_as_csv
 from common.errors import DataError
 from common.files import write_text
 from common.own.photographs import Photographs
@@ -59,15 +58,6 @@ def write_dataset(
     write_text(root / "val.txt", "".join(f'"{one}"\n' for one in held))
     for name, folder in {"images": photographs.images, **links}.items():
         link_folder(root / name, folder)
-
-
-def tags_as_csv(tags: Mapping[str, Sequence[str]]) -> str:
-    """A ``tags.csv`` whose names may hold spaces, commas and quotes."""
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    for image_id, names in tags.items():
-        writer.writerow([image_id, *(names or [""])])
-    return text.getvalue()
 
 
 def link_folder(link: Path, folder: Path) -> None:

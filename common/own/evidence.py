@@ -18,7 +18,7 @@ Heat = npt.NDArray[np.float32]
 
 
 def strongest_maps(method: Method, settings: Any) -> Callable[[str], Heat | None]:
-    """``id -> the strongest class of every position`` (float32 h x w, 0..1, each class relative to its maximum); None without maps.
+    """``id -> the strongest_beside class of every position`` (float32 h x w, 0..1, each class relative to its maximum); None without maps.
 
     The maps are those behind the label maps; of labels that start from other label maps alone, the last maps that the method makes.
     """
@@ -32,12 +32,12 @@ def strongest_maps(method: Method, settings: Any) -> Callable[[str], Heat | None
 
     def read(image_id: str) -> Heat | None:
         file = path_of_id(folder, image_id, suffix)
-        return strongest(read_cams(file, any_sign).maps) if file.is_file() else None
+        return strongest_beside(read_cams(file, any_sign).maps) if file.is_file() else None
 
     return read
 
 
-def strongest(maps: npt.NDArray[np.floating]) -> Heat | None:
+def strongest_beside(maps: npt.NDArray[np.floating]) -> Heat | None:
     """The greatest of maps K x h x w of any sign, each divided by its maximum; None of no maps."""
     if not len(maps):
         return None

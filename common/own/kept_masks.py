@@ -14,7 +14,7 @@ from common.exchange.images import ImagesByName
 from common.files import atomic_write
 from common.metrics.confusion import confusion_matrix
 from common.metrics.scores import compute_scores
-from common.own.chain import MASKS, OVERLAYS
+from common.own.chain import MASK_FOLDER, OVERLAYS
 from common.own.photographs import Photographs
 from common.own.true_masks import TrueMasks, copy_file
 from common.paths import path_of_id
@@ -31,7 +31,7 @@ def keep_true_masks(true: TrueMasks, photographs: Photographs, results: Path) ->
     """Put the true masks and their overlays in the place of the predicted ones, which go to ``results/predicted``."""
     images = ImagesByName(photographs.images)
     for image_id in true.ids:
-        mask, aside = (path_of_id(results / name, image_id, ".png") for name in (MASKS, PREDICTED))
+        mask, aside = (path_of_id(results / name, image_id, ".png") for name in (MASK_FOLDER, PREDICTED))
         if mask.is_file() and not aside.is_file():
             copy_file(mask, aside)
         label_map = read_label_map(true.file(image_id))

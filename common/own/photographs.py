@@ -15,7 +15,7 @@ from common.data.tags_csv import csv_class_names, read_csv_names
 from common.data.tags_json import read_folder_names, read_json_names
 from common.errors import DataError
 
-IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "photos", "Photos")
+PHOTOGRAPH_FOLDERS = ("images", "JPEGImages", "Images", "photos", "Photos")
 TABLES, JSON = (".csv", ".tsv", ".txt"), (".json",)
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 PARTS_OF_DATASETS = {"train", "training", "val", "valid", "validation", "test", "testing"}
@@ -61,7 +61,7 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
     """
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; give the folder of your photographs")
-    images = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), folder)
+    images = next((folder / name for name in PHOTOGRAPH_FOLDERS if (folder / name).is_dir()), folder)
     ids = folder_ids(images)
     source = Path(tags) if tags else find_tag_source(folder, images)
     listed = folder / CLASSES_FILE

@@ -16,7 +16,15 @@ from common.method.calls import call
 from common.method.method import Method
 from common.method.registry import find_method
 from common.metrics.confidence import CONFIDENCE_SUFFIX
-from common.own.chain import CONFIDENCE, MASKS, OVERLAYS, predict_all, run_chain, threshold_facts, with_saliency_if_there
+from common.own.chain import (
+    CONFIDENCE,
+    MASK_FOLDER,
+    OVERLAYS,
+    predict_all,
+    run_chain,
+    threshold_facts,
+    with_saliency_if_there,
+)
 from common.own.dataset import hold_out, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts, read_witnesses
 from common.own.evidence import strongest_maps
@@ -27,7 +35,7 @@ from common.own.photographs import Photographs, find_photographs
 from common.own.pictures import ImageSources, class_maps
 from common.own.plan import plan_for
 from common.own.said import said_about
-from common.own.settings import saliency_folder, settings_for
+from common.own.settings import folder_of_saliency, settings_for
 from common.own.true_masks import given_true_masks
 from common.paths import path_of_id
 
@@ -50,7 +58,7 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
     if arguments.check:
         return 0
     plan = plan_for(len(photographs.tags))
-    saliency = saliency_folder(arguments, folder, out)
+    saliency = folder_of_saliency(arguments, folder, out)
     method = with_saliency_if_there(find_method(arguments.method), saliency is not None)
     held_out = hold_out(photographs.tags, arguments.hold_out, arguments.seed)
     facts = {
@@ -79,7 +87,7 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
     confidences = lambda one: path_of_id(out / CONFIDENCE, one, CONFIDENCE_SUFFIX)  # noqa: E731
     witnesses = read_witnesses(pictured.labels, class_maps(method.labels.map_reader(settings)), confidences)
     judged = without_true_masks(photographs.tags, true)
-    found = doubts(lambda one: path_of_id(out / MASKS, one, ".png"), judged, photographs.classes, witnesses)
+    found = doubts(lambda one: path_of_id(out / MASK_FOLDER, one, ".png"), judged, photographs.classes, witnesses)
     write_json(out / "doubts.json", [dataclasses.asdict(one) for one in found])
     page = Page(
         title=f"Masks of {folder.resolve().name}",
@@ -89,10 +97,10 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         agreement=agreements(found, photographs, held_out[1]),
         shown=[Shown(one, photographs.tags[one.id], pictured.pictures(one.id)) for one in found[: arguments.pictures]],
         n_images=len(found),
-        failed=read_failures(out / MASKS),
+        failed=read_failures(out / MASK_FOLDER),
     )
     write_page(out / PAGE, page)
-    print(f"\nmasks: {out / MASKS}\noverlays: {out / OVERLAYS}\nmodel: {checkpoint}\nreport: {out / PAGE}")
+    print(f"\nmasks: {out / MASK_FOLDER}\noverlays: {out / OVERLAYS}\nmodel: {checkpoint}\nreport: {out / PAGE}")
     return 0
 
 

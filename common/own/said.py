@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.data.spelling import FEW, likely_slips, odd_names, rare_classes
+from common.data.spelling import FEW, likely_slips, mended, odd_names, rare_classes
+from common.data.tags_csv import tags_as_csv
 from common.files import write_text
-from common.own.dataset import tags_as_csv
 from common.own.photographs import Photographs
 
 NAMED = 5
@@ -39,10 +39,7 @@ def said_about(photographs: Photographs, out: Path) -> list[str]:
     if rare:
         notes.append(f"fewer than {FEW} images, which hardly teach a class: {listed(rare)}")
     if slips:
-        mended = {
-            one: list(dict.fromkeys(slips.get(name, name) for name in names)) for one, names in photographs.tags.items()
-        }
-        write_text(out / "tags_mended.csv", tags_as_csv(mended))
+        write_text(out / "tags_mended.csv", tags_as_csv(mended(photographs.tags, slips)))
         pairs = ", ".join(f"{name!r} for {other!r}" for name, other in slips.items())
         notes.append(f"looks misspelled: {pairs}; if so, run again with --tags {out / 'tags_mended.csv'}")
     for note in notes:

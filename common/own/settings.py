@@ -19,7 +19,7 @@ from common.own.plan import Plan
 FOLDER = "folder"
 
 
-def saliency_folder(arguments: argparse.Namespace, folder: Path, out: Path) -> Path | None:
+def folder_of_saliency(arguments: argparse.Namespace, folder: Path, out: Path) -> Path | None:
     """Where the saliency maps are or will be; None for none."""
     if arguments.network:
         place = out / "saliency"

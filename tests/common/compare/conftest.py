@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.compare.chain import COUNTS, INDEX
+from common.compare.chain import COUNTS, COUNTS_INDEX
 from common.compare.paired import ImageCounts, write_counts
 from common.compare.plan import Chain, Source
 from common.compare.running import DONE, State
@@ -40,7 +40,7 @@ class Chains:
         chain = Chain(method, Source(source), seed)
         self.states[chain] = State(DONE, "k", 60.0 * (seed + 1), 3 << 30)
         folder = self.folder_of(chain)
-        done = json.loads((folder / COUNTS / INDEX).read_text()) if (folder / COUNTS).is_dir() else []
+        done = json.loads((folder / COUNTS / COUNTS_INDEX).read_text()) if (folder / COUNTS).is_dir() else []
         for stage, split in (("pseudo label", "train"), ("DeepLab-v2", "val")):
             counts = made_counts(quality, seed)
             fields = score_fields(compute_scores(counts.counts.sum(0), NAMES))
@@ -49,7 +49,7 @@ class Chains:
             add_results(folder / stage / "results.json", [Result(**(record | changes | threshold))])
             write_counts(folder / COUNTS / f"{len(done)}.npz", counts)
             done.append({"method": row, "stage": stage, "split": split})
-        write_json(folder / COUNTS / INDEX, done)
+        write_json(folder / COUNTS / COUNTS_INDEX, done)
         return chain
 
 

@@ -41,7 +41,9 @@ def said(root: Path, capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[i
 
 def test_a_right_dataset_has_no_problem_and_no_such_note(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, text = said(root, capsys)
-    assert status == 0 and text.count("note: ") == 1 and "note: no val list" in text
+    assert (
+        status == 0 and text.count("note: ") == 2 and "note: no val list" in text and "note: classes with fewer" in text
+    )
     assert "tags, masks: 4 of 4 images agree" in text
 
 

@@ -54,7 +54,7 @@ def test_folders_of_windows_are_folders(tmp_path: Path) -> None:
     [
         ("filename,what\na.jpg,cat\nb.jpg,dog\n", "line 1 .filename, what. looks like a header"),
         ("filename,tags\n", "no rows below its header"),
-        ("a,cat\nb;dog\nc,cat\n", "line 2: expected"),
+        ("a,cat\nb;dog\nc,cat\n", "line 2 separates its columns with .;., other rows with .,.; use one"),
         ("a cat\nb dog\n", "line 1: expected"),
         ("a.jpg,cat\na.png,dog\n", "line 2 repeats id 'a'"),
         ("filename,tags\n,cat\n", "line 2 has no id"),

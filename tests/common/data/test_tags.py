@@ -87,7 +87,7 @@ def test_class_names_of_a_csv_without_a_class_list(tmp_path: Path) -> None:
     assert csv_class_names(write(path, "a,dog cat\nb,cat\n")) == ("cat", "dog")
     assert csv_class_names(write(path, "a,traffic light\nb,cat;dog\n")) == ("cat", "dog", "traffic light")
     assert csv_class_names(write(path, 'a,"traffic light"\nb,cat\n')) == ("cat", "traffic light")
-    with pytest.raises(DataError, match="no class names"):
+    with pytest.raises(DataError, match="names no class: not one of its 1 rows"):
         csv_class_names(write(path, "a,\n"))
 
 

@@ -50,11 +50,11 @@ FORMS: dict[str, Any] = {
     },
     "Label Studio": [
         {
-            "data": {"image": "/data/upload/1/3f2a-a.jpg"},
+            "data": {"image": "upload/1/3f2a-a.jpg"},
             "annotations": [{"result": [{"type": "choices", "value": {"choices": ["cat"]}}]}],
         },
         {
-            "data": {"image": "/data/local-files/?d=photos/b.jpg"},
+            "data": {"image": "local-files/?d=photos/b.jpg"},
             "annotations": [
                 {"result": [{"value": {"rectanglelabels": ["dog"]}}, {"value": {"brushlabels": ["hot dog"]}}]}
             ],
