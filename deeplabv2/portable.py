@@ -120,7 +120,8 @@ def resized_as_opencv(pixels: Tensor, height: int, width: int) -> Tensor:
 
 def neighbours(length: int, new_length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of every new position the two old ones it lies between, int64, and their weights of :data:`WEIGHT_ONE`, int32."""
-    step = length / new_length
+    # While they are recorded, lengths are tensors, whose quotient would be float32.
+    step = torch.as_tensor(length).double() / torch.as_tensor(new_length).double()
     position = ((torch.arange(new_length, dtype=torch.float64) + 0.5) * step - 0.5).float()
     before = position.floor()
     share = position - before
@@ -132,4 +133,4 @@ def neighbours(length: int, new_length: int) -> tuple[Tensor, Tensor, Tensor, Te
 
 def cut_off(numbers: Tensor, divisor: int) -> Tensor:
     """Whole numbers, not negative, divided and rounded down."""
-    return torch.div(numbers, divisor, rounding_mode="floor")
+    return torch.div(numbers, divisor, rounding_mode="trunc")
