@@ -51,11 +51,11 @@ class ExportConfig(FolderConfig):
 
     Args:
         exported: the file (--out), .onnx or .pt.
-        input_size: HEIGHTxWIDTH of all images that the file will take, one at a time, e.g. 480x640; or dynamic, for any.
+        exported_size: HEIGHTxWIDTH of all images that the file will take, one at a time, e.g. 480x640; or dynamic, for any.
     """
 
     exported: str = ""
-    input_size: str = "dynamic"
+    exported_size: str = "dynamic"
 
 
 class Agreement(NamedTuple):
@@ -78,7 +78,7 @@ def export_network(config: ExportConfig) -> int:
     """
     require(bool(config.exported), "export needs --out FILE.onnx or --out FILE.pt")
     require(not config.with_crf, "the CRF cannot be exported: leave with_crf out")
-    path, size = Path(config.exported), fixed_size(config.input_size)
+    path, size = Path(config.exported), fixed_size(config.exported_size)
     kind, checkpoint = kind_of_file(path), chosen_checkpoint(config)
     require(path.resolve() != checkpoint.resolve(), f"--out {path} is the checkpoint itself; give another name")
     kind.require_packages()
@@ -125,7 +125,7 @@ def facts_of(
     config: ExportConfig, names: list[str], checkpoint: Path, convention: InputConvention, form: ImageForm
 ) -> Mapping[str, str]:
     """What a user of the file has to know, by name; lists and settings as JSON."""
-    sides = "height x width" if config.input_size == "dynamic" else config.input_size.replace("x", " x ")
+    sides = "height x width" if config.exported_size == "dynamic" else config.exported_size.replace("x", " x ")
     preprocessing = {
         "resize": "inside the file, as wsss predict",
         "order": convention.order,
@@ -227,7 +227,10 @@ COMMAND = Command(
         OUTPUTS,
         Flag(("--out",), "--exported", "FILE", "the file: .onnx or .pt; its label names go beside it as .labels.txt"),
         Flag(
-            ("--size",), "--input_size", "HxW", "of all images, e.g. 480x640, for ONNX; or dynamic: any size (default)"
+            ("--size",),
+            "--exported_size",
+            "HxW",
+            "of all images, e.g. 480x640, for ONNX; or dynamic: any size (default)",
         ),
         Flag(("--images",), "--image_folder", "FOLDER", "images to check the file on (default: generated ones)"),
         LONG_SIDE,

@@ -155,7 +155,7 @@ def open_torchscript(path: Path) -> RunModel:
     return run
 
 
-KINDS = {
+FILE_KINDS = {
     ".onnx": FileKind("ONNX", onnx_content, open_onnx, ("onnx", "onnxruntime")),
     ".pt": FileKind(
         "TorchScript",
@@ -172,6 +172,6 @@ def kind_of_file(path: Path) -> FileKind:
     Raises:
         ConfigError: another ending.
     """
-    if path.suffix.lower() not in KINDS:
+    if path.suffix.lower() not in FILE_KINDS:
         raise ConfigError(f"--out {path} is of no known form; let it end in .onnx (ONNX) or .pt (TorchScript)")
-    return KINDS[path.suffix.lower()]
+    return FILE_KINDS[path.suffix.lower()]

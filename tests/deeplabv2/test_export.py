@@ -18,12 +18,12 @@ from deeplabv2 import export
 from deeplabv2.export import GENERATED_SIZES, compared, fixed_size, generated
 from deeplabv2.inference import Predictor, Squares, WholeImages
 from deeplabv2.main import main
-from deeplabv2.model_files import FACTS_FILE, KINDS, installed
+from deeplabv2.model_files import FACTS_FILE, FILE_KINDS, installed
 from deeplabv2.networks.registry import NetworkConfig, bare_network, input_convention
 from deeplabv2.portable import PortableModel, resized_as_opencv
 
 ONNX = pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, KINDS[".onnx"].packages)), reason='needs pip install -e ".[export]"'
+    not all(map(importlib.util.find_spec, FILE_KINDS[".onnx"].packages)), reason='needs pip install -e ".[export]"'
 )
 FILES = [pytest.param(".onnx", marks=ONNX), ".pt"]
 MOBILENET = BackboneConfig("mobilenet_v2", 16, width=0.35)
@@ -68,7 +68,9 @@ def lively(network, normalised):
 
 
 @pytest.mark.parametrize("ending", FILES)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if "ResNeSt" in case else ()) for case in CASES]
+)
 def test_every_network_gives_the_labels_of_predict_at_any_size(case, ending, tmp_path):
     config, form = CASES[case]
     torch.manual_seed(0)
@@ -76,7 +78,7 @@ def test_every_network_gives_the_labels_of_predict_at_any_size(case, ending, tmp
     normalised = torch.stack([convention.image(image) for image in (generated(90, 90), generated(90, 90)[::-1])])
     network = lively(bare_network(config).eval(), normalised)
     predictor = Predictor(form, network, torch.device("cpu"))
-    kind, file = KINDS[ending], tmp_path / f"model{ending}"
+    kind, file = FILE_KINDS[ending], tmp_path / f"model{ending}"
     file.write_bytes(kind.content(PortableModel(predictor.network, convention, form).eval(), None, {}))
     images = {str(size): generated(*size) for size in SIZES}
     run = kind.open(file)
@@ -88,7 +90,7 @@ def test_every_network_gives_the_labels_of_predict_at_any_size(case, ending, tmp
 @pytest.mark.parametrize("ending", FILES)
 def test_several_images_are_taken_at_once(command, checkpoint, tmp_path, ending):
     assert main(["export", *command(ending)]) == 0
-    run = KINDS[ending].open(tmp_path / f"model{ending}")
+    run = FILE_KINDS[ending].open(tmp_path / f"model{ending}")
     images = np.stack([generated(60, 90), generated(60, 90)[::-1], generated(60, 90)[:, ::-1]])
     probabilities, labels = run(images)
     assert (probabilities.shape, labels.shape, labels.dtype) == ((3, 7, 60, 90), (3, 60, 90), np.uint8)
@@ -107,7 +109,7 @@ def test_the_masks_are_those_that_predict_writes(command, toy, checkpoint, setti
     assert wsss(["export", *command(ending, *common)]) == 0
     out = ["--out", str(tmp_path / "out"), "--no-overlays", "--cpu"]
     assert main(["predict", "-c", settings[1], "-m", str(checkpoint), *common, *out]) == 0
-    run = KINDS[ending].open(tmp_path / f"model{ending}")
+    run = FILE_KINDS[ending].open(tmp_path / f"model{ending}")
     for file in sorted(folder.glob("*.png")):
         mask = read_label_map(tmp_path / "out" / "masks" / file.name)
         assert (run(read_image(file)[None])[1][0] == mask).mean() > 0.999
@@ -139,7 +141,7 @@ def test_the_file_knows_its_labels_and_the_checkpoint(command, checkpoint, tmp_p
 @ONNX
 def test_an_onnx_file_of_one_size_takes_that_size_alone(command, tmp_path):
     assert main(["export", *command(".onnx", "--size", "64x80")]) == 0
-    run = KINDS[".onnx"].open(tmp_path / "model.onnx")
+    run = FILE_KINDS[".onnx"].open(tmp_path / "model.onnx")
     assert run(generated(64, 80)[None])[1].shape == (1, 64, 80)
     with pytest.raises(Exception, match="64"):
         run(generated(60, 80)[None])
