@@ -58,7 +58,7 @@ class ExportConfig(FolderConfig):
     exported_size: str = "dynamic"
 
 
-class Agreement(NamedTuple):
+class FileAgreement(NamedTuple):
     """How a file's answers fit those of ``predict``: share of equal labels over all images and of the worst one, its name, and the
     largest difference of a probability.
     """
@@ -172,7 +172,7 @@ def generated(height: int, width: int) -> Picture:
 
 def compared(
     run: RunModel, predictor: Predictor, convention: InputConvention, images: Mapping[str, Picture]
-) -> Agreement:
+) -> FileAgreement:
     """Run both on every image."""
     equal, difference, shares = 0, 0.0, {}
     for name, image in images.items():
@@ -183,7 +183,7 @@ def compared(
         difference = max(difference, float(np.abs(probabilities[0].max(0) - expected).max()))
     worst = min(shares, key=lambda name: shares[name])
     pixels = sum(image.shape[0] * image.shape[1] for image in images.values())
-    return Agreement(equal / pixels, shares[worst], worst, difference)
+    return FileAgreement(equal / pixels, shares[worst], worst, difference)
 
 
 def predicted_as_files(
@@ -199,7 +199,7 @@ def predicted_as_files(
     return enlarge_maps(scores, size)[0].max(0).values.numpy(), largest_enlarged(scores, size)[0].numpy()
 
 
-def said(agreement: Agreement, images: Mapping[str, Picture], folder: str) -> str:
+def said(agreement: FileAgreement, images: Mapping[str, Picture], folder: str) -> str:
     source = f"of {folder}" if folder else "generated ones (--images FOLDER takes yours)"
     return (
         f"Check: {100 * agreement.share:.3f} % of the pixels of {len(images)} images, {source}, have the label of predict "
@@ -207,7 +207,7 @@ def said(agreement: Agreement, images: Mapping[str, Picture], folder: str) -> st
     )
 
 
-def require_agreement(agreement: Agreement, path: Path) -> None:
+def require_agreement(agreement: FileAgreement, path: Path) -> None:
     """Raise :class:`CheckpointError` below :data:`EQUAL_SHARE`."""
     if not agreement.share >= EQUAL_SHARE:
         raise CheckpointError(
@@ -217,7 +217,7 @@ def require_agreement(agreement: Agreement, path: Path) -> None:
         )
 
 
-COMMAND = Command(
+EXPORT = Command(
     "Write a trained network as one ONNX (.onnx) or TorchScript (.pt) file with its preprocessing inside: images, uint8 RGB "
     "N x height x width x 3, to probabilities and labels at their size, as predict without the CRF. Needs the extra export for ONNX.",
     ExportConfig,
@@ -242,7 +242,7 @@ COMMAND = Command(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return run_alone("deeplabv2/export.py", COMMAND, argv)
+    return run_alone("deeplabv2/export.py", EXPORT, argv)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ FACTS_FILE = "facts.json"
 OPSET = 18
 # Neither side is a multiple of a stride, and there are two images, so that no size is taken for one that never changes.
 EXAMPLE_SIZE = (2, 97, 131)
-INSTALL = 'pip install -e ".[export]"'
+INSTALL_EXPORT = 'pip install -e ".[export]"'
 
 # (height, width) of all images, or None for any.
 FixedSize = tuple[int, int] | None
@@ -73,7 +73,7 @@ def installed(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ConfigError(f"an ONNX file needs {name}, which is not there ({error}): {INSTALL}") from error
+        raise ConfigError(f"an ONNX file needs {name}, which is not there ({error}): {INSTALL_EXPORT}") from error
 
 
 @contextmanager
