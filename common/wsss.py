@@ -42,6 +42,7 @@ PROGRAMS = {
     "check": Program("common.data.check", "FOLDER", "what of a dataset is there, what is missing, what is broken"),
     "predict": Program("deeplabv2.main", "--images ...", "masks and overlays of any images, by a trained network", ("predict",)),
     "masks": Program("common.exchange.__main__", "FOLDER ...", "masks for COCO, CVAT or labelme, and back from there"),
+    "export": Program("deeplabv2.export", "-m FILE", "a trained network as ONNX or TorchScript, preprocessing inside"),
     "saliency": Program("sod_wsss.make_saliency", "FOLDER", "saliency maps of any images, by a trained network"),
     "reproduce": Program("common.method.__main__", "METHOD", "a paper's whole chain, beside the reference rows", after=("reproduce",)),
     "stage": Program("common.method.__main__", "METHOD STAGE", "single stages of a method, its ablation, its bench"),

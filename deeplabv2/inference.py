@@ -111,9 +111,9 @@ class WholeImages:
     def mean_logits(self, network: nn.Module, images: Tensor) -> Tensor:
         """The mean over scales and mirror images, float32 N x C x h x w at the resolution of the largest scale."""
         maps = [self.at_scale(network, images, scale) for scale in self.scales]
-        finest = max(maps, key=lambda one: one.shape[2] * one.shape[3])
+        finest = maps[self.scales.index(max(self.scales))]
         size = finest.shape[2:]
-        return torch.stack([one if one.shape[2:] == size else enlarge_maps(one, size) for one in maps]).mean(0)
+        return torch.stack([one if one is finest else enlarge_maps(one, size) for one in maps]).mean(0)
 
     def at_scale(self, network: nn.Module, images: Tensor, scale: float) -> Tensor:
         scaled = images if scale == 1 else resize_by(images, scale)

@@ -1,4 +1,4 @@
-"""``python deeplabv2/main.py train | test | crf | all | predict | submit -c CONFIG [flags]``, and ``bench``."""
+"""``python deeplabv2/main.py train | test | crf | all | predict | submit -c CONFIG [flags]``, ``export`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ MODEL = Flag(("-m", "--model-path"), "--checkpoint", "FILE", "checkpoint (defaul
 AVERAGED = (
     Flag(("--scales",), "--test.scales", "[0.75,1,1.25]", "average the logits over scales of the image"),
     Flag(("--flip",), "--test.flip", "", "average the logits with those of the mirror image"),
+)
+LONG_SIDE = Flag(
+    ("--long-side",), "--seen_side", "N", "longer side of the images for the network; 0: their own (default 513)"
 )
 OF_EXPERIMENT = Flag(("--experiment",), "--experiment", "NAME", "name of the experiment in output paths")
 REFINED = Flag(("--crf",), "--with_crf", "", "refine with the dense CRF")
@@ -49,7 +52,7 @@ PREDICT_FLAGS = (
     REFINED,
     Flag(("--probabilities",), "--probabilities", "", "also write probabilities/<id>.npz, float16 C x H x W"),
     Flag(("--no-overlays",), "--overlays=false", "", "without the pictures of the masks over the images"),
-    Flag(("--long-side",), "--seen_side", "N", "longer side of the images for the network; 0: their own (default 513)"),
+    LONG_SIDE,
     *AVERAGED,
 )
 SUBMIT_FLAGS = (
@@ -84,6 +87,12 @@ def start_bench(arguments: Sequence[str]) -> int:
     from deeplabv2.bench import main as bench
 
     return bench(arguments)
+
+
+def start_export(arguments: Sequence[str]) -> int:
+    from deeplabv2.export import main as export
+
+    return export(arguments)
 
 
 def stage(text: str, run: Callable[[DeepLabConfig], int], **more: Any) -> Command:
@@ -127,6 +136,7 @@ COMMANDS: dict[str, Command | Program] = {
         SUBMIT_FLAGS,
         ALIASES,
     ),
+    "export": Program("Write a trained network as an ONNX or TorchScript file for other programs.", start_export),
     "bench": Program("Time the training step and its memory with and without each switch.", start_bench),
 }
 

@@ -28,29 +28,38 @@ from deeplabv2.inference import ImageForm, Prediction, Predictor
 from deeplabv2.networks.registry import load_network
 from deeplabv2.outputs import OutputFolders
 from deeplabv2.resize import enlarge_maps, largest_enlarged
-from deeplabv2.settings import RefinedConfig
+from deeplabv2.settings import DeepLabConfig, RefinedConfig
 from deeplabv2.test import chosen_checkpoint, form_of, images_to_outputs, load_inputs, prediction_record
 
 OVERLAY_QUALITY = 90
 
 
 @dataclass
-class PredictConfig(RefinedConfig):
-    """Predict a folder of images.
+class FolderConfig(RefinedConfig):
+    """Images of any folder, and how large the network sees them.
 
     Args:
         image_folder: the images, in it and in the folders below it.
-        results: folder of the results (--out): masks, overlays, probabilities, labels.txt.
         seen_side: longer side in pixels at which the network sees the images; 0 keeps their size. Blank: test.long_side where
             the configuration sets it, else image.test_size, as the demo.
+    """
+
+    image_folder: str = ""
+    seen_side: int | None = bounded(None, least=0, most=LONGEST_SIDE)
+
+
+@dataclass
+class PredictConfig(FolderConfig):
+    """Predict a folder of images.
+
+    Args:
+        results: folder of the results (--out): masks, overlays, probabilities, labels.txt.
         overlays: also write pictures of the masks over the images.
         probabilities: also write the probabilities of all labels at image size, float16.
         confidence: also write how sure the network is of each image: two numbers, before the CRF.
     """
 
-    image_folder: str = ""
     results: str = ""
-    seen_side: int | None = bounded(None, least=0, most=LONGEST_SIDE)
     overlays: bool = True
     probabilities: bool = False
     confidence: bool = False
@@ -106,18 +115,18 @@ def write_probabilities(path: Path, probabilities: np.ndarray, size: tuple[int, 
     write_npz(path, probabilities=enlarged)
 
 
-def training_config(config: PredictConfig) -> Path | None:
+def training_config(config: DeepLabConfig) -> Path | None:
     """The settings that a training of this toolbox wrote where its ``checkpoint`` lies, if there are any."""
     return beside_checkpoint(config, "config.yaml") if config.checkpoint else None
 
 
-def beside_checkpoint(config: PredictConfig, name: str) -> Path | None:
+def beside_checkpoint(config: DeepLabConfig, name: str) -> Path | None:
     """A file of the run whose training wrote the network."""
     checkpoint = chosen_checkpoint(config)
     return next((file for place in checkpoint.parents[:2] if (file := place / name).is_file()), None)
 
 
-def names_of_labels(config: PredictConfig) -> list[str]:
+def names_of_labels(config: DeepLabConfig) -> list[str]:
     """One name per label, background first: as the settings say, else the classes that the network was trained on."""
     recorded = beside_checkpoint(config, CLASSES_FILE)
     if recorded and not config.data.label_names and config.data.dataset == "folder":
@@ -133,9 +142,7 @@ def predict_folder(config: PredictConfig) -> int:
         raise ConfigError("predict needs --images FOLDER and --out FOLDER")
     paths = find_images(Path(config.image_folder), Path(config.results))
     names = names_of_labels(config)
-    default = config.test.long_side or config.image.test_size
-    seen_side = default if config.seen_side is None else config.seen_side
-    checkpoint, form = chosen_checkpoint(config), form_of(config, seen_side)
+    checkpoint, form = chosen_checkpoint(config), form_of(config, side_for_network(config, config.seen_side))
     crf = image_crf(config) if config.with_crf else None
     output = results_of(config, checkpoint, form, crf)
     load = load_inputs(config, paths.__getitem__, form, upright=True, n_labels=config.network.n_labels)
@@ -150,6 +157,11 @@ def predict_folder(config: PredictConfig) -> int:
             lines = [f"{label}\t{name}\n" for label, name in enumerate(names)]
             write_text(Path(config.results) / "labels.txt", "".join(lines))
     return report.exit_status("predict")
+
+
+def side_for_network(config: DeepLabConfig, seen_side: int | None) -> int:
+    """The longer side of images for the network: what was asked for, else what the configuration says; 0 for their own."""
+    return (config.test.long_side or config.image.test_size) if seen_side is None else seen_side
 
 
 def results_of(config: PredictConfig, checkpoint: Path, form: ImageForm, crf: ImageCrf | None) -> OutputFolders:
