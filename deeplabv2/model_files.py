@@ -99,7 +99,7 @@ def onnx_content(model: nn.Module, size: FixedSize, facts: Mapping[str, str]) ->
         torch.onnx.export(
             model,
             (example_images(size),),
-            buffer,
+            buffer,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT_NAME],

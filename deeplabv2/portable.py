@@ -96,7 +96,7 @@ def require_portable(form: ImageForm) -> None:
 
 def larger(first: int, second: int) -> int:
     """The larger of two sizes; while it is recorded, of whatever sizes there will be."""
-    if torch.jit.is_tracing():
+    if torch.jit.is_tracing():  # type: ignore[attr-defined]
         return cast(int, torch.maximum(torch.as_tensor(first), torch.as_tensor(second)))
     return max(first, second)
 

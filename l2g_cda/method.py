@@ -27,22 +27,20 @@ from common.method.files import Files
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
-from common.method.other_run import OtherRun, arguments_of_classifier
 from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
-from common.method.requirements import Requirement, required_folder
+from common.method.requirements import Requirement
 from common.method.stage import dataset_of, inside, never
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training, fold_if_frozen
 from common.report.html import Panel
 from common.visual.panels import write_png
 from l2g_cda import bank, maps, network, optimizer
+from l2g_cda.bank_stages import BANK, BANK_CLASSIFIER, outputs_of_run, require_bank
 from l2g_cda.bench import noise_views, step_as_published
 from l2g_cda.losses import L2GStep
-from l2g_cda.objects import write_foreground
 from l2g_cda.pasting import PastedTwins, paste
 from l2g_cda.settings import (
-    BANK_LABELS,
     L2G_ALIASES,
     L2G_CONFIGS,
     L2G_ROWS,
@@ -67,19 +65,6 @@ def pasted_views(settings: L2GSettings, layout: DatasetLayout) -> PastedTwins:
     cda, images = settings.cda, salient_images(settings, layout)
     objects = bank.read_bank(Path(cda.bank), layout.n_classes, cda.mask == "saliency")
     return PastedTwins(images, ViewMaker(settings.views), settings.engine.seed, objects, cda)
-
-
-def bank_label_arguments(settings: L2GSettings) -> list[str]:
-    """Configuration and flags of plain CAM's run whose label maps the bank is cut from, where no other command makes it."""
-    run = Path(settings.bank.label_maps).parents[len(BANK_LABELS) - 1]
-    arguments = arguments_of_classifier(settings, settings.chain.bank_classifier, run)
-    rule = ["--labels.background", "saliency", "--labels.crf", "none"]
-    return [*arguments, *rule, "--report.saliency_source", settings.report.saliency_source] if arguments else []
-
-
-def require_bank(settings: L2GSettings) -> None:
-    """Raise :class:`DataError` where the second training has no finished bank."""
-    bank.read_index(Path(settings.cda.bank))
 
 
 def salient_images(settings: L2GSettings, layout: DatasetLayout) -> ListedImages:
@@ -152,33 +137,6 @@ def l2g_training(name: str, section: str, is_second: bool, **slots: Any) -> Trai
     )
 
 
-BANK_CLASSIFIER = OtherRun(
-    name="bank_labels",
-    text="the label maps that the bank is cut from, by plain CAM with saliency",
-    arguments=bank_label_arguments,
-    stages=("train", "cam", "label"),
-    makes=lambda settings: [Path(settings.bank.label_maps)],
-    in_chain=lambda settings: settings.pasting.epochs > 0 and bool(settings.chain.bank_classifier),
-)
-BANK = Files(
-    name="bank",
-    names=lambda settings, layout: bank.names_of_objects(layout, settings.bank, layout.ids(settings.split)),
-    make=lambda settings, layout: bank.ObjectReader(layout, settings.bank),
-    write=write_foreground,
-    suffix=bank.SUFFIX,
-    decides=lambda settings, layout: bank.bank_record(layout, settings.bank),
-    clear=lambda settings: bank.remove_bank(Path(settings.cda.bank)),
-    finish=lambda settings, layout, names: bank.write_index(Path(settings.cda.bank), names, layout.classes),
-    folder=lambda settings: Path(settings.cda.bank),
-    in_chain=lambda settings: settings.pasting.epochs > 0 and bool(settings.bank.label_maps),
-    requires=lambda settings: [
-        required_folder(
-            Path(settings.bank.label_maps),
-            f"folder {settings.bank.label_maps} does not exist; make the label maps first",
-        )
-    ],
-    text="cut out the objects that the second training pastes",
-)
 FIRST = l2g_training(
     *("base", "base_training", False), data=plain_views, decides=DECIDES, text="the first training, without pasting"
 )
@@ -285,12 +243,6 @@ def pasted_panels(settings: L2GSettings, layout: DatasetLayout, pictured: Pictur
         yield Panel("pasted, saliency", saliency)
 
 
-def outputs(settings: L2GSettings, folder: Path) -> dict[str, str]:
-    """Everything in one folder, with the bank that the run makes itself; one that was given stays where it is."""
-    own_bank = {"cda.bank": str(folder / "bank")} if settings.bank.label_maps else {}
-    return {"out": str(folder), **own_bank}
-
-
 METHOD = Method(
     name="l2g_cda",
     settings=L2GSettings,
@@ -310,5 +262,5 @@ METHOD = Method(
     photographs=l2g_on_photographs,
     configs=(L2G_CONFIGS / "voc.yaml", L2G_CONFIGS / "toy.yaml"),
     home=TOOLBOX,
-    outputs=outputs,
+    outputs=outputs_of_run,
 )
