@@ -18,7 +18,7 @@ COLUMN = 34
 WIDTH = 112
 HELP, HELP_SETTINGS = ("-h", "--help"), "--help-settings"
 # What comes before and behind a command's own flags; others are less usual.
-FIRST, LAST = ("-c", "--root", "--out"), ("--max-steps", "--seed", "--device", "--workers", "--force")
+FLAGS_BEFORE, FLAGS_BEHIND = ("-c", "--root", "--out"), ("--max-steps", "--seed", "--device", "--workers", "--force")
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
@@ -75,12 +75,12 @@ def by_use(command: Command) -> list[Flag]:
     """Its flags, the usual ones first."""
 
     def rank(flag: Flag) -> int:
-        for place, name in enumerate(FIRST):
+        for place, name in enumerate(FLAGS_BEFORE):
             if name in flag.names:
-                return place - len(FIRST)
+                return place - len(FLAGS_BEFORE)
         if flag in command.flags:
             return 0
-        return next((place for place, name in enumerate(LAST, 1) if name in flag.names), len(LAST) + 1)
+        return next((place for place, name in enumerate(FLAGS_BEHIND, 1) if name in flag.names), len(FLAGS_BEHIND) + 1)
 
     return sorted(command.all_flags, key=rank)
 
@@ -91,10 +91,13 @@ def values_of_files(command: Command, arguments: Sequence[str]) -> dict[str, Any
     Raises:
         ConfigError: a file is missing or broken.
     """
-    spellings = next(iter(flag.names for flag in command.all_flags if FIRST[0] in flag.names), ())
+    spellings = next(iter(flag.names for flag in command.all_flags if FLAGS_BEFORE[0] in flag.names), ())
     split = [argument.partition("=") for argument in arguments]
-    plain = [FIRST[0] + equals + value if name in spellings else name + equals + value for name, equals, value in split]
-    plain = [argument.replace(f"{FIRST[0]}=", "--config=", 1) for argument in plain]
+    plain = [
+        FLAGS_BEFORE[0] + equals + value if name in spellings else name + equals + value
+        for name, equals, value in split
+    ]
+    plain = [argument.replace(f"{FLAGS_BEFORE[0]}=", "--config=", 1) for argument in plain]
     files, _ = split_off_files(plain)
     leading = plain[: next((n for n, argument in enumerate(plain) if argument.startswith("-")), len(plain))]
     values: dict[str, Any] = {}

@@ -83,7 +83,7 @@ CLASSIFIER = Training(
 )
 
 
-def on_photographs(settings: I2crcSettings, amount: Amount) -> dict[str, Any]:
+def i2crc_on_photographs(settings: I2crcSettings, amount: Amount) -> dict[str, Any]:
     """The length of the training."""
     epochs = amount.epochs(settings.engine.batch_size)
     return {"training.epochs": epochs, "training.decay_epochs": [max(1, 3 * epochs // 4)]}
@@ -161,7 +161,7 @@ METHOD = Method(
             settings.engine.batch_size, settings.square.side, n_classes
         ),
     ),
-    photographs=on_photographs,
+    photographs=i2crc_on_photographs,
     configs=(I2CRC_CONFIGS / "voc.yaml", I2CRC_CONFIGS / "toy.yaml"),
     home=CLASSIFICATION,
 )

@@ -23,12 +23,11 @@ from common.engine.losses import StepFunction
 from common.engine.schedules import Schedule, build_schedule, decay_steps
 from common.engine.settings import EngineConfig
 from common.memory import memory_limit
-from common.method.amount import Amount
 from common.method.files import Files
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write
 from common.method.method import Method
-from common.method.other_run import OtherRun, arguments_of_classifier
+from common.method.other_run import OtherRun
 from common.method.pictures import Pictured
 from common.method.published import Published, epoch_file
 from common.method.requirements import Requirement, required_folder
@@ -43,7 +42,6 @@ from l2g_cda.losses import L2GStep
 from l2g_cda.objects import write_foreground
 from l2g_cda.pasting import PastedTwins, paste
 from l2g_cda.settings import (
-    BANK_LABELS,
     L2G_ALIASES,
     L2G_CONFIGS,
     L2G_ROWS,
@@ -51,6 +49,8 @@ from l2g_cda.settings import (
     TOOLBOX,
     L2GSettings,
     PartConfig,
+    bank_label_arguments,
+    l2g_on_photographs,
 )
 from l2g_cda.views import ViewMaker, collate
 
@@ -67,27 +67,6 @@ def pasted_views(settings: L2GSettings, layout: DatasetLayout) -> PastedTwins:
     cda, images = settings.cda, salient_images(settings, layout)
     objects = bank.read_bank(Path(cda.bank), layout.n_classes, cda.mask == "saliency")
     return PastedTwins(images, ViewMaker(settings.views), settings.engine.seed, objects, cda)
-
-
-def bank_label_arguments(settings: L2GSettings) -> list[str]:
-    """Configuration and flags of plain CAM's run whose label maps the bank is cut from, where no other command makes it."""
-    run = Path(settings.bank.label_maps).parents[len(BANK_LABELS) - 1]
-    arguments = arguments_of_classifier(settings, settings.chain.bank_classifier, run)
-    rule = ["--labels.background", "saliency", "--labels.crf", "none"]
-    return [*arguments, *rule, "--report.saliency_source", settings.report.saliency_source] if arguments else []
-
-
-def on_photographs(settings: L2GSettings, amount: Amount) -> dict[str, Any]:
-    """Half of the passes, then a sixth with pasting; the bank and what it is cut from in the run's folder."""
-    out, batch = Path(settings.out), settings.engine.batch_size
-    first, second = amount.epochs(batch, 1 / 2), amount.epochs(batch, 1 / 6)
-    return {
-        "base_training.epochs": first,
-        "base_training.decay_epochs": [max(1, 2 * first // 3)],
-        "pasting.epochs": second if settings.pasting.epochs else 0,
-        "bank.label_maps": str(Path(out, "classifier", *BANK_LABELS)),
-        "cda.bank": str(out / "bank"),
-    }
 
 
 def require_bank(settings: L2GSettings) -> None:
@@ -314,7 +293,7 @@ METHOD = Method(
         batch=lambda settings, n_classes: noise_views(settings.views, settings.engine.batch_size, n_classes),
     ),
     environment=L2G_VARIABLES,
-    photographs=on_photographs,
+    photographs=l2g_on_photographs,
     configs=(L2G_CONFIGS / "voc.yaml", L2G_CONFIGS / "toy.yaml"),
     home=TOOLBOX,
 )

@@ -15,8 +15,10 @@ from common.config_files import Aliases, Renamed
 from common.engine.schedules import ScheduleConfig
 from common.engine.settings import EpochConfig
 from common.errors import require
+from common.method.amount import Amount
 from common.method.command import taken
 from common.method.method import Variant
+from common.method.other_run import arguments_of_classifier
 from common.method.settings import ChainConfig, MethodSettings
 from common.pseudo_labels.rule import LabelConfig
 from l2g_cda.backbones import L2GBackbone
@@ -117,6 +119,27 @@ def checked_name(name: str) -> str:
     is_folder = name not in ("", ".", "..") and not set("/\\") & set(name)
     require(is_folder, f"experiment_name is {name!r}; it names a folder, without slashes")
     return name
+
+
+def bank_label_arguments(settings: L2GSettings) -> list[str]:
+    """Configuration and flags of plain CAM's run whose label maps the bank is cut from, where no other command makes it."""
+    run = Path(settings.bank.label_maps).parents[len(BANK_LABELS) - 1]
+    arguments = arguments_of_classifier(settings, settings.chain.bank_classifier, run)
+    rule = ["--labels.background", "saliency", "--labels.crf", "none"]
+    return [*arguments, *rule, "--report.saliency_source", settings.report.saliency_source] if arguments else []
+
+
+def l2g_on_photographs(settings: L2GSettings, amount: Amount) -> dict[str, Any]:
+    """Half of the passes, then a sixth with pasting; the bank and what it is cut from in the run's folder."""
+    out, batch = Path(settings.out), settings.engine.batch_size
+    first, second = amount.epochs(batch, 1 / 2), amount.epochs(batch, 1 / 6)
+    return {
+        "base_training.epochs": first,
+        "base_training.decay_epochs": [max(1, 2 * first // 3)],
+        "pasting.epochs": second if settings.pasting.epochs else 0,
+        "bank.label_maps": str(Path(out, "classifier", *BANK_LABELS)),
+        "cda.bank": str(out / "bank"),
+    }
 
 
 # The names of datasets in the published scripts.

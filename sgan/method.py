@@ -135,7 +135,7 @@ def classifier_arguments(settings: SganSettings) -> list[str]:
     return arguments_of_classifier(settings, settings.stage0.config, settings.stage0.classifier)
 
 
-def on_photographs(settings: SganSettings, amount: Amount) -> dict[str, Any]:
+def sgan_on_photographs(settings: SganSettings, amount: Amount) -> dict[str, Any]:
     """The length of the training; classifier, initial weights and seeds in the run's folder."""
     out = Path(settings.out)
     return {
@@ -270,7 +270,7 @@ METHOD = Method(
         ),
     ),
     outputs=lambda settings, folder: {"out": str(folder), "save_model_path": "model", "res_path": "result"},
-    photographs=on_photographs,
+    photographs=sgan_on_photographs,
     configs=(HOME / "config" / "sgan_vgg16_321x321.yml", HOME / "config" / "toy.yml"),
     home=HOME,
 )

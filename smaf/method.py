@@ -15,7 +15,6 @@ from common.data.sampling import SeededDataset
 from common.engine.losses import StepFunction
 from common.engine.session import choose_device
 from common.engine.settings import EngineConfig
-from common.method.amount import Amount
 from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.maps import Maps, Write, write_single_precision
@@ -37,7 +36,7 @@ from smaf.network import ScoreNetwork, build_network, load_published_network, pu
 from smaf.panels import saliency_panel, scale_panels, target_panel
 from smaf.prototypes import Teacher
 from smaf.samples import EpsInput, ImagesWithAttention
-from smaf.settings import MOST_ROUNDS, SMAF_CONFIGS, SMAF_FLAGS, SMAF_KEYS, SMAF_ROWS, SmafSettings
+from smaf.settings import MOST_ROUNDS, SMAF_CONFIGS, SMAF_FLAGS, SMAF_KEYS, SMAF_ROWS, SmafSettings, smaf_on_photographs
 
 DECIDE_BOTH = (*SECTIONS, "head", "crop")
 NO_JITTER = (0.0, 0.0, 0.0, 0.0)
@@ -263,12 +262,6 @@ def smaf_panels(settings: SmafSettings, layout: DatasetLayout, pictured: Picture
     yield target_panel(pictured.cams, own.floor, pictured.sample.get("saliency"), own.saliency_weight)
 
 
-def on_photographs(settings: SmafSettings, amount: Amount) -> dict[str, Any]:
-    """EPS takes all passes, a round half of them."""
-    batch = settings.engine.batch_size
-    return {"engine.max_steps": amount.steps(batch), "self_training.round_steps": amount.steps(batch, 1 / 2)}
-
-
 def table_of_masks(settings: SmafSettings) -> list[str]:
     layout = dataset_of(settings)
     return table_arguments(layout, layout.lists.get(settings.split), mask_folder(settings), result_folder(settings))
@@ -301,7 +294,7 @@ METHOD = Method(
             settings.engine.batch_size, settings.crop.crop_size, n_classes
         ),
     ),
-    photographs=on_photographs,
+    photographs=smaf_on_photographs,
     configs=(SMAF_CONFIGS / "voc.yaml", SMAF_CONFIGS / "toy.yaml"),
     home=SMAF_CONFIGS.parent,
 )

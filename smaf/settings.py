@@ -12,6 +12,7 @@ from common.config_files import Aliases, Renamed
 from common.data.colours import ColourConfig
 from common.engine.optimizer import OptimizerConfig
 from common.errors import require
+from common.method.amount import Amount
 from common.method.method import Variant
 from common.method.settings import LongSidesConfig, RefinedSettings, require_long_sides
 from common.models.backbones import BackboneConfig
@@ -250,3 +251,9 @@ SMAF_ROWS = {
     "momentum": Variant("EPS, SGD, momentum 0.9", {**SGD, "optimizer.momentum": 0.9}),
     "published_momentum": Variant("EPS, SGD, momentum 0.0005", {**SGD, "optimizer.momentum": 5e-4}),
 }
+
+
+def smaf_on_photographs(settings: SmafSettings, amount: Amount) -> dict[str, Any]:
+    """EPS takes all passes, a round half of them."""
+    batch = settings.engine.batch_size
+    return {"engine.max_steps": amount.steps(batch), "self_training.round_steps": amount.steps(batch, 1 / 2)}

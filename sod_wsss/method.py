@@ -115,7 +115,7 @@ def pictured_selection(settings: SodWsssSettings, layout: DatasetLayout, picture
     )
 
 
-def on_photographs(settings: SodWsssSettings, amount: Amount) -> dict[str, Any]:
+def sod_wsss_on_photographs(settings: SodWsssSettings, amount: Amount) -> dict[str, Any]:
     """The classifier takes all passes, AffinityNet half of them; the saliency network is trained on other images."""
     training = amount.epochs(settings.engine.batch_size)
     return {"training.epochs": training, "affinity.epochs": amount.epochs(settings.affinity.engine.batch_size, 1 / 2)}
@@ -139,7 +139,7 @@ METHOD = Method(
         published=saliency_as_published,
         batch=lambda settings, n_classes: noise_with_masks(settings.engine.batch_size, settings.sod.square_side),
     ),
-    photographs=on_photographs,
+    photographs=sod_wsss_on_photographs,
     configs=(SOD_WSSS_CONFIGS / "voc.yaml", SOD_WSSS_CONFIGS / "toy.yaml"),
     flags=SOD_FLAGS,
     home=HERE,

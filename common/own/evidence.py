@@ -32,13 +32,16 @@ def strongest_maps(method: Method, settings: Any) -> Callable[[str], Heat | None
 
     def read(image_id: str) -> Heat | None:
         file = path_of_id(folder, image_id, suffix)
-        return strongest(read_cams(file, any_sign).maps) if file.is_file() else None
+        return strongest_class(read_cams(file, any_sign).maps) if file.is_file() else None
 
     return read
 
 
-def strongest(maps: npt.NDArray[np.floating]) -> Heat | None:
-    """The greatest of maps K x h x w of any sign, each divided by its maximum; None of no maps."""
+def strongest_class(maps: npt.NDArray[np.floating]) -> Heat | None:
+    """The greatest of maps K x h x w of any sign, each divided by its maximum; None of no maps.
+
+    A class whose map is nowhere positive counts as 0 everywhere.
+    """
     if not len(maps):
         return None
     positive = np.clip(maps, 0, None).astype(np.float32)

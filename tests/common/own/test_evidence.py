@@ -9,16 +9,16 @@ import pytest
 
 from common.cam.files import Cams, write_cams
 from common.method.registry import find_method
-from common.own.evidence import strongest, strongest_maps
+from common.own.evidence import strongest_class, strongest_maps
 
 
 def test_every_class_counts_relative_to_its_maximum_and_what_is_negative_as_nothing() -> None:
     maps = np.array([[[-3.0, 8.0], [2.0, 0.0]], [[1.0, 0.0], [0.25, -1.0]], [[-1.0, -2.0], [0.0, -1.0]]])
-    assert np.array_equal(strongest(maps), [[1.0, 1.0], [0.25, 0.0]])
+    assert np.array_equal(strongest_class(maps), [[1.0, 1.0], [0.25, 0.0]])
 
 
 def test_an_image_without_tags_has_none() -> None:
-    assert strongest(np.zeros((0, 2, 2))) is None
+    assert strongest_class(np.zeros((0, 2, 2))) is None
 
 
 def test_scores_of_any_sign_are_read_where_a_method_has_them(tmp_path: Path) -> None:
