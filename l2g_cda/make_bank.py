@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.commands import Flag
 from common.errors import run_command
-from l2g_cda.method import BANK
+from l2g_cda.bank_stages import BANK
 from l2g_cda.settings import L2GSettings, run_program
 
 flags = (

@@ -21,7 +21,9 @@ def check_classes(layout: DatasetLayout, tags: Tags, report: Report, mend: str =
     """Tell ``report`` the images per class, and which classes are rare or look misspelled; slips are no problem, only likely.
 
     Args:
+        layout: the dataset, whose classes they are.
         tags: id -> float32 [C] of 0 and 1.
+        report: what is collected and printed.
         mend: file to write with the names that look misspelled replaced; empty for none.
     """
     named = {one: [layout.classes[number] for number in np.flatnonzero(of_image)] for one, of_image in tags.items()}
