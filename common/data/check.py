@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.bounds import MOST_PROCESSES, add_number
+from common.data.check_lists import check_known
 from common.data.check_maps import check_maps
 from common.data.check_parts import check_files, check_list, check_tags, read_all_tags
 from common.data.check_report import Report
@@ -75,6 +76,7 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
         check_files(layout, split, report)
     tags = read_all_tags(layout, report)
     no_tags = check_tags(layout, tags, train, val, report)
+    check_known(layout, tags, train, val, report)
     report.abilities = {
         "classifier training": no_tags,
         "saliency methods": no_tags or train.lacking("saliency"),

@@ -23,7 +23,6 @@ from common.data.images import read_saliency
 from common.data.lists import ListEntry, read_list
 from common.data.presets import (
     CLASSES_FILE,
-    IMAGE_SETS,
     PRESETS,
     SALIENCY_FOLDERS,
     SALIENCY_SETS,
@@ -31,7 +30,7 @@ from common.data.presets import (
     Preset,
 )
 from common.data.saliency_levels import largest_saliency, listed_files
-from common.data.tag_reading import tags_of_file, tags_of_school
+from common.data.tag_reading import tag_files, tags_of_file, tags_of_school
 from common.data.tag_schools import TAG_SCHOOLS, TagSchool
 from common.data.tags import Tags
 from common.data.tags_csv import csv_class_names
@@ -174,9 +173,13 @@ class DatasetLayout:
     def tags_with_origin(self, ids: Sequence[str]) -> tuple[Tags, str]:
         """:meth:`read_tags`, and the name of the file or folder that the tags were made of."""
         if self.school is None:
-            tags = tags_of_file(self.tags, self.root, self.classes, ids)
-            return tags, self.tags.name if self.tags else ""
+            return tags_of_file(self.tags, self.root, self.classes, ids), self.tags_name
         return tags_of_school(self.school, ids, self.classes, self.tags, self.root, self.mask_path, self.upright)
+
+    @property
+    def tags_name(self) -> str:
+        """What the setting stands for: a school, or the name of the tag file."""
+        return self.school or (self.tags.name if self.tags else "")
 
     def all_tags(self) -> Tags:
         """The tags of every image that has any, as :meth:`read_tags`; of a school those of the lists' images."""
@@ -212,7 +215,11 @@ def open_layout(config: DataConfig) -> DatasetLayout:
         raise DataError(f"dataset folder {root} does not exist; put the dataset there or set root to where it lies.")
     # A file of that name is meant before the school.
     school = next((one for one in TAG_SCHOOLS if one == config.tags and not (root / one).exists()), None)
-    tags = find_setting(root, config.tags, "tags") if config.tags and not school else find_tags(root, preset)
+    tags = (
+        find_setting(root, config.tags, "tags")
+        if config.tags and not school
+        else next(iter(tag_files(root, preset)), None)
+    )
     overridden = {"image": config.images, "label": config.masks}
     return DatasetLayout(
         name=config.dataset,
@@ -269,15 +276,6 @@ def find_lists(root: Path, preset: Preset, settings: dict[str, str], name: Datas
         if name != "folder" or path.is_file():
             lists[split] = path
     return lists
-
-
-def find_tags(root: Path, preset: Preset) -> Path | None:
-    """The first known form of tags under ``root``, None if there is none."""
-    in_lists = sorted((root / IMAGE_SETS).rglob("train_cls.txt"))
-    beside = [root / folder / "train_cls.txt" for folder in preset.list_folders]
-    vectors = [root / folder / "cls_labels.npy" for folder in ("", *preset.list_folders)]
-    candidates = [root / "tags.csv", *vectors, *in_lists, *beside, root / "Annotations", root / "im_tags.pkl"]
-    return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
 def find_classes(root: Path, preset: Preset, value: str, tags: Path | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from common.data.classes import VOC_CLASSES
 from common.data.images import read_label_map
 from common.data.palette import IGNORE_LABEL
+from common.data.presets import IMAGE_SETS, Preset
 from common.data.tag_schools import TagSchool, differing_ids, require_published, schools_that_fit, to_school
 from common.data.tags import Tags, read_tags, select_tags, vector
 from common.errors import DataError
@@ -20,6 +21,16 @@ PathOfMask = Callable[[str], Path]
 # Label maps whose classes are remembered: those of COCO's training list and more.
 REMEMBERED = 1 << 17
 ANNOTATIONS = "Annotations"
+
+
+def tag_files(root: Path, preset: Preset) -> list[Path]:
+    """All known forms of tags that are there under ``root``, the one that is used first."""
+    in_lists = sorted((root / IMAGE_SETS).rglob("train_cls.txt"))
+    beside = [root / folder / "train_cls.txt" for folder in preset.list_folders]
+    vectors = [root / folder / "cls_labels.npy" for folder in ("", *preset.list_folders)]
+    candidates = [root / "tags.csv", *vectors, *in_lists, *beside, root / ANNOTATIONS, root / "im_tags.pkl"]
+    # "." as a folder of lists names a file twice.
+    return [path for path in dict.fromkeys(candidates) if path.exists()]
 
 
 def tags_of_file(path: Path | None, root: Path, classes: Sequence[str], ids: Sequence[str] | None = None) -> Tags:

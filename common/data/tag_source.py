@@ -13,6 +13,7 @@ from common.data.layout import DatasetLayout
 from common.data.published_lists import published
 from common.data.tag_fingerprint import DIGITS, tag_fingerprint
 from common.data.tag_schools import describe_school
+from common.data.tags import Tags
 
 SCHOOL_NAMED = re.compile(r"\(school (xml|pixels|sbd)\b")
 
@@ -24,13 +25,18 @@ def describe_tags(layout: DatasetLayout, ids: Sequence[str]) -> str:
         DataError: there are no tags, or some of ``ids`` have none.
     """
     tags, name = layout.tags_with_origin(ids)
-    digits = tag_fingerprint(tags)
-    known = published()[1].get(digits)
-    if known is not None:
-        whose = f"school {known.school}: {known.what}"
-    else:
-        whose = describe_school(tags, layout.classes) or (f"school {layout.school}" if layout.school else "")
-    return f"{name} {digits[:DIGITS]}" + (f" ({whose})" if whose else "")
+    whose = describe_known(tags, layout.classes) or (f"school {layout.school}" if layout.school else "")
+    return f"{name} {tag_fingerprint(tags)[:DIGITS]}" + (f" ({whose})" if whose else "")
+
+
+def describe_known(tags: Tags, classes: Sequence[str]) -> str:
+    """Whose tags these are: published ones, or a part of a school's; "" where nothing is known.
+
+    Args:
+        tags: id -> float32 [C] of 0 and 1.
+    """
+    known = published()[1].get(tag_fingerprint(tags))
+    return f"school {known.school}: {known.what}" if known is not None else describe_school(tags, classes)
 
 
 def school_named(tag_source: str) -> str:

@@ -15,7 +15,7 @@ def phrases(seeds: Sequence[Result]) -> dict[str, str]:
     """The provenance of the results of one table cell in words, by name; what does not apply is left out."""
     first = seeds[0]
     said = {
-        "list": f"list {first.list} ({first.n_images} images{_left_out_phrase(first)})",
+        "list": f"list {first.list} ({first.n_images} images{_left_out_phrase(first)}{_known_phrase(seeds)})",
         "ignored": _ignored_phrase(seeds),
         "tags": "" if first.tag_source == NONE else f"tags of {first.tag_source}",
         "threshold": _threshold_phrase(seeds),
@@ -48,6 +48,11 @@ def _ignored_phrase(seeds: Sequence[Result]) -> str:
 
 def _left_out_phrase(result: Result) -> str:
     return f"; {result.left_out} more failed and are left out" if result.left_out else ""
+
+
+def _known_phrase(seeds: Sequence[Result]) -> str:
+    known = next((result.known_list for result in seeds if result.known_list != NONE), "")
+    return f"; {known}" if known else ""
 
 
 def _steps_phrase(result: Result) -> str:
