@@ -14,7 +14,7 @@ from common.data.list_source import describe_split
 from common.data.presets import PRESETS
 from common.data.published_lists import TRAIN_AUG, VOC_TRAIN, bare_id, find_published_list, list_fingerprint
 from common.data.tag_reading import tag_files, tags_of_file
-from common.data.tag_schools import count_differences
+from common.data.tag_schools import ids_that_differ
 from common.data.tag_source import describe_known
 from common.data.tags import Tags, tags_from_names
 from common.data.tags_xml import read_xml_names
@@ -127,7 +127,7 @@ def check_other_tags(layout: DatasetLayout, used: Tags, report: Report) -> None:
         except DataError as error:
             report.note("tags that are not used and not readable", str(error))
             continue
-        differing = count_differences(used, other)
+        differing = ids_that_differ(used, other)
         if not differing:
             continue
         both = {i: used[i] for i in other}

@@ -30,7 +30,7 @@ from common.data.presets import (
     Preset,
 )
 from common.data.saliency_levels import largest_saliency, listed_files
-from common.data.tag_reading import tag_files, tags_of_file, tags_of_school
+from common.data.tag_reading import MadeTags, tag_files, tags_of_file, tags_of_school
 from common.data.tag_schools import TAG_SCHOOLS, TagSchool
 from common.data.tags import Tags
 from common.data.tags_csv import csv_class_names
@@ -168,12 +168,13 @@ class DatasetLayout:
         Raises:
             DataError: there are no tags, they are not usable, or some of ``ids`` have none.
         """
-        return self.tags_with_origin(ids)[0]
+        return self.made_tags(ids).tags
 
-    def tags_with_origin(self, ids: Sequence[str]) -> tuple[Tags, str]:
-        """:meth:`read_tags`, and the name of the file or folder that the tags were made of."""
+    def made_tags(self, ids: Sequence[str]) -> MadeTags:
+        """:meth:`read_tags`, and what the tags were made of."""
         if self.school is None:
-            return tags_of_file(self.tags, self.root, self.classes, ids), self.tags_name
+            tags = tags_of_file(self.tags, self.root, self.classes, ids)
+            return MadeTags(tags, self.tags_name, is_of_school=False)
         return tags_of_school(self.school, ids, self.classes, self.tags, self.root, self.mask_path, self.upright)
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,20 @@ PathOfMask = Callable[[str], Path]
 # Label maps whose classes are remembered: those of COCO's training list and more.
 REMEMBERED = 1 << 17
 ANNOTATIONS = "Annotations"
+
+
+class MadeTags(NamedTuple):
+    """Tags and what they were made of.
+
+    Attributes:
+        tags: id -> float32 [C] of 0 and 1.
+        origin: name of the file, or the folder of masks or annotations.
+        is_of_school: whether they are known to be of the school that was asked for.
+    """
+
+    tags: Tags
+    origin: str
+    is_of_school: bool = True
 
 
 def tag_files(root: Path, preset: Preset) -> list[Path]:
@@ -64,12 +79,11 @@ def tags_of_school(
     root: Path,
     mask_path: PathOfMask,
     upright: bool,
-) -> tuple[Tags, str]:
-    """The tags of a school for ``ids``, id -> float32 [C] of 0 and 1, and what they were made of, as a name.
+) -> MadeTags:
+    """The tags of a school for ``ids``.
 
-    VOC's tags of any school become those of any other. Where they are at hand for none of the images on which the schools differ,
-    ``pixels`` is counted in the masks, if all are there. For other datasets ``pixels`` are counted in the masks and ``xml`` are read
-    from ``Annotations``.
+    VOC's tags of any school become those of any other; with none of the images on which the schools differ they stay as they are.
+    Without tags of VOC, ``pixels`` are counted in the masks, if all are there, and ``xml`` are read from ``Annotations``.
 
     Args:
         file: the tags that were found or None.
@@ -86,13 +100,13 @@ def tags_of_school(
         if differing_ids(tags) and schools_that_fit(tags):
             made = to_school(tags, school)
             require_published(made, school)
-            return made, file.name
+            return MadeTags(made, file.name)
+        if not differing_ids(tags):
+            return MadeTags(tags, file.name, is_of_school=False)
     if school == "pixels" and (masks := existing_masks(ids, mask_path)):
-        return tags_of_masks(ids, masks, len(classes), upright), f"masks of {masks[0].parent.name}"
+        return MadeTags(tags_of_masks(ids, masks, len(classes), upright), f"masks of {masks[0].parent.name}")
     if school == "xml" and (root / ANNOTATIONS).is_dir():
-        return tags_of_file(root / ANNOTATIONS, root, classes, ids), ANNOTATIONS
-    if tags and file is not None and not differing_ids(tags):
-        return tags, file.name
+        return MadeTags(tags_of_file(root / ANNOTATIONS, root, classes, ids), ANNOTATIONS)
     raise DataError(cannot_make(school, tags, is_voc, file, root))
 
 

@@ -141,6 +141,6 @@ def describe_school(tags: Tags, classes: Sequence[str]) -> str:
     return f"school {fitting[0]} in the {len(telling)} images where schools differ"
 
 
-def count_differences(one: Tags, other: Tags) -> list[str]:
+def ids_that_differ(one: Tags, other: Tags) -> list[str]:
     """The ids in both whose tags ([C] of 0 and 1) differ, in the order of ``one``."""
     return [i for i in one if i in other and not np.array_equal(one[i] > 0, other[i] > 0)]

@@ -24,9 +24,9 @@ def describe_tags(layout: DatasetLayout, ids: Sequence[str]) -> str:
     Raises:
         DataError: there are no tags, or some of ``ids`` have none.
     """
-    tags, name = layout.tags_with_origin(ids)
-    whose = describe_known(tags, layout.classes) or (f"school {layout.school}" if layout.school else "")
-    return f"{name} {tag_fingerprint(tags)[:DIGITS]}" + (f" ({whose})" if whose else "")
+    tags, origin, is_of_school = layout.made_tags(ids)
+    whose = describe_known(tags, layout.classes) or (f"school {layout.school}" if is_of_school else "")
+    return f"{origin} {tag_fingerprint(tags)[:DIGITS]}" + (f" ({whose})" if whose else "")
 
 
 def describe_known(tags: Tags, classes: Sequence[str]) -> str:

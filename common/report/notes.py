@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from common.data.tag_source import school_named
 from common.report.results import NONE, Result
 
 # Stage, split, saliency maps and given tags are in the table itself.
@@ -75,3 +76,19 @@ def short_commit(commit: str) -> str:
     """The first 10 digits of a commit with its ``+ uncommitted changes`` mark."""
     digits, separator, mark = commit.partition(" ")
     return digits[:10] + separator + mark
+
+
+def mixed_schools_note(results: Iterable[Result]) -> str:
+    """Which methods have which school's tags, where there are several; "" otherwise. See docs/lists-and-tags.md."""
+    methods: dict[str, dict[str, None]] = {}
+    for result in results:
+        school = school_named(result.tag_source)
+        if school:
+            methods.setdefault(school, {})[result.method] = None
+    if len(methods) < 2:
+        return ""
+    named = "; ".join(f"{school}: {', '.join(rows)}" for school, rows in methods.items())
+    return (
+        f"Schools of tags are mixed here ({named}): the same maps differ by about half a point of mIoU with other tags, one class by "
+        "three. Give all rows one with data.tags before comparing them (docs/lists-and-tags.md)."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from common.report.schools import mixed_schools_note
+from common.report.notes import mixed_schools_note
 from common.report.table import Cell, Table, column_title
 
 HEADINGS = ("method", "saliency", "tags given")

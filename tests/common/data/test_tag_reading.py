@@ -93,6 +93,18 @@ def test_images_on_which_schools_agree_keep_their_tags(tmp_path):
     assert [names(tmp_path, school, [AGREES]) for school in ("xml", "pixels", "sbd")] == [[{"person"}]] * 3
 
 
+def test_tags_that_say_nothing_of_schools_are_not_said_to_be_of_one(tmp_path):
+    voc(tmp_path, tags=f"{AGREES},person\n", masks={AGREES: [5]})
+    layout = open_layout(DataConfig(root=str(tmp_path), tags="pixels"))
+    assert "school" not in describe_tags(layout, [AGREES])
+
+
+def test_what_is_made_is_said_to_be_of_its_school_even_where_two_schools_agree(tmp_path):
+    voc(tmp_path, tags=f"{DIFFERS},chair;sofa\n{AGREES},person\n")
+    layout = open_layout(DataConfig(root=str(tmp_path), tags="sbd"))
+    assert describe_tags(layout, [DIFFERS, AGREES]).endswith(" (school sbd)")
+
+
 def test_other_datasets_have_pixels_and_xml_alone(tmp_path):
     voc(tmp_path, tags="a,cat\nb,dog\n", masks={"a": [1, 2], "b": [0]})
     (tmp_path / "classes.txt").write_text("cat\ndog\n")

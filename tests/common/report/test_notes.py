@@ -1,6 +1,6 @@
 """A table whose rows have tags of several schools says so."""
 
-from common.report.schools import mixed_schools_note
+from common.report.notes import mixed_schools_note
 from common.report.table import build_tables
 from common.report.table_text import format_markdown, format_text
 
