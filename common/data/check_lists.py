@@ -7,14 +7,14 @@ from pathlib import Path
 
 from common.data.check_parts import Split
 from common.data.check_report import Report
-from common.data.classes import COCO_CLASSES, name_classes
+from common.data.classes import COCO_CLASSES, VOC_CLASSES, name_classes
 from common.data.images import IMAGE_SUFFIXES
 from common.data.layout import DatasetLayout
 from common.data.list_source import describe_split
 from common.data.presets import PRESETS
 from common.data.published_lists import TRAIN_AUG, VOC_TRAIN, bare_id, find_published_list, list_fingerprint
 from common.data.tag_reading import tag_files, tags_of_file
-from common.data.tag_schools import ids_that_differ
+from common.data.tag_schools import ids_that_differ, schools_that_fit, to_school
 from common.data.tag_source import describe_known
 from common.data.tags import Tags, tags_from_names
 from common.data.tags_xml import read_xml_names
@@ -127,6 +127,9 @@ def check_other_tags(layout: DatasetLayout, used: Tags, report: Report) -> None:
         except DataError as error:
             report.note("tags that are not used and not readable", str(error))
             continue
+        if layout.school is not None and tuple(layout.classes) == VOC_CLASSES and schools_that_fit(other):
+            # Another school than the one asked for is no disagreement.
+            other = to_school(other, layout.school)
         differing = ids_that_differ(used, other)
         if not differing:
             continue

@@ -122,6 +122,13 @@ def test_two_schools_of_voc_are_a_note_that_names_them(tmp_path, capsys, monkeyp
     assert "note: tags at hand that disagree" in said and "(tags.csv: school a; cls_labels.npy: school b)" in said
 
 
+def test_files_of_another_school_than_the_one_asked_for_do_not_disagree(tmp_path, capsys):
+    root = lay_out(tmp_path, VOC_IDS, tags="2008_001550,chair;sofa\n2007_000032,person\n2007_000039,person\n")
+    other_tags(tmp_path, {VOC_IDS[0]: [], VOC_IDS[1]: [14], VOC_IDS[2]: [14]})
+    assert "disagree" not in checked(capsys, root, "--tags", "xml")[1]
+    assert "disagree" in checked(capsys, root)[1]
+
+
 def test_equal_tags_in_two_files_are_no_finding(tmp_path, capsys):
     root = lay_out(tmp_path, VOC_IDS)
     other_tags(tmp_path, {image_id: [14] for image_id in VOC_IDS})
