@@ -70,8 +70,8 @@ class I2crcSettings(MethodSettings):
     def __post_init__(self) -> None:
         require(self.training.epochs > 0, "training.epochs is 0; give at least one")
         named = self.data.train_list
-        if named.endswith("_cls.txt") and Path(named).is_file() and not self.data.tags:
-            # The published list has the tags too.
+        if named.endswith("_cls.txt") and Path(named).is_file() and self.data.tags in ("", "pixels"):
+            # The published list has the tags too, those of this school.
             self.data = dataclasses.replace(self.data, tags=named)
 
 

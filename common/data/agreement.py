@@ -144,7 +144,10 @@ def orders_of_labels(classes: Sequence[str]) -> list[tuple[str, dict[int, int]]]
     if len(classes) > 2:
         orders.append(("the masks may number the classes backwards", {one: len(classes) - one for one in numbers}))
     if tuple(classes) == COCO_CLASSES:
-        gaps = "the masks may have COCO's category ids (1..90 with gaps); labels are 1..80 here"
+        gaps = (
+            "the masks may have COCO's category ids (1..90 with gaps); labels are 1..80 here: "
+            "python -m common.data.coco_labels MASKS OUT writes them so"
+        )
         orders.append((gaps, dict(enumerate(COCO_IDS))))
     return [(text, labels) for text, labels in orders if labels and max(labels.values()) < 255]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from common.bounds import MOST_PROCESSES, add_number
 from common.data.check_classes import check_classes
+from common.data.check_lists import check_known
 from common.data.check_maps import check_maps
 from common.data.check_parts import check_files, check_list, check_tags, read_all_tags
 from common.data.check_report import Report
@@ -82,6 +83,7 @@ def check_dataset(arguments: argparse.Namespace, report: Report) -> None:
     no_tags = check_tags(layout, tags, train, val, report)
     if tags and layout.name == "folder":
         check_classes(layout, tags, report, arguments.mend)
+    check_known(layout, tags, train, val, report)
     report.abilities = {
         "classifier training": no_tags,
         "saliency methods": no_tags or train.lacking("saliency"),

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from common.data.agreement import Agreement, compare_tags, likely_cause
+from common.data.agreement import COCO_IDS, Agreement, compare_tags, likely_cause
 from common.data.check_report import Report
+from common.data.classes import COCO_CLASSES
 from common.data.inspection import Inspected, SaliencyValues
 from common.data.layout import DatasetLayout
 from common.data.palette import IGNORE_LABEL
@@ -58,6 +59,12 @@ def check_mask_values(
     if foreign and not classes and values[0] == 0:
         text = f"no mask shows a class; values are {', '.join(map(str, values[:8]))}: grey levels in the place of class numbers?"
         report.problem("masks without a class", text)
+    if foreign and tuple(layout.classes) == COCO_CLASSES and set(values) <= {0, *COCO_IDS, IGNORE_LABEL}:
+        text = (
+            f"{layout.masks}: labels {', '.join(map(str, foreign))} and none of the ten numbers that COCO leaves out: its category ids, 1..90 "
+            f"with gaps; labels are 1..80 here. python -m common.data.coco_labels {layout.masks} OUT writes them so; then set masks to OUT"
+        )
+        report.problem("label maps in COCO's numbering", text)
     return False
 
 

@@ -23,7 +23,6 @@ from common.data.images import read_saliency
 from common.data.lists import ListEntry, read_list
 from common.data.presets import (
     CLASSES_FILE,
-    IMAGE_SETS,
     PRESETS,
     SALIENCY_FOLDERS,
     SALIENCY_SETS,
@@ -31,7 +30,9 @@ from common.data.presets import (
     Preset,
 )
 from common.data.saliency_levels import largest_saliency, listed_files
-from common.data.tags import read_tags, select_tags
+from common.data.tag_reading import MadeTags, tag_files, tags_of_file, tags_of_school
+from common.data.tag_schools import TAG_SCHOOLS, TagSchool
+from common.data.tags import Tags
 from common.data.tags_csv import csv_class_names
 from common.errors import DataError
 from common.failures import existing_file
@@ -55,7 +56,8 @@ class DataConfig:
         masks: folder of the label maps; set, it also replaces the label paths written in lists.
         saliency: folder of the saliency maps; a name is also looked for in the folder ``sal`` of ``root``.
         saliency_largest: the value that stands for salient in these maps, 255 or 1; 0 finds it out over all of them.
-        tags: tag file (.csv, .npy, .pkl, .txt) or folder of VOC XML annotations.
+        tags: tag file (.csv, .npy, .pkl, .txt), folder of VOC XML annotations, or a school, made of the tags or masks at hand: xml
+            (all objects of the annotations), pixels (classes with a pixel in the mask), sbd (SGAN's).
         classes: file of class names: one per line without the background, or as annotation tools write them.
     """
 
@@ -85,6 +87,7 @@ class DatasetLayout:
         paths_from_lists: which of "image" and "label" are taken from path lists where these name them; the other is
             looked up in its folder by id.
         saliency_largest: the setting.
+        school: the school whose tags are made of what is at hand; None for the tags as they are.
     """
 
     name: DatasetName
@@ -97,6 +100,7 @@ class DatasetLayout:
     lists: dict[str, Path]
     paths_from_lists: frozenset[Literal["image", "label"]] = frozenset(("image", "label"))
     saliency_largest: Literal[0, 1, 255] = 0
+    school: TagSchool | None = None
 
     @property
     def n_classes(self) -> int:
@@ -158,32 +162,32 @@ class DatasetLayout:
         """The ids of :meth:`entries`, in list order."""
         return [entry.id for entry in self.entries(split)]
 
-    def read_tags(self, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+    def read_tags(self, ids: Sequence[str]) -> Tags:
         """id -> float32 [C] of 0 and 1 for ``ids``, in their order; see :func:`common.data.tags.read_tags`.
 
         Raises:
             DataError: there are no tags, they are not usable, or some of ``ids`` have none.
         """
-        if self.tags is not None and self.tags.is_dir():
-            return read_tags(self.tags, self.classes, ids)
-        return select_tags(self.all_tags(), ids, Path(str(self.tags)))
+        return self.made_tags(ids).tags
 
-    def all_tags(self) -> dict[str, npt.NDArray[np.float32]]:
-        """The tags of every image that has any, as :meth:`read_tags`.
+    def made_tags(self, ids: Sequence[str]) -> MadeTags:
+        """:meth:`read_tags`, and what the tags were made of."""
+        if self.school is None:
+            tags = tags_of_file(self.tags, self.root, self.classes, ids)
+            return MadeTags(tags, self.tags_name, is_of_school=False)
+        return tags_of_school(self.school, ids, self.classes, self.tags, self.root, self.mask_path, self.upright)
 
-        Tags in the style of ``train_cls.txt`` are one file per list, so the ``*_cls.txt`` files beside it count too;
-        for an id in several of them the file that was found or set comes first.
-        """
-        if self.tags is None:
-            raise DataError(
-                f"{self.root} has no tags: expected tags.csv, cls_labels.npy, train_cls.txt, Annotations or im_tags.pkl. "
-                "Write a tags.csv with a row '<id>,<class name> <class name>' per image, or set tags."
-            )
-        tags = read_tags(self.tags, self.classes)
-        if self.tags.name.endswith("_cls.txt"):
-            for sibling in sorted(self.tags.parent.glob("*_cls.txt")):
-                tags = {**read_tags(sibling, self.classes), **tags}
-        return tags
+    @property
+    def tags_name(self) -> str:
+        """What the setting stands for: a school, or the name of the tag file."""
+        return self.school or (self.tags.name if self.tags else "")
+
+    def all_tags(self) -> Tags:
+        """The tags of every image that has any, as :meth:`read_tags`; of a school those of the lists' images."""
+        if self.school is None:
+            return tags_of_file(self.tags, self.root, self.classes)
+        listed = (self.ids(split) for split, path in self.lists.items() if path.is_file())
+        return self.read_tags(list(dict.fromkeys(image_id for ids in listed for image_id in ids)))
 
     @cached_property
     def listed_entries(self) -> dict[str, ListEntry]:
@@ -210,7 +214,13 @@ def open_layout(config: DataConfig) -> DatasetLayout:
     preset, root = PRESETS[config.dataset], Path(config.root)
     if not root.is_dir():
         raise DataError(f"dataset folder {root} does not exist; put the dataset there or set root to where it lies.")
-    tags = find_setting(root, config.tags, "tags") if config.tags else find_tags(root, preset)
+    # A file of that name is meant before the school.
+    school = next((one for one in TAG_SCHOOLS if one == config.tags and not (root / one).exists()), None)
+    tags = (
+        find_setting(root, config.tags, "tags")
+        if config.tags and not school
+        else next(iter(tag_files(root, preset)), None)
+    )
     overridden = {"image": config.images, "label": config.masks}
     return DatasetLayout(
         name=config.dataset,
@@ -223,6 +233,7 @@ def open_layout(config: DataConfig) -> DatasetLayout:
         lists=find_lists(root, preset, {"train": config.train_list, "val": config.val_list}, config.dataset),
         paths_from_lists=frozenset(kind for kind in ("image", "label") if not overridden[kind]),
         saliency_largest=config.saliency_largest,
+        school=school,
     )
 
 
@@ -266,15 +277,6 @@ def find_lists(root: Path, preset: Preset, settings: dict[str, str], name: Datas
         if name != "folder" or path.is_file():
             lists[split] = path
     return lists
-
-
-def find_tags(root: Path, preset: Preset) -> Path | None:
-    """The first known form of tags under ``root``, None if there is none."""
-    in_lists = sorted((root / IMAGE_SETS).rglob("train_cls.txt"))
-    beside = [root / folder / "train_cls.txt" for folder in preset.list_folders]
-    vectors = [root / folder / "cls_labels.npy" for folder in ("", *preset.list_folders)]
-    candidates = [root / "tags.csv", *vectors, *in_lists, *beside, root / "Annotations", root / "im_tags.pkl"]
-    return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
 def find_classes(root: Path, preset: Preset, value: str, tags: Path | None) -> tuple[str, ...]:

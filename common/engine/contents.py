@@ -16,7 +16,7 @@ from typing import Any
 
 from common.config_files import flatten
 from common.data.layout import DatasetLayout
-from common.data.tag_source import tag_fingerprint
+from common.data.tag_fingerprint import tag_fingerprint
 from common.errors import DataError
 from common.failures import FAILED_FILE, STAGE_FILE
 from common.models.weights import file_fingerprint
@@ -98,7 +98,7 @@ def contents_of_dataset(layout: DatasetLayout, split: str, settings: Mapping[str
         settings: nested, with a section ``data`` where the dataset is the method's.
     """
     contents = {LIST: text_fingerprint(layout.ids(split)), CLASSES: text_fingerprint(layout.classes)}
-    if layout.tags is not None:
+    if layout.tags is not None or layout.school is not None:
         # Where they cannot be read, a training that looks at them says so itself.
         with contextlib.suppress(DataError):
             contents[TAGS] = tag_fingerprint(layout.read_tags(list(dict.fromkeys(layout.ids(split)))))[:8]

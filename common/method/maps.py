@@ -19,7 +19,8 @@ from common.data.dataset import ListedImages, Part
 from common.data.images import image_size
 from common.data.layout import DatasetLayout
 from common.data.sampling import Sample
-from common.data.tag_source import DIGITS, describe_tags, tag_fingerprint
+from common.data.tag_fingerprint import DIGITS, tag_fingerprint
+from common.data.tag_source import describe_tags, same_tags
 from common.data.tags import Tags
 from common.engine.inference import REDO, OutputFolder, images_to_files
 from common.engine.session import choose_device, start_session
@@ -135,12 +136,13 @@ class Maps(Stage):
         # Maps of earlier versions do not say which tags they have; they can still be continued.
         known = {} if settings.force else record_of(self.folder(settings))
         says_tags = "tags" in self.parts and (not known or "tags" in known)
+        tags = describe_tags(layout, layout.ids(settings.split)) if says_tags else ""
         return {
             "network": training.origin(settings, layout, path, given=bool(self.checkpoint(settings))),
             "images": str(layout.images),
             "split": settings.split,
             "cam": cam,
-            **({"tags": describe_tags(layout, layout.ids(settings.split))} if says_tags else {}),
+            **({"tags": known["tags"] if same_tags(str(known.get("tags", "")), tags) else tags} if says_tags else {}),
             **self.decides(settings),
         }
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from common.bounds import MOST_PROCESSES, add_number
 from common.data.lists import read_list
-from common.errors import run_command
+from common.errors import require, run_command
 from common.files import write_json
 from common.metrics.arguments import add_scored, percent, scored_names
+from common.metrics.confusion import LabelMap
+from common.metrics.elsewhere import RULES, PixelCounts, count_image, elsewhere_table, join_counts
 from common.metrics.folder import evaluate_folder
 from common.metrics.scores import Scores, compute_scores, published_json, restrict_truth
 from common.paths import path_of_id
@@ -26,7 +28,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     add_number(parser, "--workers", None, "threads (default: two per core)", least=0, most=MOST_PROCESSES)
     parser.add_argument("--json", type=Path, help="also write the scores there, with deeplab-pytorch's keys")
+    parser.add_argument(
+        "--as",
+        dest="elsewhere",
+        nargs="+",
+        default=[],
+        choices=(*RULES, "all"),
+        help="also print what these packages say for the same masks",
+    )
     arguments = parser.parse_args(argv)
+    require(not (arguments.elsewhere and arguments.only), "--as goes without --only: other packages score all classes")
+
+    counted: list[PixelCounts] = []
+
+    def count(truth: LabelMap, prediction: LabelMap) -> tuple[LabelMap, LabelMap]:
+        counted.append(count_image(truth, prediction, len(names)))
+        return truth, prediction
 
     names, labels = scored_names(arguments)
     result = evaluate_folder(
@@ -35,10 +52,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         [entry.id for entry in read_list(arguments.list)],
         len(names),
         workers=arguments.workers,
+        prepare=count if arguments.elsewhere else None,
         upright=True,
     )
     scores = compute_scores(restrict_truth(result.matrix, labels), [names[label] for label in labels], arguments.over)
     print(score_table(scores, result.n_images))
+    if arguments.elsewhere:
+        chosen = list(RULES) if "all" in arguments.elsewhere else arguments.elsewhere
+        print(elsewhere_table(chosen, join_counts(counted)))
     if arguments.json is not None:
         write_json(arguments.json, published_json(scores, labels))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from common.data.tag_source import school_named
 from common.report.names import network_name
 from common.report.results import NONE, Result
 
@@ -16,7 +17,7 @@ def phrases(seeds: Sequence[Result]) -> dict[str, str]:
     """The provenance of the results of one table cell in words, by name; what does not apply is left out."""
     first = seeds[0]
     said = {
-        "list": f"list {first.list} ({first.n_images} images{_left_out_phrase(first)})",
+        "list": f"list {first.list} ({first.n_images} images{_left_out_phrase(first)}{_known_phrase(seeds)})",
         "ignored": _ignored_phrase(seeds),
         "tags": "" if first.tag_source == NONE else f"tags of {first.tag_source}",
         "threshold": _threshold_phrase(seeds),
@@ -51,6 +52,11 @@ def _left_out_phrase(result: Result) -> str:
     return f"; {result.left_out} more failed and are left out" if result.left_out else ""
 
 
+def _known_phrase(seeds: Sequence[Result]) -> str:
+    known = next((result.known_list for result in seeds if result.known_list != NONE), "")
+    return f"; {known}" if known else ""
+
+
 def _steps_phrase(result: Result) -> str:
     trained = {network: count for network, count in result.steps.items() if count}
     return (
@@ -71,3 +77,19 @@ def short_commit(commit: str) -> str:
     """The first 10 digits of a commit with its ``+ uncommitted changes`` mark."""
     digits, separator, mark = commit.partition(" ")
     return digits[:10] + separator + mark
+
+
+def mixed_schools_note(results: Iterable[Result]) -> str:
+    """Which methods have which school's tags, where there are several; "" otherwise. See docs/lists-and-tags.md."""
+    methods: dict[str, dict[str, None]] = {}
+    for result in results:
+        school = school_named(result.tag_source)
+        if school:
+            methods.setdefault(school, {})[result.method] = None
+    if len(methods) < 2:
+        return ""
+    named = "; ".join(f"{school}: {', '.join(rows)}" for school, rows in methods.items())
+    return (
+        f"Schools of tags are mixed here ({named}): the same maps differ by about half a point of mIoU with other tags, one class by "
+        "three. Give all rows one with data.tags before comparing them (docs/lists-and-tags.md)."
+    )

@@ -12,6 +12,7 @@ import numpy as np
 
 from common.crf.presets import CrfSettings
 from common.data.layout import DatasetLayout
+from common.data.list_source import describe_split
 from common.metrics.confusion import Matrix
 from common.metrics.scores import MeanOver, Scores, compute_scores, restrict_truth
 from common.metrics.selection import score_labels
@@ -73,6 +74,7 @@ def make_result(
         stage=stage,
         dataset=layout.name,
         list=list_name(layout, evaluated.split),
+        known_list=describe_split(layout, evaluated.split) or NONE,
         split=f"{evaluated.split} {evaluated.part}".strip(),
         n_images=evaluated.n_images,
         left_out=evaluated.left_out,

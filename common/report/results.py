@@ -71,6 +71,7 @@ class Result:
     ignored: float = 0.0  # percent of the scored pixels that the output leaves without a label; they count as wrong
     kept_miou: float | None = None  # mIoU of the other pixels; None where there is no ignored one
     left_out: int = 0  # images of the list that are not among n_images, as a stage failed with them
+    known_list: str = NONE  # which published list it is, or is a part of, in words; 'none' where nothing is known of it
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -159,6 +160,8 @@ class Result:
         record["class_iou"] = {name: None if math.isnan(value) else value for name, value in self.class_iou.items()}
         if not self.left_out:
             del record["left_out"]
+        if self.known_list == NONE:
+            del record["known_list"]
         return record
 
 
@@ -203,7 +206,14 @@ def add_results(path: Path, results: Sequence[Result]) -> None:
 def _read_record(record: object, where: str) -> Result:
     if not isinstance(record, dict):
         raise DataError(f"{where}: is not an object; evaluate again")
-    record = {"tag_source": NOT_RECORDED, "ignored": 0.0, "kept_miou": None, "left_out": 0, **record}
+    record = {
+        "tag_source": NOT_RECORDED,
+        "ignored": 0.0,
+        "kept_miou": None,
+        "left_out": 0,
+        "known_list": NONE,
+        **record,
+    }
     missing = [name for name in FIELD_NAMES if name not in record]
     unknown = sorted(set(record) - set(FIELD_NAMES))
     if missing or unknown:

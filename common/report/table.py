@@ -30,8 +30,8 @@ REFERENCE_ROWS = {
     "CAM x saliency": "reference",
     "fully supervised": "ceiling",
 }
-# What may differ between two records of one and the same measurement.
-MADE_BY = frozenset({"commit", "run_folder", "created_by", "versions"})
+# What may differ between two records of one and the same measurement; those of earlier versions do not say which list it is.
+MADE_BY = frozenset({"commit", "run_folder", "created_by", "versions", "known_list"})
 # Seeds of one cell may differ in their best threshold, run folder and command, and in nothing that changes the meaning.
 SAME_IN_A_CELL = (
     "list",

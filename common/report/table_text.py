@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from common.report.notes import mixed_schools_note
 from common.report.table import Cell, Table, column_title
 
 HEADINGS = ("method", "saliency", "tags given")
@@ -49,6 +50,8 @@ def table_notes(table: Table, deviation: str = "+-") -> list[str]:
     notes = [LEGEND.format(deviation=deviation)]
     if any(cell and cell.tags_given for row in table.rows for cell in row.cells):
         notes.append(TAGS_NOTE)
+    mixed = mixed_schools_note(table.results)
+    notes += [mixed] if mixed else []
     notes.append(f"All numbers: {table.common or 'nothing in common'}.")
     for column, note in zip(table.columns, table.column_notes, strict=True):
         notes += [f"{column_title(column)}: {note}."] if note else []

@@ -143,7 +143,7 @@ def test_a_published_list_has_the_tags_too(tmp_path):
     given = str(tmp_path / "train_cls.txt")
     assert parse("--train_list", given).data.tags == given
     assert parse("--train_list", given, "--data.tags", "mine.csv").data.tags == "mine.csv"
-    assert parse("--train_list", "train_aug").data.tags == ""
+    assert parse("--train_list", "train_aug").data.tags == "pixels"
 
 
 def test_chain_and_programs_of_the_rounds_use_the_same_folders():

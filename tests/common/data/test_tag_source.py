@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from common.data import tag_source
+from common.data.classes import VOC_CLASSES
 from common.data.layout import DataConfig, open_layout
-from common.data.tag_source import describe_tags, tag_fingerprint
+from common.data.published_lists import PublishedTags
+from common.data.tag_fingerprint import tag_fingerprint
+from common.data.tag_source import describe_tags, same_tags, school_named
 from common.errors import DataError
 
 TAGS = {"b": np.array([0, 1, 1]), "a": np.array([1.0, 0, 0]), "c": np.array([0, 0, 0])}
@@ -50,10 +53,26 @@ def test_only_the_tags_of_the_list_count(tmp_path):
 
 
 def test_known_tags_are_named(tmp_path, monkeypatch):
-    digits = tag_fingerprint(TAGS)[:8]
-    monkeypatch.setattr(tag_source, "KNOWN_TAGS", {digits: "all XML objects"})
+    digits = tag_fingerprint(TAGS)
+    known = {digits: PublishedTags("xml", "three images, all objects", 3, 3, 1, "")}
+    monkeypatch.setattr(tag_source, "published", lambda: ({}, known))
     layout = dataset(tmp_path / "data", "tags.csv")
-    assert describe_tags(layout, ["c", "b", "a"]) == f"tags.csv {digits} (all XML objects)"
+    said = describe_tags(layout, ["c", "b", "a"])
+    assert said == f"tags.csv {digits[:8]} (school xml: three images, all objects)" and school_named(said) == "xml"
+
+
+def test_a_part_of_voc_names_its_school(tmp_path):
+    (tmp_path / "JPEGImages").mkdir()
+    (tmp_path / "tags.csv").write_text("2008_001550,chair;sofa\n2007_000032,aeroplane;person\n")
+    layout = open_layout(DataConfig(root=str(tmp_path)))
+    assert layout.classes == VOC_CLASSES
+    assert describe_tags(layout, layout.all_tags()).endswith(" (school xml in the 1 images where schools differ)")
+    assert school_named(describe_tags(layout, ["2007_000032"])) == ""
+
+
+def test_the_name_of_the_school_is_no_part_of_what_is_compared():
+    assert same_tags("tags.csv 01234567", "tags.csv 01234567 (school xml)")
+    assert not same_tags("tags.csv 01234567", "tags.csv 01234568 (school xml)")
 
 
 def test_an_image_without_tags_is_an_error(tmp_path):
