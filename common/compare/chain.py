@@ -76,8 +76,13 @@ def write_all_counts(folder: Path, method: Method, settings: Any) -> None:
             maps.layout.upright,
         )
         write_counts(folder / f"{number}.npz", counts)
-        index.append({"method": maps.result.method, "stage": maps.result.stage, "split": maps.result.split})
+        index.append(identity_of(maps.result))
     write_json(folder / COUNTS_INDEX, index)
+
+
+def identity_of(result: Result) -> dict[str, str]:
+    """What tells a result of a chain from its others."""
+    return {name: getattr(result, name) for name in ("method", "stage", "split", "threshold_choice")}
 
 
 def scored_maps(method: Method, settings: Any) -> Iterator[ScoredMaps]:
@@ -85,8 +90,11 @@ def scored_maps(method: Method, settings: Any) -> Iterator[ScoredMaps]:
     labels = method.labels
     for kind in method.every_kind(settings):
         file = labels.report_folder(kind) / "results.json"
-        named = (labels.row(kind), labels.column(kind))
-        found = [one for one in read_results(file) if (one.method, one.stage) == named] if file.is_file() else []
+        if not file.is_file():
+            continue
+        # Of two thresholds that were scored the one that made the label maps.
+        named = (labels.row(kind), labels.column(kind), labels.made(kind)["result"]["threshold_choice"])
+        found = [one for one in read_results(file) if (one.method, one.stage, one.threshold_choice) == named]
         if found and found[-1].split == kind.split:
             yield ScoredMaps(found[-1], labels.layout(kind), kind.split, labels.folder(kind))
     layout = open_layout(settings.data)

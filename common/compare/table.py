@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.compare.chain import COUNTS, COUNTS_INDEX
+from common.compare.chain import COUNTS, COUNTS_INDEX, identity_of
 from common.compare.paired import Difference, ImageCounts, paired_difference, read_counts
 from common.compare.plan import Chain, Source
 from common.compare.running import DONE, State
 from common.files import read_json
-from common.report.results import NONE, Result, read_results
+from common.report.results import NONE, ORACLE, Result, read_results
 from common.report.table import Column, Row, Table, build_tables
 
 # Every method is held against this row of the same source of saliency maps.
 RIVAL = "CAM x saliency"
 COMPARED = ("pseudo label", "DeepLab-v2")
-# How a threshold was chosen, as the table calls it; what has no threshold has its number under the first.
-FIXED, FROM_TAGS, ORACLE = "fixed as published", "threshold from tags alone", "oracle threshold"
+# How a threshold was chosen, as the table calls it, besides the oracle's; what has no threshold has its number under the first.
+FIXED, FROM_TAGS = "as published", "threshold from tags alone"
 GIB = 1 << 30
 
 
@@ -64,11 +63,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ChainResult:
-    """The results of one chain under the names that the table has for them; ``made_by`` is a result's own name and column."""
+    """A result of one chain under the names that the table has for it, and as the chain itself has it."""
 
     chain: Chain
     result: Result
-    made_by: tuple[str, str, str]
+    own: Result
 
 
 def compare_results(
@@ -107,19 +106,16 @@ def results_of_chain(chain: Chain, folder: Path, sources: Sequence[Source]) -> l
     for result in (one for file in files for one in read_results(file)):
         several = len(sources) > 1 and result.saliency_source != NONE
         name = f"{result.method} ({chain.source.name})" if several else result.method
-        split = result.split
-        if result.stage.startswith("pseudo label"):
-            split = f"{split}, {way_of(result)}"
-        renamed = dataclasses.replace(result, method=name, split=split)
-        found.append(ChainResult(chain, renamed, (result.method, result.stage, result.split)))
+        renamed = dataclasses.replace(result, method=name, split=split_of(result))
+        found.append(ChainResult(chain, renamed, result))
     return found
 
 
-def way_of(result: Result) -> str:
-    """How the threshold behind a result was chosen, as the columns name it."""
-    if result.threshold_choice in ("fixed", "not used"):
-        return FIXED
-    return ORACLE if re.match("best on", result.threshold_choice) else FROM_TAGS
+def split_of(result: Result) -> str:
+    """The split, of label maps with how the threshold was chosen; the table itself marks the oracle's."""
+    if not result.stage.startswith("pseudo label") or result.oracle:
+        return result.split
+    return f"{result.split}, {FIXED if result.threshold_choice in ('fixed', 'not used') else FROM_TAGS}"
 
 
 def line_of(
@@ -133,7 +129,7 @@ def line_of(
     chains = list(dict.fromkeys(one.chain for one in own))
     differences = {}
     for column in table.columns:
-        if column[0] in COMPARED:
+        if column[0].removesuffix(ORACLE) in COMPARED:
             difference = difference_to_rival(row.method, column, measured, folder_of)
             if difference:
                 differences[column] = difference
@@ -148,22 +144,16 @@ def difference_to_rival(
     name: str, column: Column, measured: Sequence[ChainResult], folder_of: Callable[[Chain], Path]
 ) -> Difference | None:
     """Its interval; None for the rival itself and where one of both was not measured with the same seeds."""
-    own = {
-        one.chain.seed: one
-        for one in measured
-        if (one.result.method, one.result.stage, one.result.split) == (name, *column)
-    }
-    if not own or next(iter(own.values())).made_by[0] == RIVAL:
+    own = {one.chain.seed: one for one in measured if (one.result.method, one.result.column) == (name, column)}
+    first = next(iter(own.values()), None)
+    if first is None or first.own.method == RIVAL:
         return None
-    source = next(iter(own.values())).chain.source
-    # The rival's labels may have another way to their threshold, or none.
+    # The rival's labels may have another way to their threshold.
     rivals = {
         one.chain.seed: one
         for one in measured
-        if one.made_by[0] == RIVAL
-        and one.made_by[1] == column[0]
-        and one.chain.source == source
-        and is_same_list(one, own)
+        if (one.own.method, one.chain.source) == (RIVAL, first.chain.source)
+        and (one.own.stage, one.own.split) == (first.own.stage, first.own.split)
     }
     seeds = sorted(set(own) & set(rivals))
     ours = [counts_behind(own[seed], folder_of) for seed in seeds]
@@ -172,15 +162,10 @@ def difference_to_rival(
     return paired_difference([one for one, _ in pairs], [other for _, other in pairs]) if pairs else None
 
 
-def is_same_list(one: ChainResult, own: Mapping[int, ChainResult]) -> bool:
-    return one.made_by[2] == next(iter(own.values())).made_by[2]
-
-
 def counts_behind(measured: ChainResult, folder_of: Callable[[Chain], Path]) -> ImageCounts | None:
     """The counts per image of a result; None for one whose label maps have none."""
     folder = folder_of(measured.chain) / COUNTS
     if not (folder / COUNTS_INDEX).is_file():
         return None
-    index = read_json(folder / COUNTS_INDEX)
-    wanted = dict(zip(("method", "stage", "split"), measured.made_by, strict=True))
+    index, wanted = read_json(folder / COUNTS_INDEX), identity_of(measured.own)
     return read_counts(folder / f"{index.index(wanted)}.npz") if wanted in index else None

@@ -12,7 +12,8 @@ import jinja2
 
 from common.compare.paired import Difference
 from common.compare.published import Published
-from common.compare.table import GIB, RIVAL, Comparison, Line
+from common.compare.table import COMPARED, GIB, RIVAL, Comparison, Line
+from common.report.results import ORACLE
 from common.report.table import Column, Table, column_title
 from common.report.table_text import escape_markdown, format_cell, table_notes
 
@@ -49,7 +50,7 @@ def heads(table: Table) -> list[str]:
 
 def compared_columns(table: Table) -> list[Column]:
     """Those of which differences are shown: label maps and the segmentation network before the CRF."""
-    return [column for column in table.columns if column[0] in ("pseudo label", "DeepLab-v2")]
+    return [column for column in table.columns if column[0].removesuffix(ORACLE) in COMPARED]
 
 
 def cells(line: Line, table: Table) -> list[str]:

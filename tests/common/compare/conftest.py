@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.compare.chain import COUNTS, COUNTS_INDEX
+from common.compare.chain import COUNTS, COUNTS_INDEX, identity_of
 from common.compare.paired import ImageCounts, write_counts
 from common.compare.plan import Chain, Source
 from common.compare.running import DONE, State
@@ -46,9 +46,10 @@ class Chains:
             fields = score_fields(compute_scores(counts.counts.sum(0), NAMES))
             threshold = {} if stage == "pseudo label" else {"threshold": None, "threshold_choice": "not used"}
             record = VALID | {"method": row, "stage": stage, "split": split, "seed": seed, **fields, **threshold}
-            add_results(folder / stage / "results.json", [Result(**(record | changes | threshold))])
+            result = Result(**(record | changes | threshold))
+            add_results(folder / stage / "results.json", [result])
             write_counts(folder / COUNTS / f"{len(done)}.npz", counts)
-            done.append({"method": row, "stage": stage, "split": split})
+            done.append(identity_of(result))
         write_json(folder / COUNTS / COUNTS_INDEX, done)
         return chain
 
