@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.data.check_parts import Split
+from common.data.check_parts import OWN_TAGS, Split
 from common.data.check_report import Report
 from common.data.classes import COCO_CLASSES, VOC_CLASSES, name_classes
 from common.data.images import IMAGE_SUFFIXES
@@ -30,9 +30,10 @@ def check_known(layout: DatasetLayout, tags: Tags, train: Split, val: Split, rep
         if split.ids and not check_cue_list(layout, split, report):
             name_list(layout, split, report)
             check_coco_names(layout, split, report)
-    check_overlap(train, val, report)
+    check_overlap(layout, train, val, report)
     check_length(layout, train, report)
-    check_tag_names(tags, (train, val), report)
+    if tuple(layout.classes) == COCO_CLASSES:
+        check_tag_names(tags, (train, val), report)
     used = {image_id: tags[image_id] for image_id in train.ids if image_id in tags}
     if used:
         whose = describe_known(used, layout.classes)
@@ -63,18 +64,19 @@ def check_cue_list(layout: DatasetLayout, split: Split, report: Report) -> bool:
     return True
 
 
-def check_overlap(train: Split, val: Split, report: Report) -> None:
-    """Training images in the list being scored are a problem."""
+def check_overlap(layout: DatasetLayout, train: Split, val: Split, report: Report) -> None:
+    """Training images in the list being scored are a problem; with your own images, which may be few, a note."""
+    tell = report.note if layout.name in OWN_TAGS else report.problem
     scored = set(map(bare_id, val.ids))
     shared = [image_id for image_id in train.ids if bare_id(image_id) in scored]
     known = find_published_list(train.ids) if train.ids else None
     if shared:
-        report.problem(
+        tell(
             "training images in the list being scored",
             f"{len(shared)} of the {len(val.ids)} val images are in the train list: {name_classes(shared, 3)}; scores on them are no test",
         )
     elif known is not None and known.n_val:
-        report.problem(
+        tell(
             "training images in the list being scored",
             f"{known.n_val} of VOC's 1,449 val images are in the train list, which is {known.what}",
         )

@@ -74,6 +74,13 @@ def test_training_images_that_are_scored_are_a_problem(tmp_path, capsys):
     assert "2 of the 2 val images are in the train list: 2007_000032" in said
 
 
+def test_with_own_images_that_is_a_note(tmp_path, capsys):
+    (tmp_path / "classes.txt").write_text("person\n")
+    root = lay_out(tmp_path, VOC_IDS, val=VOC_IDS[1:], masks=dict.fromkeys(VOC_IDS, 1))
+    status, said = checked(capsys, root, "--dataset", "toy")
+    assert status == 0 and "note: training images in the list being scored" in said
+
+
 def test_a_published_list_that_holds_val_is_a_problem_without_a_val_list(tmp_path, capsys, known):
     known(VOC_IDS, n_val=1449)
     status, said = checked(capsys, lay_out(tmp_path, VOC_IDS))
