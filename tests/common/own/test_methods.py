@@ -12,15 +12,15 @@ from common.errors import ConfigError
 from common.method.amount import Amount
 from common.method.calls import working_in
 from common.method.command import command_of, settings_of
-from common.method.registry import find_method, method_names
-from common.own.chain import as_flags, config_of
+from common.method.registry import config_for, find_method, method_names
+from common.own.chain import as_flags
 
 FEW, MANY = Amount(200, 24, 1200), Amount(3000, 4, 1200)
 
 
 def settings_on_photographs(name: str, amount: Amount, out: Path, *flags: str):
     method = find_method(name)
-    given = ["-c", str(config_of(method)), "--out", str(out)]
+    given = ["-c", str(config_for(method, "folder")), "--out", str(out)]
     with working_in(Path.cwd()):
         values = method.photographs(settings_of("test", command_of(method, ""), given), amount)
         return values, settings_of("test", command_of(method, ""), [*given, *as_flags(values), *flags])
@@ -47,7 +47,7 @@ def test_the_lengths_follow_the_number_of_images_and_all_files_lie_in_the_run(na
 @pytest.mark.parametrize("name", method_names())
 def test_no_stage_of_photographs_looks_for_a_threshold_against_masks(name: str, tmp_path: Path) -> None:
     _, settings = settings_on_photographs(name, FEW, tmp_path)
-    assert not getattr(settings.labels, "choose_threshold", False)
+    assert getattr(settings.labels, "choose_threshold", "fixed") in ("fixed", "tags")
 
 
 def test_a_flag_of_the_user_wins(tmp_path: Path) -> None:
