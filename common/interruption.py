@@ -134,6 +134,9 @@ def begin_program() -> None:
             signal.signal(number, end_command)
         # Called last of all: the interpreter then takes its handlers away, and a signal would end a command that has done its work.
         atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, SIGNALS)
+        if os.environ.get(ENDS_WITH_PARENT):
+            # Its imports take seconds in which the one that started it may be killed.
+            threading.Thread(target=follow_parent, args=(int(os.environ[ENDS_WITH_PARENT]),), daemon=True).start()
 
 
 def is_own_program() -> bool:
@@ -162,8 +165,6 @@ def ended_by_signals() -> Iterator[None]:
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     ENDING.watched = True
     threading.Thread(target=follow_signals, args=(reader,), daemon=True).start()
-    if os.environ.get(ENDS_WITH_PARENT):
-        threading.Thread(target=follow_parent, args=(int(os.environ[ENDS_WITH_PARENT]),), daemon=True).start()
     try:
         yield
     finally:

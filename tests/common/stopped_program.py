@@ -126,6 +126,12 @@ def end_beside():
     sleep()
 
 
+def end_importing():
+    """The other command is still importing."""
+    start_beside([sys.executable, "-m", "tests.common.stopped_program", "importing", str(FOLDER)])
+    sleep()
+
+
 def other():
     say_ready("beside")
     time.sleep(LONG)
@@ -145,6 +151,10 @@ def part():
     time.sleep(LONG)
     return 0
 
+
+if WHAT == "importing":
+    say_ready("beside")
+    time.sleep(LONG)
 
 if WHAT == "import":
     # Before there is a command to end.

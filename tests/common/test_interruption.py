@@ -104,8 +104,9 @@ def test_a_training_beside_it_has_the_time_to_save(start, tmp_path):
     assert (tmp_path / "saved").exists() and not is_running(number_in(tmp_path / "beside"))
 
 
-def test_a_command_beside_it_ends_even_where_it_is_killed(start, tmp_path):
-    process = start("end_beside", ready="beside")
+@pytest.mark.parametrize("what", ["end_beside", "end_importing"])
+def test_a_command_beside_it_ends_even_where_it_is_killed(start, tmp_path, what):
+    process = start(what, ready="beside")
     wait_until((tmp_path / "ready").exists)
     process.kill()
     wait_until(lambda: not is_running(number_in(tmp_path / "beside")), seconds=20)
