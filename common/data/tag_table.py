@@ -41,7 +41,7 @@ IMAGE_WORDS = (
     "name",
 )
 TAG_WORDS = ("tags", "tag", "labels", "label", "classes", "class", "category", "categories", "keywords", "keyword")
-TICKED = {"1": True, "1.0": True, "true": True, "yes": True, "x": True, "0": False, "0.0": False, "false": False, "no": False, "": False}  # fmt: skip
+TICKED = {"1": True, "1.0": True, "true": True, "yes": True, "x": True, "✓": True, "✔": True, "0": False, "0.0": False, "false": False, "no": False, "": False}  # fmt: skip
 IMAGE_NAME = re.compile(rf"(\S.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))((?:\s.*)?)$", re.IGNORECASE)
 FIRST_SEPARATOR = re.compile(r'\s*(?:"(?:[^"]|"")*")?[^,;\t"]*([,;\t])')
 

@@ -24,7 +24,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from common.data.classes import check_class_names
-from common.data.tag_table import Row, read_tag_table
+from common.data.tag_table import TICKED, Row, read_tag_table
 from common.data.textfile import read_dataset_text
 from common.errors import DataError
 
@@ -77,18 +77,20 @@ def tags_as_csv(tags: Mapping[str, Sequence[str]]) -> str:
 
 
 def require_no_columns_of_ticks(rows: Sequence[Row], path: Path) -> None:
-    """Raise :class:`DataError` where the first row heads columns of 0 and 1: its words would become an image and classes."""
+    """Raise :class:`DataError` where the first row heads columns of ticks, e.g. 0 and 1: its words would become an image and classes."""
     _, fields = rows[0]
-    words = [name for _, others in rows[1:] for field in others for name in parts(field)]
-    if words and set(words) | set(fields) <= {"0", "1"}:
+    words = {name.lower() for _, others in rows[1:] for field in others for name in parts(field)}
+    if not words or not words <= set(TICKED):
+        return
+    marks = " and ".join(sorted(words))
+    if {field.lower() for field in fields} <= set(TICKED):
         raise DataError(
-            f"{path} holds only 0 and 1, and no first line that says for which classes: write one, as in 'filename,cat,dog'."
+            f"{path} holds only {marks}, and no first line that says for which classes: write one, as in 'filename,cat,dog'."
         )
-    if words and fields and set(words) <= {"0", "1"}:
-        raise DataError(
-            f"{path} has a column of 0 and 1 per class; call the column of the images 'image' in its first line, or write a row "
-            "'<id>,<class name> <class name> ...' per image."
-        )
+    raise DataError(
+        f"{path} has a column of {marks} per class; call the column of the images 'image' in its first line, or write a row "
+        "'<id>,<class name> <class name> ...' per image."
+    )
 
 
 def parts(field: str) -> list[str]:

@@ -48,6 +48,7 @@ def parse_own(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "--pictures", type=int, default=60, metavar="N", help="images on the page, the most doubtful first (60)"
     )
     parser.add_argument("--no-crf", action="store_true", help="masks without the dense CRF")
+    parser.add_argument("--force", action="store_true", help="make anew what is there, of other photographs or tags")
     parser.add_argument("--seed", type=int, default=0, help="seed (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--workers", type=int, default=2, help="processes that load images (2)")

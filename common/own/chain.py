@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.errors import CheckpointError, ConfigError
+from common.failures import STAGE_FILE
 from common.method.calls import call
 from common.method.label_sets import LabelSet
 from common.method.method import Method
@@ -71,6 +73,13 @@ def run_chain(method: Method, settings: Any, out: Path, true: TrueMasks | None =
     if not found or not found[-1].is_file():
         raise CheckpointError(f"there is no trained network in {job.out}; run the same command again")
     return found[-1], labels
+
+
+def clear_results(out: Path) -> None:
+    """Take away what an earlier network has predicted, before another one is trained: a stopped ``--force`` is continued without it."""
+    for name in (MASK_FOLDER, OVERLAYS, CONFIDENCE):
+        if (out / name / STAGE_FILE).is_file():
+            shutil.rmtree(out / name)
 
 
 def predict_all(checkpoint: Path, images: Path, out: Path, crf: bool, flags: Sequence[str]) -> None:

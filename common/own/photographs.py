@@ -76,6 +76,7 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
             f"not one image in {images} has tags in {told}: the tags are of {', '.join(list(named)[:3])}, the images are "
             f"{', '.join(ids[:3])}. Let the names agree, or name the file of the tags with --tags."
         )
+    require_no_header(named, found, told)
     classes = known or tuple(sorted({name for names in found.values() for name in names}))
     check_class_names(classes, source or images)
     for image_id, names in found.items():
@@ -86,6 +87,20 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
                 )
     untagged = tuple(one for one in ids if one not in found)
     return Photographs(images, found, classes, told, untagged, tuple(without_file))
+
+
+def require_no_header(named: Mapping[str, Sequence[str]], found: Mapping[str, Sequence[str]], told: str) -> None:
+    """Raise :class:`DataError` where the first row is a header in words that are not known: what its columns hold would become tags."""
+    first, words = next(iter(named.items()))
+    if (
+        len(words) > 1
+        and {first, first.rpartition("/")[2]}.isdisjoint(found)
+        and not any(set(words) & set(names) for names in found.values())
+    ):
+        raise DataError(
+            f"{told}: its first row ({', '.join([first, *words])}) names no image and no tag of another row. If it is a header, call the "
+            "column of the images 'image' and that of the tags 'tags' (or each column of ticks by its class), else remove it."
+        )
 
 
 def find_tag_source(folder: Path, images: Path) -> Path | None:

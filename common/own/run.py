@@ -20,11 +20,13 @@ from common.own.chain import (
     CONFIDENCE,
     MASK_FOLDER,
     OVERLAYS,
+    clear_results,
     predict_all,
     run_chain,
     threshold_facts,
     with_saliency_if_there,
 )
+from common.own.changed import require_unchanged
 from common.own.dataset import hold_out, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts, read_witnesses
 from common.own.evidence import strongest_maps
@@ -34,8 +36,9 @@ from common.own.page import Page, Shown, write_page
 from common.own.photographs import Photographs, find_photographs
 from common.own.pictures import ImageSources, class_maps
 from common.own.plan import plan_for
+from common.own.readable import require_readable, said_about_unreadable, unreadable
 from common.own.said import said_about
-from common.own.settings import folder_of_saliency, settings_for
+from common.own.settings import RUN, folder_of_saliency, settings_for
 from common.own.true_masks import given_true_masks
 from common.paths import path_of_id
 
@@ -53,10 +56,18 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
     folder, out = arguments.folder, output_folder(arguments)
     photographs = find_photographs(folder, arguments.tags)
     notes = said_about(photographs, out)
+    broken = unreadable(photographs, out, remember=not arguments.check)
     true = given_true_masks(arguments.masks, photographs, out)
     notes += true.notes if true else ()
     if arguments.check:
+        if broken:
+            print(f"note: {said_about_unreadable(broken, len(photographs.tags))}")
         return 0
+    require_readable(broken, len(photographs.tags))
+    if arguments.force:
+        clear_results(out)
+    elif (out / RUN).is_dir():
+        require_unchanged(out / "dataset", photographs)
     plan = plan_for(len(photographs.tags))
     saliency = folder_of_saliency(arguments, folder, out)
     method = with_saliency_if_there(find_method(arguments.method), saliency is not None)

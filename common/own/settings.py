@@ -17,6 +17,8 @@ from common.own.plan import Plan
 
 # Name of the methods' configurations for photographs.
 FOLDER = "folder"
+# In the output folder: what the method makes.
+RUN = "run"
 
 
 def folder_of_saliency(arguments: argparse.Namespace, folder: Path, out: Path) -> Path | None:
@@ -36,10 +38,11 @@ def folder_of_saliency(arguments: argparse.Namespace, folder: Path, out: Path) -
 def settings_for(method: Method, arguments: argparse.Namespace, out: Path, plan: Plan, flags: Sequence[str]) -> Any:
     """The method's settings for these photographs."""
     source = "a given folder of maps" if not arguments.network else f"the saliency network {arguments.network.name}"
-    given = ["-c", str(config_for(method, FOLDER)), "--out", str((out / "run").absolute())]
+    given = ["-c", str(config_for(method, FOLDER)), "--out", str((out / RUN).absolute())]
     given += ["--root", str((out / "dataset").absolute())]
     given += ["--seed", str(arguments.seed), "--device", arguments.device, "--workers", str(arguments.workers)]
     given += ["--weights", arguments.weights, "--report.saliency_source", source, *threshold_flags(method)]
+    given += ["--force"] if arguments.force else []
     command = command_of(method, "")
     # Configurations of methods are read from their own folder; paths here begin where the user is.
     with working_in(Path.cwd()):

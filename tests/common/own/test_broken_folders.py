@@ -55,6 +55,15 @@ def test_a_table_is_read_as_it_was_meant(tmp_path: Path, table: str | bytes) -> 
         ("a.jpg,cat\na.JPG,dog\n", "line 2 repeats id 'a'; put all its names in one row"),
         ("filename,tags\na.jpg,\nb.jpg,\n", "names no class: not one of its 2 rows has a tag"),
         ("a.jpg,1,0\nb.jpg,0,1\n", "holds only 0 and 1, and no first line that says for which classes"),
+        (
+            "Datei;Katze;Hund\na.jpg;x;\nb.jpg;;X\n",
+            "has a column of x per class; call the column of the images 'image'",
+        ),
+        (
+            "Datei;Katze;Hund\na.jpg;ja;\nb.jpg;;ja\n",
+            r"first row \(Datei, Katze, Hund\) names no image and no tag of another row",
+        ),
+        ("Bild;Datum;Tags\na.jpg;2024;cat\nb.jpg;2024;dog\n", r"first row \(Bild, Datum, Tags\) names no image"),
         ("filename,cat\na.jpg,0.9\n", "looks like a header, but no column is called tags"),
         ("x.jpg,cat\n", "the tags are of x, the images are a, b, c"),
         ("a.jpg,k\xe4se\n".encode("latin-1"), "is not UTF-8 text"),
@@ -64,6 +73,11 @@ def test_a_table_that_cannot_be_meant_so_is_asked_back(tmp_path: Path, table: st
     with pytest.raises(DataError, match=said) as caught:
         find_photographs(folder(tmp_path, table))
     assert "\n" not in str(caught.value)
+
+
+def test_a_first_row_of_a_removed_image_is_no_header(tmp_path: Path) -> None:
+    found = find_photographs(folder(tmp_path, "gone.jpg;cat;dog\na.jpg;cat\nb.jpg;dog\n"))
+    assert (found.classes, found.without_file) == (("cat", "dog"), ("gone",))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from PIL import Image
 from torchvision.models import mobilenet_v2
 
 from common.data.palette import voc_palette
+from common.errors import ConfigError
 from common.own.__main__ import main
 
 # Two short trainings of a full-size backbone: on a busy machine more than the usual limit.
@@ -86,3 +87,16 @@ def test_the_same_command_again_makes_nothing_twice(photographs, made, capsys):
     assert main([str(photographs), "--weights", str(photographs.parent / "weights.pth"), *SHORT]) == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert "report:" in capsys.readouterr().out
+
+
+def test_another_tag_is_named_and_force_makes_everything_anew(photographs, made):
+    table = photographs / "tags.csv"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace("голубой", "red thing", 1), encoding="utf-8")
+    flags = [str(photographs), "--weights", str(photographs.parent / "weights.pth"), *SHORT]
+    masks = {path: path.stat().st_mtime_ns for path in (made / "masks").rglob("*.png")}
+    with pytest.raises(ConfigError, match="1 with other tags"):
+        main(flags)
+    assert main([*flags, "--force"]) == 0
+    assert all(path.stat().st_mtime_ns > before for path, before in masks.items())
+    assert main(flags) == 0
