@@ -203,6 +203,8 @@ SOD = SaliencyTraining(
     ),
     initial_weights=lambda settings: describe_encoder(settings.sod.encoder),
     validates=has_validation,
+    # DUTS-TR, which the paper trains on.
+    usual_samples=lambda settings: TOY_SALIENCY.n_train if settings.data.dataset == "toy" else 10553,
     scores=lambda settings, network, device: validation_scores(network, validation_batches(settings), device),
     stop_setting="sod.engine.stop_at",
     every=lambda settings: settings.sod.validate_every,
