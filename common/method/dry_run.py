@@ -14,6 +14,7 @@ from common.config import config_to_dict
 from common.errors import ToolboxError
 from common.method.calls import working_in
 from common.method.estimate import StepCost, bytes_of, cost_of_step, images_of, length_of, training_of
+from common.method.labels import Labels
 from common.method.method import Method
 from common.method.missing import Found, look_for_missing, weights_of
 from common.method.plan_of_chain import Plan, PlannedStage, flags_for_repository, plan_of_chain
@@ -109,8 +110,9 @@ def setting_lines(settings: Any, plan: Plan) -> Iterator[str]:
             yield f"{one.group}, {one.name}: {decisive_line(one)}"
     data, report = settings.data, settings.report
     yield f"tags: {data.tags or 'as the dataset has them'}; saliency maps: {report.saliency_source or 'none stated'}"
-    crf = [f"{name} {value}" for name, value, _ in declarations(settings) if name.endswith(".crf") and value != "none"]
-    yield f"CRF of the label maps: {', '.join(crf) or 'that of the sets of label maps above, if any'}"
+    labels = [(one, one.stage) for one in plan.stages if isinstance(one.stage, Labels)]
+    crfs = [stage.crf(one.settings) for one, stage in labels]
+    yield f"CRF of the label maps: {', then '.join(dict.fromkeys(crfs)) or 'none'}"
     trained = next((one.settings for one in plan.stages if one.method == SEGMENTER), None)
     if trained is not None:
         yield f"CRF of the predictions: {json.dumps(config_to_dict(trained.crf))}"
@@ -125,7 +127,7 @@ def decisive_line(one: PlannedStage) -> str:
     names = [str(value) for name, value in own.items() if name in ("network.name", "sod.encoder.name", "backbone.name")]
     names += [str(own["network.backbone.name"])] if str(own.get("network.name", "")).endswith(("MSC", "Plus")) else []
     weights = [value for _, value in weights_of(training, settings) if value]
-    start = f"after {training.after.name}" if training.after else ", ".join(dict.fromkeys(weights)) or "random"
+    start = f"the end of {training.after.name}" if training.after else ", ".join(dict.fromkeys(weights)) or "random"
     seen = [
         f"{name} {value}"
         for name, value in own.items()
@@ -144,7 +146,10 @@ def decisive_line(one: PlannedStage) -> str:
         f"{values[f'{section}optimizer.name']} {lr:g}{momentum}, decay {values[f'{section}optimizer.weight_decay']:g}"
     )
     amount = f"batch {length.batch}{f' x {length.passes}' if length.passes > 1 else ''}, {length.steps:,} steps"
-    schedule = values[f"{section}schedule.name"]
+    falls = [
+        f"at {name} {value}" for name, value in own.items() if value and name.endswith(("decay_epochs", "milestones"))
+    ]
+    schedule = " ".join([values[f"{section}schedule.name"], *falls])
     return f"{'/'.join(names)} from {start}; {', '.join(seen)}; {amount}, {optimizer}, {schedule}"
 
 
@@ -196,11 +201,15 @@ def cost_lines(plan: Plan, costs: dict[str, StepCost | str] | None) -> Iterator[
 def missing_lines(found: Found) -> Iterator[str]:
     if not found.missing:
         yield "nothing is missing"
-    said: dict[tuple[str, ...], list[str]] = {}
+    said: dict[str, list[str]] = {}
     for message, stages in found.missing.items():
-        said.setdefault(tuple(stages), []).append(message)
-    for stages, messages in said.items():
-        yield f"{'; '.join(stages)}:"
+        groups: dict[str, list[str]] = {}
+        for group, name in stages:
+            groups.setdefault(group, []).append(name)
+        heading = "; ".join(f"{group} ({', '.join(names)})" for group, names in groups.items())
+        said.setdefault(heading, []).append(message)
+    for heading, messages in said.items():
+        yield f"{heading}:"
         yield from (f"  - {message}" for message in messages)
     if found.fetched:
         yield f"fetched at the first use: {'; '.join(found.fetched)}"

@@ -207,7 +207,7 @@ def cost_of_step(method: str, stage: str, settings: Any, place: Path, steps: int
         optimizer = training.optimizer(settings, network)
         training.prepare(settings, network)
         if engine.channels_last:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.to(memory_format=torch.channels_last)
         step = training.step(settings, network)
         times = time_training_steps(network, step, batch, optimizer, engine, session, steps)
         return StepCost(times.seconds, max(peak_gigabytes(session) - before, 0.0), is_made_up)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from common.data.image_names import SUFFIX_VARIANTS
 from common.data.layout import DataConfig, DatasetLayout, open_layout
@@ -78,15 +79,21 @@ def without_missing(data: DataConfig) -> tuple[DataConfig, dict[str, str]]:
     wrong: dict[str, str] = {}
     if not Path(data.root).is_dir():
         return data, wrong
-    alone = dataclasses.replace(data, **dict.fromkeys(PATH_SETTINGS, "") | {"classes": data.classes})
+    alone = with_paths(data, dict.fromkeys(PATH_SETTINGS, "") | {"classes": data.classes})
     if message_of(partial(open_layout, alone)):
         # Not one of these settings: there are no class names.
         return data, wrong
     for name in (name for name in PATH_SETTINGS if getattr(data, name)):
-        said = message_of(partial(open_layout, dataclasses.replace(alone, **{name: getattr(data, name)})))
+        said = message_of(partial(open_layout, with_paths(alone, {name: getattr(data, name)})))
         if said:
             wrong[name] = said[0]
-    return dataclasses.replace(data, **dict.fromkeys(wrong, "")), wrong
+    return with_paths(data, dict.fromkeys(wrong, "")), wrong
+
+
+def with_paths(data: DataConfig, paths: Mapping[str, str]) -> DataConfig:
+    """The dataset with other values of settings that are paths."""
+    changed: dict[str, Any] = dict(paths)
+    return dataclasses.replace(data, **changed)
 
 
 def missing_parts(data: DataConfig, split: str, parts: Collection[str]) -> list[str]:

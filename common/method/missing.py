@@ -16,8 +16,8 @@ from common.bounds import declarations
 from common.data.layout import DataConfig, DatasetLayout
 from common.engine.contents import WEIGHT_SUFFIXES
 from common.errors import ToolboxError
-from common.method.calls import working_in
-from common.method.expected import missing_parts
+from common.method.calls import in_repository, working_in
+from common.method.expected import PATH_SETTINGS, missing_parts, with_paths
 from common.method.labels import Labels
 from common.method.maps import Maps
 from common.method.other_run import InitialWeights
@@ -26,7 +26,7 @@ from common.method.registry import find_method
 from common.method.requirements import Requirement, requirements_or_error
 from common.method.saliency import Saliency
 from common.method.segmentation import SEGMENTER
-from common.method.settings import backbone_sections
+from common.method.settings import TOP, backbone_sections
 from common.method.stage import Stage
 from common.method.training import Training
 from common.models.backbones import torchvision_weights
@@ -37,21 +37,24 @@ class Found:
     """What the search has found.
 
     Attributes:
-        missing: message -> the stages that it keeps from running, in order.
+        missing: message -> the stages (group, name) that it keeps from running, in order.
         fetched: what the stages fetch from the network at their first use.
         made: absolute paths that stages write which come earlier.
         runs: absolute run folders of trainings that come earlier.
     """
 
-    missing: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     fetched: dict[str, None] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
 
-    def say(self, stage: str, message: str) -> None:
+    def say(self, one: PlannedStage, message: str) -> None:
+        self.say_of(one.group, one.name, message)
+
+    def say_of(self, group: str, name: str, message: str) -> None:
         stages = self.missing.setdefault(message, [])
-        if stage not in stages:
-            stages.append(stage)
+        if (group, name) not in stages:
+            stages.append((group, name))
 
     def is_made(self, path: str | Path) -> bool:
         """Whether an earlier stage writes it, or it is a checkpoint of an earlier training."""
@@ -65,30 +68,30 @@ def look_for_missing(plan: Plan) -> Found:
     """Look for everything; nothing is written, and nothing of a dataset is read but lists, tags and the names of files."""
     found = Found()
     for group, message in plan.problems:
-        found.say(group, message)
+        found.say_of(group, "plan", message)
     toys = {os.path.abspath(one.place / one.settings.data.root) for one in plan.stages if one.name == "toy set"}
     for one in plan.stages:
         with working_in(one.place):
+            root = one.settings.data.root
             # The chain makes the generated set itself, complete.
-            is_made = os.path.abspath(one.settings.data.root) in toys
+            is_made = os.path.abspath(root) in toys
             for message in [*([] if is_made else missing_of_dataset(plan, one)), *missing_of_weights(one, found)]:
-                found.say(shown_name(one), message)
+                found.say(one, message)
             if isinstance(one.stage, Stage):
                 for message in unmet(one, one.stage, found):
-                    if not is_made or not mentions(message, one.settings.data.root):
-                        found.say(shown_name(one), message)
+                    if not is_made or root not in message:
+                        found.say(one, message_for_repository(message, root, one.place))
                 found.made |= {os.path.abspath(place) for place in one.stage.writes(one.settings)}
             if isinstance(one.stage, Training):
                 found.runs.add(os.path.abspath(one.stage.folder(one.settings)))
     return found
 
 
-def shown_name(one: PlannedStage) -> str:
-    return f"{one.group}, {one.name}"
-
-
-def mentions(message: str, root: str) -> bool:
-    return root in message
+def message_for_repository(message: str, root: str, place: Path) -> str:
+    """A message of a stage whose relative paths begin elsewhere."""
+    if root in message:
+        return message.replace(root, in_repository(root))
+    return f"{message} (in {in_repository(place)})" if place != TOP and "/" in message else message
 
 
 def unmet(one: PlannedStage, stage: Stage, found: Found) -> Iterator[str]:
@@ -122,7 +125,16 @@ def missing_of_dataset(plan: Plan, one: PlannedStage) -> list[str]:
     if own is not None:
         return own
     split = one.split or (getattr(one.settings, "split", "train") if one.method != SEGMENTER else "train")
-    return missing_parts(data_of(one), split, parts)
+    data = data_for_repository(data_of(one))
+    with working_in(TOP):
+        return missing_parts(data, split, parts)
+
+
+def data_for_repository(data: DataConfig) -> DataConfig:
+    """The dataset with its paths for the repository's folder."""
+    there = {name: getattr(data, name) for name in PATH_SETTINGS}
+    named = {name: in_repository(value) for name, value in there.items() if value and Path(value).exists()}
+    return with_paths(data, {"root": in_repository(data.root), **named})
 
 
 def own_dataset(one: PlannedStage) -> list[str] | None:
@@ -173,7 +185,7 @@ def missing_of_weights(one: PlannedStage, found: Found) -> Iterator[str]:
     for name, value in weights_of(training, one.settings):
         if value.endswith(WEIGHT_SUFFIXES):
             if not Path(value).is_file() and not found.is_made(value):
-                yield f"there is no weights file {value} ({name}), which the training starts from"
+                yield f"there is no weights file {in_repository(value)} ({name}), which the training starts from"
         elif value:
             note_fetched(one.settings, name, value, found)
 

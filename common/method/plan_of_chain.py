@@ -17,12 +17,14 @@ from common.errors import ConfigError, ToolboxError
 from common.method.calls import in_repository, working_in
 from common.method.command import command_of, settings_of
 from common.method.labels import Labels, Score
+from common.method.maps import Maps
 from common.method.method import Method
 from common.method.other_run import OtherProgram, OtherRun
 from common.method.pictures import Pictures
 from common.method.reference import flags_of_reference
 from common.method.registry import PLAIN_CAM, find_method
 from common.method.reproduce import has_masks, is_scored, segmentations, stages_of_chain
+from common.method.saliency import Saliency
 from common.method.segmentation import SEGMENTER, Job, Segmentation, job_of_labels, job_of_masks
 from common.method.settings import TOP, with_values
 from common.method.stage import Stage, never
@@ -148,7 +150,7 @@ class Planner:
                         self.add(score, kind, (*PYTHON_MODULE, self.method.name, score.name, *words))
 
     def add(self, stage: Stage, settings: Any, command: tuple[str, ...]) -> None:
-        split = "" if isinstance(stage, (Training, Score, Pictures)) else getattr(settings, "split", "")
+        split = settings.split if isinstance(stage, (Maps, Labels, Saliency)) else ""
         scored = isinstance(stage, Labels) and is_scored(self.method, stage) and masks_expected(stage, settings)
         self.plan.stages.append(
             PlannedStage(

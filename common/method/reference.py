@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from common.config_files import read_settings
 from common.errors import ToolboxError
 from common.failures import FAILED_FILE
 from common.interruption import has_ended, start_beside, stop_beside, undone_if_stopped
@@ -89,7 +90,17 @@ def flags_of_reference(settings: Any) -> Sequence[str]:
     chain = settings.chain
     config, out = in_repository(find_config(chain.reference)), in_repository(chain.reference_out)
     weights = in_repository_if_file(chain.weights)
-    return ["-c", config, "--out", out, *shared_flags(settings), *(["--weights", weights] if weights else [])]
+    flags = ["-c", config, "--out", out, *shared_flags(settings), *(["--weights", weights] if weights else [])]
+    return [*flags, *saliency_of_method(settings)]
+
+
+def saliency_of_method(settings: Any) -> list[str]:
+    """The method's saliency maps for the rows that look at some, where the configuration of these does not say which."""
+    source, folder = settings.report.saliency_source, settings.data.saliency
+    if not source or read_settings(find_config(settings.chain.reference), {}).get("report.saliency_source"):
+        return []
+    place = in_repository(folder) if folder and Path(folder).is_dir() else folder
+    return [*(["--data.saliency", place] if place else []), "--report.saliency_source", source]
 
 
 def made_by_reference(settings: Any) -> list[Path]:
