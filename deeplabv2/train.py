@@ -20,6 +20,7 @@ from common.engine.settings import FREE_TO_CHANGE
 from common.errors import ConfigError
 from common.method.published import Published
 from common.method.settings import ReportConfig
+from common.method.steps import Batch, noise_with_labels
 from common.method.training import Training
 from common.models.backbones import describe_weights
 from common.models.frozen import fold_frozen_batchnorm
@@ -162,6 +163,10 @@ def summary(config: DeepLabConfig, n_images: int, device: torch.device) -> str:
     )
 
 
+def noise_of_crops(config: DeepLabConfig, n_classes: int) -> Batch:
+    return noise_with_labels(config.engine.batch_size, config.image.crop_size, config.network.n_labels)
+
+
 TRAIN = Training(
     layout=lambda config: open_segmentation_data(config.data, config.network.n_labels),
     folder=lambda config: config.training_folder,
@@ -174,6 +179,7 @@ TRAIN = Training(
     free=FREE,
     collate=lambda config: partial(stack_samples, ignore_label=config.data.ignore_label),
     prepare=fold,
+    noise=noise_of_crops,
     published=Published(lambda config, layout: config.final_checkpoint),
     summary=summary,
 )

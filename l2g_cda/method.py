@@ -146,6 +146,8 @@ SECOND = l2g_training(
     after=FIRST,
     decides=(*DECIDES, "cda", "pasting"),
     in_chain=lambda settings: settings.pasting.epochs > 0,
+    # Twins: every image twice.
+    noise=lambda settings, n: noise_views(settings.views, 2 * settings.engine.batch_size, n),
     requires=lambda settings: [Requirement(partial(require_bank, settings), Path(settings.cda.bank))],
     text="the second training, with objects of the bank pasted in",
 )

@@ -17,6 +17,7 @@ from common.method.plain_cam import classification_loss
 from common.method.steps import Batch, Form
 from smaf.losses import COUNT_EPSILON, EpsStep
 from smaf.network import MapScores
+from smaf.samples import attention_size
 
 
 class StepByClass(EpsStep):
@@ -65,3 +66,10 @@ def noise_with_saliency(count: int, side: int, n_classes: int) -> Batch:
         "tags": tags,
         "saliency": disc.expand(count, 1, side, side).contiguous(),
     }
+
+
+def noise_with_attention(count: int, side: int, n_classes: int) -> Batch:
+    """The same with the targets of self-training, one per class at a quarter of the side."""
+    batch = noise_with_saliency(count, side, n_classes)
+    targets = torch.rand(count, n_classes, *attention_size(side, side), generator=torch.Generator().manual_seed(0))
+    return {**batch, "attention": targets}

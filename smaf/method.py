@@ -28,7 +28,7 @@ from common.method.stage import dataset_of
 from common.method.steps import StepBench
 from common.method.training import SECTIONS, Training, fold_if_frozen, head_and_backbone_optimizer
 from common.report.html import Panel
-from smaf.bench import eps_as_published, noise_with_saliency
+from smaf.bench import eps_as_published, noise_with_attention, noise_with_saliency
 from smaf.files import folder_of_masks, table_arguments, write_by_class
 from smaf.fusion import FUSIONS
 from smaf.losses import EpsStep, SelfTrainingStep
@@ -160,6 +160,7 @@ def round_of_self_training(number: int, before: Training) -> Training:
         engine=lambda settings, n_samples: in_round(settings).engine,
         optimizer=lambda settings, network: head_and_backbone_optimizer(in_round(settings), network),
         prepare=prepare,
+        noise=lambda settings, n: noise_with_attention(settings.engine.batch_size, settings.crop.crop_size, n),
         after=before,
         decides=(*DECIDE_BOTH, "initial_model", "self_training"),
         published=published_by(number),

@@ -28,6 +28,7 @@ from common.method.labels import Labels, Score
 from common.method.maps import Maps
 from common.method.published import Published
 from common.method.stage import dataset_of, inside
+from common.method.steps import noise_with_labels, noise_with_tags
 from common.method.training import SECTIONS, Training, fold_if_frozen
 from common.models.backbones import build_backbone
 from common.models.frozen import fold_frozen_batchnorm
@@ -37,7 +38,7 @@ from common.pseudo_labels.rule import CamRule, LabelRule
 from common.report.record import describe_crf
 from sod_wsss.affinity import AffinityNet, AffinityStep
 from sod_wsss.label_rules import LABEL_CRF, ConfidentLabels
-from sod_wsss.puzzle import BaseInput, PuzzleClassifier, PuzzleStep
+from sod_wsss.puzzle import EDGE_STRIDE, BaseInput, PuzzleClassifier, PuzzleStep
 from sod_wsss.random_walk import WalkInference, WalkLoader
 from sod_wsss.settings import BaseSettings
 
@@ -135,6 +136,7 @@ PUZZLE = Training(
     ),
     engine=lambda settings, n_images: settings.engine.over_epochs(settings.training.epochs, n_images),
     prepare=fold_if_frozen,
+    noise=lambda settings, n: noise_with_tags(settings.engine.batch_size, settings.square.crop_size, n),
     decides=(*SECTIONS, "square", "puzzle", "training"),
     published=Published(
         published_at("classifier"),
@@ -226,6 +228,9 @@ AFFINITY = Training(
     ),
     engine=affinity_engine,
     prepare=fold_backbone,
+    noise=lambda settings, n: noise_with_labels(
+        settings.engine.batch_size, settings.square.crop_size, n + 1, EDGE_STRIDE
+    ),
     decides=("data", "split", "backbone", "square", "affinity", "engine.seed"),
     free={f"affinity.{name}" for name in FREE_TO_CHANGE},
     taught_by=(PUZZLE,),

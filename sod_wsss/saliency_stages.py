@@ -94,9 +94,17 @@ class SaliencyMaps:
 def saliency_dataset(settings: Any) -> DatasetLayout:
     """The datasets of the saliency network; the method's own where a trained network is given and they are not needed."""
     sod = settings.sod
-    if settings.data.dataset == "toy" and sod.train_root and not Path(sod.train_root).is_dir():
-        make_saliency_dataset(Path(sod.train_root), TOY_SALIENCY)
     return dataset_of(settings) if sod.given_network else open_saliency_data(sod.train_root, sod.texture, sod.left_out)
+
+
+class SaliencyTraining(ValidatedTraining):
+    """Makes the generated dataset where nobody has made it yet."""
+
+    def run(self, settings: Any) -> int:
+        root = Path(settings.sod.train_root)
+        if settings.data.dataset == "toy" and settings.sod.train_root and not root.is_dir():
+            make_saliency_dataset(root, TOY_SALIENCY)
+        return super().run(settings)
 
 
 def saliency_images(settings: Any, layout: DatasetLayout) -> SeededDataset:
@@ -164,7 +172,7 @@ def summary_of_saliency(settings: Any, n_images: int, device: torch.device) -> s
     )
 
 
-SOD = ValidatedTraining(
+SOD = SaliencyTraining(
     name="sod",
     text="train the saliency network",
     layout=saliency_dataset,
@@ -195,6 +203,8 @@ SOD = ValidatedTraining(
     ),
     initial_weights=lambda settings: describe_encoder(settings.sod.encoder),
     validates=has_validation,
+    # DUTS-TR, which the paper trains on.
+    usual_samples=lambda settings: TOY_SALIENCY.n_train if settings.data.dataset == "toy" else 10553,
     scores=lambda settings, network, device: validation_scores(network, validation_batches(settings), device),
     stop_setting="sod.engine.stop_at",
     every=lambda settings: settings.sod.validate_every,

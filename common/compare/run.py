@@ -16,7 +16,6 @@ import torch
 from common.compare.chain import run_chain
 from common.compare.choices import TOY, Choices, is_guided
 from common.compare.plan import Chain, Source, planned_chains, sources_from
-from common.compare.published import published_numbers
 from common.compare.running import LOG, run_chains
 from common.compare.table import compare_results
 from common.compare.text import as_csv, as_markdown, as_page
@@ -28,6 +27,7 @@ from common.locks import only_writer
 from common.method.registry import PLAIN_CAM, find_method, method_names
 from common.provenance import current_commit
 from common.report.notes import short_commit
+from common.report.published import published_numbers
 
 OUT, ALL = "runs/compare", "all"
 NAMES = ("comparison.md", "comparison.csv", "comparison.html")

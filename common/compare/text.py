@@ -11,8 +11,8 @@ from typing import Any
 import jinja2
 
 from common.compare.paired import Difference
-from common.compare.published import Published
 from common.compare.table import COMPARED, GIB, RIVAL, Comparison, Line
+from common.report.published import Published
 from common.report.results import ORACLE
 from common.report.table import Column, Table, column_title
 from common.report.table_text import escape_markdown, format_cell, table_notes

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from common.command_help import asks_for_help, command_help, overview
-from common.commands import Command, Flag, names_config, parse_command
+from common.commands import (
+    Command,
+    Flag,
+    absolute_paths,
+    first_is_config,
+    from_environment,
+    names_config,
+    parse_command,
+)
 from common.config import expand_aliases
 from common.config_files import Aliases
 from common.engine.launch import processes_wanted, run_in_processes
@@ -27,7 +35,8 @@ WEIGHTS = Flag(
 )
 REPRODUCE = (
     "every stage, DeepLab-v2, the reference rows beside them, one report; what is complete is skipped; --until labels "
-    "stops before DeepLab-v2, --until segmentation before the report"
+    "stops before DeepLab-v2, --until segmentation before the report; --data voc, coco, toy or voc_animals picks the configuration; "
+    "--dry-run only prints the plan and what is missing, with --measure also hours and memory"
 )
 ABLATION = "one table of what each ingredient adds: --variants A B (default all), --seeds 0 1 2 (default 0)"
 BENCH = "time the training step and its memory beside the published form; --max-steps N times N steps"
@@ -140,7 +149,45 @@ def run_reproduce(method: Method, command: Command, program: str, arguments: lis
         raise ConfigError(f"--until is {' '.join(until)}; use one of {', '.join(UNTIL)}")
     if wants_help(program, command, arguments):
         return 0
+    dry, measure = switched(arguments, "--dry-run"), switched(arguments, "--measure")
+    if measure and not dry:
+        raise ConfigError("--measure is for --dry-run; bench times the step alone")
+    arguments = with_config_of_data(method, arguments, "voc" if dry else "")
+    if dry:
+        return run_dry(method, command, program, arguments, until[0], measure)
     return reproduce(method, settings_of(program, command, arguments), until[0])
+
+
+def run_dry(method: Method, command: Command, program: str, arguments: Sequence[str], until: str, measure: bool) -> int:
+    from common.method.dry_run import dry_run
+
+    started_in = Path.cwd()
+    words = [*from_environment(command), *first_is_config(arguments)]
+    flags = absolute_paths(words, command.all_flags)
+    return dry_run(method, settings_of(program, command, arguments), flags, started_in, until, measure)
+
+
+def with_config_of_data(method: Method, arguments: list[str], usual: str) -> list[str]:
+    """The arguments with the method's configuration for the dataset that ``--data`` names.
+
+    Args:
+        usual: that dataset where neither is given; empty for the command's own configuration.
+    """
+    from common.method.registry import config_for
+
+    given = taken(arguments, "--data")
+    configured = names_config(first_is_config(arguments))
+    if len(given) > 1 or (given and configured):
+        raise ConfigError(f"--data {' '.join(given)}: give one name, and no configuration beside it")
+    named = given[0] if given else usual
+    return arguments if configured or not named else ["-c", str(config_for(method, named)), *arguments]
+
+
+def switched(arguments: list[str], flag: str) -> bool:
+    """Take a flag without a value out of the arguments; whether it was there."""
+    found = flag in arguments
+    arguments[:] = [one for one in arguments if one != flag]
+    return found
 
 
 def run_ablation(method: Method, command: Command, program: str, arguments: list[str]) -> int:

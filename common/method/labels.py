@@ -31,7 +31,7 @@ from common.method.label_defaults import (
 )
 from common.method.label_maker import LabelMaker, LabelSource, Need, ReadMaps, ReadTags
 from common.method.maps import GivenMaps, Maps, TagsAlone, Write, record_of
-from common.method.requirements import Requirement, required_masks, required_saliency
+from common.method.requirements import Requirement, required_masks, required_saliency, requirements_or_error
 from common.method.score import evaluate_labels, record_score, require_scorable
 from common.method.stage import Stage, inside, never
 from common.method.sweep import SWEEP_FILE
@@ -116,17 +116,25 @@ class Labels(Stage):
             ).exit_status(self.name)
 
     def requirements(self, settings: Any) -> list[Requirement]:
-        layout, maps = self.layout(settings), self.maps
+        maps = self.maps
         needed = [Requirement(partial(self.require_source, settings)), *super().requirements(settings)]
         if "saliency" in self.needs(settings):
-            needed.append(required_saliency(layout))
+            needed += requirements_or_error(lambda: [required_saliency(self.layout(settings))])
         if isinstance(maps, GivenMaps):
             needed.append(Requirement(partial(maps.require, settings), maps.folder(settings)))
         for source in (one for one in self.starts_from if not isinstance(one, Stage)):
             needed.append(Requirement(partial(source.made, settings), source.label_folder(settings)))
         if self.sweeps(settings) and settings.labels.choose_threshold == "oracle":
-            needed.append(required_masks(layout, layout.ids(settings.split)))
+            needed += requirements_or_error(lambda: [self.masks_of_list(settings)])
         return needed
+
+    def masks_of_list(self, settings: Any) -> Requirement:
+        layout = self.layout(settings)
+        return required_masks(layout, layout.ids(settings.split))
+
+    def masks_for_scores(self, settings: Any) -> Requirement:
+        """What a score is taken against."""
+        return required_masks(self.layout(settings), self.scored_ids(settings))
 
     def scored_ids(self, settings: Any) -> list[str]:
         """The images whose label maps are scored."""
@@ -265,8 +273,8 @@ class Score(Stage):
     name: str = "score"
 
     def requirements(self, settings: Any) -> list[Requirement]:
-        labels = self.labels
-        return [*super().requirements(settings), required_masks(labels.layout(settings), labels.scored_ids(settings))]
+        masks = requirements_or_error(lambda: [self.labels.masks_for_scores(settings)])
+        return [*super().requirements(settings), *masks]
 
     def writes(self, settings: Any) -> list[Path]:
         return []

@@ -92,6 +92,9 @@ class InitialWeights(Stage):
     source: Callable[[Any], str]
     tensors: Callable[[Any, DatasetLayout, Path], Mapping[str, Tensor]]
 
+    def writes(self, settings: Any) -> list[Path]:
+        return [Path(self.path(settings))]
+
     def run(self, settings: Any) -> int:
         """Write the file.
 

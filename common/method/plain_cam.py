@@ -38,6 +38,7 @@ from common.method.labels import Labels, Score
 from common.method.maps import Maps
 from common.method.method import Method
 from common.method.settings import CropConfig, RefinedSettings
+from common.method.steps import Batch, noise_with_tags
 from common.method.training import SECTIONS, Training
 from common.models.backbones import build_backbone
 from common.models.classifier import CamClassifier
@@ -114,6 +115,10 @@ def tagged_images(settings: CamSettings, layout: DatasetLayout) -> SeededDataset
     return SeededDataset(images, augmentation(settings.augmentation), settings.engine.seed)
 
 
+def noise_of_squares(settings: CamSettings, n_classes: int) -> Batch:
+    return noise_with_tags(settings.engine.batch_size, settings.augmentation.crop_size, n_classes)
+
+
 def label_kind(settings: CamSettings) -> str:
     """Name of the folder of label maps."""
     labels = settings.labels
@@ -148,7 +153,12 @@ def train_classifier(
     All that ``settings`` adds to plain CAM's decides the trained network, unless ``decides`` says otherwise.
     """
     added = [one.name for one in fields(settings) if one.name not in CamSettings.__dataclass_fields__]
-    defaults = {"network": cam_classifier, "data": tagged_images, "decides": (*SECTIONS, "augmentation", *added)}
+    defaults = {
+        "network": cam_classifier,
+        "data": tagged_images,
+        "decides": (*SECTIONS, "augmentation", *added),
+        "noise": noise_of_squares,
+    }
     return Training(step=step, text="train the classifier on image tags", **{**defaults, **slots})
 
 

@@ -18,13 +18,16 @@ from typing import Any
 
 import torch
 
+from common.config_files import read_settings
 from common.errors import ToolboxError
 from common.failures import FAILED_FILE
 from common.interruption import has_ended, start_beside, stop_beside, undone_if_stopped
 from common.method.calls import IMAGES_FAILED, call, in_repository, in_repository_if_file
-from common.method.registry import PLAIN_CAM
+from common.method.method import Method
+from common.method.registry import PLAIN_CAM, find_method
 from common.method.segmentation import shared_flags
 from common.method.settings import TOP, find_config
+from common.method.stage import Stage
 
 LOG = "segmentation.log"
 COMMAND = "common.method"
@@ -87,4 +90,27 @@ def flags_of_reference(settings: Any) -> Sequence[str]:
     chain = settings.chain
     config, out = in_repository(find_config(chain.reference)), in_repository(chain.reference_out)
     weights = in_repository_if_file(chain.weights)
-    return ["-c", config, "--out", out, *shared_flags(settings), *(["--weights", weights] if weights else [])]
+    flags = ["-c", config, "--out", out, *shared_flags(settings), *(["--weights", weights] if weights else [])]
+    return [*flags, *saliency_of_method(settings)]
+
+
+def saliency_of_method(settings: Any) -> list[str]:
+    """The method's saliency maps for the rows that look at some, where the configuration of these does not say which."""
+    source, folder = settings.report.saliency_source, settings.data.saliency
+    if not source or read_settings(find_config(settings.chain.reference), {}).get("report.saliency_source"):
+        return []
+    place = in_repository(folder) if folder and Path(folder).is_dir() else folder
+    return [*(["--data.saliency", place] if place else []), "--report.saliency_source", source]
+
+
+def made_by_reference(settings: Any) -> list[Path]:
+    """Where the reference rows write maps and label maps, from which a method may start."""
+    method = find_method(PLAIN_CAM)
+    chain = method.settings(out=settings.chain.reference_out)
+    stages = [(stage, kind) for stage in method.stages for kind in kinds_of_stage(method, stage, chain)]
+    return [place for stage, kind in stages for place in stage.writes(kind)]
+
+
+def kinds_of_stage(method: Method, stage: Stage, settings: Any) -> list[Any]:
+    """The settings with which a chain runs a stage: the labels that go on to DeepLab-v2 once for every set of label maps."""
+    return method.every_kind(settings) if stage is method.labels else [settings]

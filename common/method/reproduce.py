@@ -17,9 +17,9 @@ from common.method.label_sets import LabelSet
 from common.method.labels import Labels, Score
 from common.method.method import Method
 from common.method.pictures import Pictures
-from common.method.reference import ReferenceRows
+from common.method.reference import ReferenceRows, kinds_of_stage, made_by_reference
 from common.method.report import REPORT, report_of, write_chain_report
-from common.method.requirements import Requirement, require_inputs, required_masks
+from common.method.requirements import Requirement, require_inputs
 from common.method.score import any_masks
 from common.method.segmentation import (
     Job,
@@ -127,7 +127,7 @@ def stages_of_chain(method: Method, settings: Any) -> Iterator[Stage]:
 def requirements_of_chain(method: Method, settings: Any, until: str) -> Iterator[tuple[list[Requirement], list[Path]]]:
     """What every stage of the chain needs from outside of it, and where it writes, in order."""
     if settings.chain.reference and until == "report":
-        yield [Requirement(partial(find_config, settings.chain.reference))], []
+        yield [Requirement(partial(find_config, settings.chain.reference))], made_by_reference(settings)
     for stage in stages_of_chain(method, settings):
         yield from requirements_of_stage(method, stage, settings)
     if until != "labels":
@@ -138,16 +138,16 @@ def requirements_of_stage(
     method: Method, stage: Stage, settings: Any
 ) -> Iterator[tuple[list[Requirement], list[Path]]]:
     """The same of one stage of a chain, with its scores."""
-    for kind in method.every_kind(settings) if stage is method.labels else [settings]:
+    for kind in kinds_of_stage(method, stage, settings):
         needed = stage.requirements(kind)
         if isinstance(stage, Labels) and is_scored(method, stage) and has_masks(stage, kind):
-            needed.append(required_masks(stage.layout(kind), stage.scored_ids(kind)))
+            needed.append(stage.masks_for_scores(kind))
         yield needed, stage.writes(kind)
 
 
 def run_stage(method: Method, stage: Stage, settings: Any, failures: Failures) -> None:
     """One stage, with its score where it has one; the labels that go on to DeepLab-v2 once for every set of label maps."""
-    for kind in method.every_kind(settings) if stage is method.labels else [settings]:
+    for kind in kinds_of_stage(method, stage, settings):
         print(f"\n# {method.name}: {stage.name}", flush=True)
         failures.add(stage.run(kind), *folders_of_stage(stage, kind))
         if isinstance(stage, Labels) and is_scored(method, stage):

@@ -12,7 +12,7 @@ from typing import Any
 from common.config_files import read_settings
 from common.data.layout import DataConfig, DatasetLayout, open_layout
 from common.engine.contents import WEIGHT_SUFFIXES
-from common.errors import CheckpointError, DataError
+from common.errors import CheckpointError, DataError, ToolboxError
 from common.failures import some_names
 from common.method.score import ids_without_masks
 
@@ -50,6 +50,18 @@ def require_inputs(requirements: Iterable[tuple[Collection[Requirement], Collect
             if requirement.place is None or requirement.place.absolute() not in written:
                 requirement.check()
         written |= {place.absolute() for place in places}
+
+
+def requirements_or_error(make: Callable[[], Iterable[Requirement]]) -> list[Requirement]:
+    """Requirements; where not even they can be told, as without the dataset, one that raises what kept them."""
+    try:
+        return list(make())
+    except ToolboxError as error:
+        return [Requirement(partial(raise_again, error))]
+
+
+def raise_again(error: ToolboxError) -> None:
+    raise error
 
 
 def required_folder(folder: Path, message: str) -> Requirement:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.data.layout import DatasetLayout, open_layout
-from common.method.requirements import Requirement, no_requirements
+from common.method.requirements import Requirement, no_requirements, requirements_or_error
 
 
 def dataset_of(settings: Any) -> DatasetLayout:
@@ -59,7 +59,7 @@ class Stage(ABC):
 
     def requirements(self, settings: Any) -> list[Requirement]:
         """What it needs from outside of its chain."""
-        return list(self.requires(settings))
+        return requirements_or_error(lambda: self.requires(settings))
 
     def writes(self, settings: Any) -> list[Path]:
         """The places where stages that follow find what it makes."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from common.engine.losses import StepFunction
@@ -19,6 +20,20 @@ class Form(NamedTuple):
     network: nn.Module
     step: StepFunction
     batch: Batch
+
+
+def noise_with_tags(count: int, side: int, n_classes: int) -> Batch:
+    """Noise for images count x 3 x side x side and their tags: the time of a step does not depend on what is to be seen."""
+    generator = torch.Generator().manual_seed(0)
+    tags = (torch.rand(count, n_classes, generator=generator) < 0.1).float()
+    return {"image": torch.randn(count, 3, side, side, generator=generator), "tags": tags}
+
+
+def noise_with_labels(count: int, side: int, n_labels: int, stride: int = 1) -> Batch:
+    """The same with label maps count x side/stride x side/stride."""
+    size = (count, side // stride, side // stride)
+    labels = torch.randint(0, n_labels, size, generator=torch.Generator().manual_seed(0))
+    return {**noise_with_tags(count, side, n_labels - 1), "mask": labels}
 
 
 @dataclass(frozen=True)

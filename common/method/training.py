@@ -81,6 +81,8 @@ class Training(Stage):
         learns_from: settings -> folders of other stages whose files it learns from: images that these failed with are left out.
         published: the file written at the end.
         initial_weights: settings -> where the network starts from, in words.
+        usual_samples: settings -> how many samples to plan with where the dataset is not there; 0 for those of ``data``.
+        noise: (settings with this training's engine, number of classes) -> a made-up batch; None for that of the method's bench.
         summary: (settings with this training's engine, number of samples, device) -> what is printed first.
     """
 
@@ -101,6 +103,8 @@ class Training(Stage):
     learns_from: Callable[[Any], Sequence[Path]] = lambda settings: ()
     published: Published | None = None
     initial_weights: Callable[[Any], str] = lambda settings: describe_weights(settings.backbone)
+    usual_samples: Callable[[Any], int] = lambda settings: 0
+    noise: Callable[[Any, int], dict[str, Any]] | None = None
     summary: Callable[[Any, int, torch.device], str] = summary_of_training
 
     def run(self, settings: Any) -> int:
@@ -136,10 +140,8 @@ class Training(Stage):
             if said and session.is_main:
                 print(said)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
-            train(
-                *(network, step, data, optimizer, schedule),
-                *(engine, run, session, decisive, self.collate(settings)),
-            )
+            collate = self.collate(settings)
+            train(network, step, data, optimizer, schedule, engine, run, session, decisive, collate)
             self.publish(settings, layout, network, engine, session)
         return 0
 

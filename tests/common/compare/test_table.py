@@ -8,10 +8,10 @@ import io
 import pytest
 
 from common.compare.plan import Chain, Source
-from common.compare.published import published_numbers
 from common.compare.running import FAILED, State
 from common.compare.table import compare_results
 from common.compare.text import as_csv, as_markdown, as_page
+from common.report.published import published_numbers
 
 
 def compared(chains):

@@ -9,6 +9,10 @@ import yaml
 
 from common.errors import CheckpointError, ConfigError, DataError
 from common.method.__main__ import main
+from common.method.calls import working_in
+from common.method.command import command_of, settings_of
+from common.method.registry import config_for, find_method
+from common.method.reproduce import requirements_of_chain
 from common.method.requirements import require_inputs, required_folder
 from common.method.settings import TOP
 
@@ -33,6 +37,20 @@ def test_what_a_stage_before_makes_is_not_missed(tmp_path):
     require_inputs([([], [tmp_path / "cams"]), (of("cams"), [tmp_path / "labels"]), (of("labels"), [])])
     with pytest.raises(DataError, match="no labels"):
         require_inputs([(of("labels"), []), ([], [tmp_path / "labels"])])
+
+
+def test_what_the_reference_rows_make_is_not_missed(work):
+    config = work / "reference.yaml"
+    config.write_text(yaml.safe_dump({"base": str(TOP / "common/method/configs/toy.yaml"), "data": {"root": "data"}}))
+    method = find_method("sgan")
+    rows = str(work / "rows")
+    flags = ["-c", str(config_for(method, "toy")), "--root", str(work / "data"), "--chain.reference", str(config)]
+    flags += ["--chain.reference_out", rows, "--stage0.classifier", rows]
+    with working_in(work):
+        settings = settings_of("", command_of(method, ""), flags)
+        require_inputs(requirements_of_chain(method, settings, "report"))
+        with pytest.raises(DataError, match="no maps in .*rows/cams"):
+            require_inputs(requirements_of_chain(method, settings, "labels"))
 
 
 def test_saliency_maps(chain, work):

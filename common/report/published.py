@@ -13,9 +13,13 @@ FILE = "published.yaml"
 
 @dataclass(frozen=True)
 class Published:
-    """A number as somebody published it: ``value`` is mIoU in percent of ``what``, for the dataset ``data`` (voc, coco)."""
+    """A number as somebody published it: ``value`` is mIoU in percent of ``what``, for the dataset ``data`` (voc, coco).
+
+    ``method`` is the row, ``chain`` the method of this toolbox that makes such a row; empty for what all are read against.
+    """
 
     method: str
+    chain: str
     data: str
     what: str
     value: float
@@ -24,8 +28,12 @@ class Published:
 
 
 def published_numbers(data: str) -> list[Published]:
-    """Those of a dataset; none for other datasets than VOC and COCO."""
-    text = importlib.resources.files("common.compare").joinpath(FILE).read_text(encoding="utf-8")
+    """Those of a dataset; none for other datasets than VOC and COCO.
+
+    Raises:
+        DataError: a value is not in percent.
+    """
+    text = importlib.resources.files("common.report").joinpath(FILE).read_text(encoding="utf-8")
     entries = [Published(**entry) for entry in load_yaml(text, FILE)]
     wrong = [one for one in entries if not 0 < one.value < 100]
     if wrong:
