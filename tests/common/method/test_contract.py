@@ -103,7 +103,8 @@ class Runs:
         return self.folder / "runs/straight"
 
     def arguments(self, run: Path, *flags: str) -> list[str]:
-        outputs = self.method.outputs(None, run)
+        usual = settings_of("test", command_of(self.method, ""), ["-c", str(self.method.configs[1])])
+        outputs = self.method.outputs(usual, run)
         places = [word for name, value in outputs.items() for word in (f"--{name}", value)]
         root = ["--root", str(self.folder / "data/toy")]
         tiny = [*TINY, *tiny_engines(self.method.settings())]
