@@ -11,9 +11,13 @@ from common.failures import existing_file
 from common.paths import path_of_id
 
 # Cameras and Windows write .JPG; file names are case-sensitive on most systems that train.
-SUFFIX_VARIANTS = tuple(variant for suffix in IMAGE_SUFFIXES for variant in (suffix, suffix.upper()))
+SUFFIX_VARIANTS = tuple(variant for suffix in IMAGE_SUFFIXES for variant in (suffix, suffix.upper(), suffix.title()))
 MAP_SUFFIXES = (".png", ".PNG")
 SALIENCY_SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG", ".bmp", ".tif", ".tiff")
+
+
+# Pictures of cameras and programs that are not read.
+OTHER_PICTURES = (".heic", ".heif", ".avif", ".gif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".psd", ".svg")  # fmt: skip
 
 
 def find_file(folder: Path, image_id: str, suffixes: Sequence[str], what: str) -> Path:
@@ -36,5 +40,15 @@ def folder_ids(folder: Path) -> list[str]:
             raise DataError(f"{folder} holds {by_id[image_id]} and {name}, two images of one id; rename one of them.")
         by_id[image_id] = name
     if not by_id:
-        raise DataError(f"image folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
+        others = other_pictures(folder)
+        instead = (
+            f", but {len(others)} pictures that are not read (e.g. {others[0]}); save them as JPEG" if others else ""
+        )
+        raise DataError(f"image folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}){instead}.")
     return sorted(by_id)
+
+
+def other_pictures(folder: Path) -> list[str]:
+    """Pictures under ``folder`` of forms that are not read, sorted: file paths without the folder."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in OTHER_PICTURES)
+    return sorted(path.as_posix() for path in found if not path.name.startswith("."))

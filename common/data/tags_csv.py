@@ -24,7 +24,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from common.data.classes import check_class_names
-from common.data.tag_table import TICKED, Row, read_tag_table
+from common.data.images import IMAGE_SUFFIXES
+from common.data.tag_table import TICKED, Row, is_image_name, read_tag_table
 from common.data.textfile import read_dataset_text
 from common.errors import DataError
 
@@ -72,7 +73,9 @@ def tags_as_csv(tags: Mapping[str, Sequence[str]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     for image_id, names in tags.items():
-        writer.writerow([image_id, *(names or [""])])
+        # Of an id that ends like a file name, or with a space, the end would not be read as part of it.
+        ends = is_image_name(image_id) or image_id != image_id.strip()
+        writer.writerow([f"{image_id}{IMAGE_SUFFIXES[0]}" if ends else image_id, *(names or [""])])
     return text.getvalue()
 
 

@@ -31,12 +31,16 @@ from common.paths import path_of_id
 FORMS = {"coco": ".json", "cvat": ".zip", "labelme": "", "png": ""}
 # Where a run has them, seen from its masks.
 RUN_CLASSES = ("labels.txt", CLASSES_FILE, f"dataset/{CLASSES_FILE}")
-RUN_IMAGES = "dataset/images"
+RUN_IMAGES, RUN_MASKS = "dataset/images", "masks"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_exchange(argv)
     source, out = arguments.source, arguments.out
+    if not source.exists():
+        raise DataError(f"there are no masks {source}; give the folder of a run's masks, a ZIP archive or a JSON file")
+    if (source / RUN_MASKS).is_dir() and any((source / name).is_file() for name in RUN_CLASSES):
+        raise ConfigError(f"{source} is the folder of a run, whose masks lie in {source / RUN_MASKS}; give that")
     if out.suffix.lower() != FORMS[arguments.form] and FORMS[arguments.form]:
         raise ConfigError(f"--out {out} is one file in this form; let its name end with {FORMS[arguments.form]}")
     if not arguments.force and out.exists() and (out.is_file() or any(out.iterdir())):

@@ -19,7 +19,8 @@ from common.method.reproduce import job_of, reproduce, requirements_of_chain
 from common.method.requirements import require_inputs
 from common.method.segmentation import SEGMENTER, Segmentation
 from common.method.settings import with_values
-from common.own.true_masks import TrueMasks, labels_with_true_masks
+from common.metrics.confidence import CONFIDENCE_SUFFIX
+from common.own.true_masks import LEARNED_FROM, WITH_TRUE_MASKS, TrueMasks, labels_with_true_masks
 from common.pseudo_labels.rule import LabelConfig
 
 MASK_FOLDER, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
@@ -75,11 +76,22 @@ def run_chain(method: Method, settings: Any, out: Path, true: TrueMasks | None =
     return found[-1], labels
 
 
+def outputs_of(out: Path) -> list[tuple[Path, str]]:
+    """(folder, ending) of what is made of each photograph, with and without true masks."""
+    kinds = ((MASK_FOLDER, ".png"), (OVERLAYS, ".jpg"), (CONFIDENCE, CONFIDENCE_SUFFIX))
+    return [(place / name, ending) for place in (out, *with_true_masks(out)) for name, ending in kinds]
+
+
+def with_true_masks(out: Path) -> list[Path]:
+    """The folders of results that learned from true masks."""
+    return [place for place in out.glob(f"{WITH_TRUE_MASKS}*") if (place / LEARNED_FROM / STAGE_FILE).is_file()]
+
+
 def clear_results(out: Path) -> None:
-    """Take away what an earlier network has predicted, before another one is trained: a stopped ``--force`` is continued without it."""
-    for name in (MASK_FOLDER, OVERLAYS, CONFIDENCE):
-        if (out / name / STAGE_FILE).is_file():
-            shutil.rmtree(out / name)
+    """Take away what earlier networks have predicted, before another one is trained: a stopped ``--force`` is continued without it."""
+    places = [folder for folder, _ in outputs_of(out) if (folder / STAGE_FILE).is_file()]
+    for folder in (*places, *with_true_masks(out)):
+        shutil.rmtree(folder)
 
 
 def predict_all(checkpoint: Path, images: Path, out: Path, crf: bool, flags: Sequence[str]) -> None:

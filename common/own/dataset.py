@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from common.data.image_names import SUFFIX_VARIANTS, find_file
 from common.data.presets import CLASSES_FILE
 from common.data.tags_csv import tags_as_csv
 from common.errors import DataError
-from common.files import write_text
+from common.files import write_json, write_text
 from common.own.photographs import Photographs
 
 MOST_HELD_OUT = 500
+# Id -> bytes of the photograph's file.
+SIZES_FILE = "sizes.json"
 
 
 def hold_out(tags: Mapping[str, Sequence[str]], share: float, seed: int) -> tuple[list[str], list[str]]:
@@ -56,8 +60,18 @@ def write_dataset(
     # Without quotes "my cat 1" could be read as an id with a class number.
     write_text(root / "train.txt", "".join(f'"{one}"\n' for one in training))
     write_text(root / "val.txt", "".join(f'"{one}"\n' for one in held))
+    write_json(root / SIZES_FILE, file_sizes(photographs))
     for name, folder in {"images": photographs.images, **links}.items():
         link_folder(root / name, folder)
+
+
+def file_sizes(photographs: Photographs) -> dict[str, int]:
+    """Id -> bytes of the files of all photographs, with tags or without, that are there."""
+    sizes = {}
+    for image_id in (*photographs.tags, *photographs.untagged):
+        with suppress(DataError, OSError):
+            sizes[image_id] = find_file(photographs.images, image_id, SUFFIX_VARIANTS, "photograph").stat().st_size
+    return sizes
 
 
 def link_folder(link: Path, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,7 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
             f"not one image in {images} has tags in {told}: the tags are of {', '.join(list(named)[:3])}, the images are "
             f"{', '.join(ids[:3])}. Let the names agree, or name the file of the tags with --tags."
         )
+    require_plain_names(found, images)
     require_no_header(named, found, told)
     classes = known or tuple(sorted({name for names in found.values() for name in names}))
     check_class_names(classes, source or images)
@@ -87,6 +88,15 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
                 )
     untagged = tuple(one for one in ids if one not in found)
     return Photographs(images, found, classes, told, untagged, tuple(without_file))
+
+
+def require_plain_names(ids: Iterable[str], images: Path) -> None:
+    """Raise :class:`DataError` where the name of a photograph cannot stand in a list or table: a line break, a backslash."""
+    odd = next((one for one in ids if "\\" in one or not one.isprintable() or one != one.lstrip()), None)
+    if odd is not None:
+        raise DataError(
+            f"the photograph {odd!r} in {images} has a backslash, a line break, or a space before its name; rename it, and in the tags too"
+        )
 
 
 def require_no_header(named: Mapping[str, Sequence[str]], found: Mapping[str, Sequence[str]], told: str) -> None:

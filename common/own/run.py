@@ -12,6 +12,7 @@ from typing import Any
 from common.errors import ConfigError
 from common.failures import read_failures
 from common.files import write_json
+from common.locks import CHAIN_LOCK, only_writer
 from common.method.calls import call
 from common.method.method import Method
 from common.method.registry import find_method
@@ -21,12 +22,13 @@ from common.own.chain import (
     MASK_FOLDER,
     OVERLAYS,
     clear_results,
+    outputs_of,
     predict_all,
     run_chain,
     threshold_facts,
     with_saliency_if_there,
 )
-from common.own.changed import require_unchanged
+from common.own.changed import require_unchanged, take_away_outdated
 from common.own.dataset import hold_out, write_dataset
 from common.own.doubt import Doubt, agreement_by_class, doubts, read_witnesses
 from common.own.evidence import strongest_maps
@@ -52,22 +54,35 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
     Raises:
         ToolboxError: something is missing; it is said before anything is trained.
     """
-    started = time.perf_counter()
-    folder, out = arguments.folder, output_folder(arguments)
-    photographs = find_photographs(folder, arguments.tags)
+    out = output_folder(arguments)
+    photographs = find_photographs(arguments.folder, arguments.tags)
+    if arguments.check:
+        return check_only(arguments, photographs, out)
+    # From the first file on: a second call would write its own lists under the stages of this one.
+    with only_writer(out, name=CHAIN_LOCK):
+        return make_masks(arguments, flags, photographs, out)
+
+
+def check_only(arguments: argparse.Namespace, photographs: Photographs, out: Path) -> int:
+    """Say what was found."""
+    said_about(photographs, out)
+    broken = unreadable(photographs, out, remember=False)
+    given_true_masks(arguments.masks, photographs, out)
+    if broken:
+        print(f"note: {said_about_unreadable(broken, len(photographs.tags))}")
+    return 0
+
+
+def make_masks(arguments: argparse.Namespace, flags: Sequence[str], photographs: Photographs, out: Path) -> int:
+    """Everything behind the search for photographs."""
+    started, folder = time.perf_counter(), arguments.folder
     notes = said_about(photographs, out)
-    broken = unreadable(photographs, out, remember=not arguments.check)
+    require_readable(unreadable(photographs, out, remember=True), len(photographs.tags))
     true = given_true_masks(arguments.masks, photographs, out)
     notes += true.notes if true else ()
-    if arguments.check:
-        if broken:
-            print(f"note: {said_about_unreadable(broken, len(photographs.tags))}")
-        return 0
-    require_readable(broken, len(photographs.tags))
-    if arguments.force:
-        clear_results(out)
-    elif (out / RUN).is_dir():
+    if not arguments.force and (out / RUN).is_dir():
         require_unchanged(out / "dataset", photographs)
+        take_away_outdated(out / "dataset", photographs, outputs_of(out))
     plan = plan_for(len(photographs.tags))
     saliency = folder_of_saliency(arguments, folder, out)
     method = with_saliency_if_there(find_method(arguments.method), saliency is not None)
@@ -81,6 +96,8 @@ def run_own(arguments: argparse.Namespace, flags: Sequence[str]) -> int:
         facts["saliency maps"] = told or look_at_saliency(saliency, photographs, held_out[0])
     write_dataset(out / "dataset", photographs, held_out, {"saliency": saliency} if saliency else {})
     settings = settings_for(method, arguments, out, plan, flags)
+    if arguments.force:
+        clear_results(out)
     if arguments.network and saliency:
         places = ["--network", str(arguments.network.resolve()), "--out", str(saliency.resolve())]
         call(SALIENCY_MAKER, [str(photographs.images.resolve()), *places])

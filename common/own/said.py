@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.data.image_names import other_pictures
 from common.data.spelling import FEW, likely_slips, mended, odd_names, rare_classes
 from common.data.tags_csv import tags_as_csv
 from common.files import write_text
@@ -28,6 +29,9 @@ def said_about(photographs: Photographs, out: Path) -> list[str]:
         notes.append(
             f"{len(photographs.without_file)} tags are of images that are not there: {listed(photographs.without_file)}"
         )
+    others = other_pictures(photographs.images)
+    if others:
+        notes.append(f"{len(others)} pictures are of a form that is not read, save them as JPEG: {listed(others)}")
     blank = [one for one, names in photographs.tags.items() if not names]
     if blank:
         notes.append(

@@ -29,6 +29,8 @@ from common.paths import path_of_id
 
 # In the output folder; in that of the results.
 TRUE, LEARNED_FROM = "true_masks", "labels"
+# Beginning of the name of a folder of results; a digest follows.
+WITH_TRUE_MASKS = "with_true_masks_"
 MASKS_OF_A_RUN = "masks"
 
 
@@ -122,7 +124,7 @@ def labels_with_true_masks(true: TrueMasks, labels: Path, ids: Sequence[str], ou
     """
     record = record_of(labels)
     digest = text_fingerprint([true.digest, json.dumps(record, sort_keys=True)])
-    folder = out / f"with_true_masks_{digest}" / LEARNED_FROM
+    folder = out / f"{WITH_TRUE_MASKS}{digest}" / LEARNED_FROM
     used = [one for one in ids if one in set(true.ids)]
     failed = {one: why for one, why in read_failures(labels).items() if one not in used}
     for image_id in ids:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from common.data.images import read_label_map
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from common.exchange.__main__ import main
 
 CLASSES = ("cat", "hot dog", "日本の犬", "never there", "Ärger, 2")
@@ -128,3 +128,12 @@ def test_what_is_there_is_not_written_over(exchanged) -> None:
 def test_one_file_has_its_ending(exchanged, form: str, ending: str) -> None:
     with pytest.raises(ConfigError, match=f"let its name end with {ending}"):
         main([str(exchanged.masks), "--as", form, "--out", str(exchanged.root / "x")])
+
+
+def test_the_folder_of_a_run_is_told_from_its_masks(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "labels.txt").write_text("0\tbackground\n1\tcat\n")
+    with pytest.raises(ConfigError, match="is the folder of a run, whose masks lie in .*masks; give that"):
+        main([str(tmp_path), "--as", "cvat", "--out", str(tmp_path / "x.zip")])
+    with pytest.raises(DataError, match="there are no masks .*nowhere"):
+        main([str(tmp_path / "nowhere"), "--as", "cvat", "--out", str(tmp_path / "x.zip")])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import ConfigError
+from common.errors import ConfigError, InUseError
 from common.own.__main__ import main, parse_own
-from common.own.changed import require_unchanged
+from common.own.chain import clear_results, outputs_of
+from common.own.changed import require_unchanged, take_away_outdated
 from common.own.dataset import hold_out, write_dataset
 from common.own.photographs import find_photographs
 
@@ -61,3 +64,59 @@ def test_a_change_is_named_before_anything_is_written(begun: Path, change: dict[
 def test_force_is_a_flag_of_its_own(tmp_path: Path) -> None:
     arguments, rest = parse_own([str(tmp_path), "--force", "--max-steps", "3"])
     assert arguments.force and rest == ["--max-steps", "3"]
+
+
+def test_a_photograph_that_another_file_replaces_is_a_change(begun: Path) -> None:
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(begun / "03.png", compress_level=0)
+    with pytest.raises(ConfigError, match=r"1 replaced by another file \(03\)"):
+        main([str(begun)])
+
+
+def test_what_was_made_of_a_replaced_photograph_without_tags_goes(begun: Path) -> None:
+    out = begun.with_name("photos_masks")
+    write_photographs(begun, {**ROWS, "loose": "cat", "kept": "cat"})
+    write_photographs(begun, ROWS)
+    found = find_photographs(begun)
+    write_dataset(out / "dataset", found, hold_out(found.tags, 0.1, 0), {})
+    for name in ("loose", "kept", "00"):
+        (out / "masks").mkdir(exist_ok=True)
+        (out / "masks" / f"{name}.png").touch()
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(begun / "loose.png", compress_level=0)
+    take_away_outdated(out / "dataset", find_photographs(begun), outputs_of(out))
+    assert sorted(path.stem for path in (out / "masks").iterdir()) == ["00", "kept"]
+
+
+def test_results_of_an_earlier_network_go_and_what_else_lies_there_stays(tmp_path: Path) -> None:
+    for name in (
+        "masks/stage.json",
+        "masks/a.png",
+        "with_true_masks_1/labels/stage.json",
+        "overlays/mine.jpg",
+        "run/x",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    clear_results(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["overlays", "run"]
+
+
+def test_a_second_call_changes_nothing_under_the_first(begun: Path) -> None:
+    out = begun.with_name("photos_masks")
+    lists = (out / "dataset" / "train.txt").read_bytes()
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"""
+from pathlib import Path
+from common.locks import CHAIN_LOCK, only_writer
+with only_writer(Path({str(out)!r}), name=CHAIN_LOCK):
+    print("has it", flush=True)
+    input()
+"""],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None and child.stdout.readline() == "has it\n"
+        with pytest.raises(InUseError, match="is being written by process"):
+            main([str(begun), "--hold-out", "0.3"])
+    finally:
+        child.communicate("\n")
+    assert (out / "dataset" / "train.txt").read_bytes() == lists

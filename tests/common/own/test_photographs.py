@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.data.tags_csv import read_csv_names, tags_as_csv
 from common.errors import DataError
+from common.own.dataset import file_sizes
 from common.own.photographs import find_photographs
+from common.own.said import said_about
 
 
 def photographs(folder: Path, *names: str) -> Path:
@@ -86,3 +89,28 @@ def test_an_image_outside_of_the_tag_folders_is_named(tmp_path: Path) -> None:
     photographs(tmp_path, "cat/1.jpg", "loose.jpg")
     with pytest.raises(DataError, match="loose lies in no folder"):
         find_photographs(tmp_path)
+
+
+def test_pictures_that_are_not_read_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tags.csv").write_text("IMG_1.HEIC;cat\na.jpg;cat\n")
+    (tmp_path / "IMG_1.HEIC").touch()
+    with pytest.raises(
+        DataError, match=r"holds no images .* 1 pictures that are not read \(e\.g\. IMG_1\.HEIC\); save"
+    ):
+        find_photographs(tmp_path)
+    notes = said_about(find_photographs(photographs(tmp_path, "a.jpg")), tmp_path / "out")
+    assert any("not read, save them as JPEG: IMG_1.HEIC" in note for note in notes)
+
+
+def test_ids_come_back_from_the_written_table(tmp_path: Path) -> None:
+    photographs(tmp_path / "photos", "cat/photo .jpg", "cat/scan.jpg.png", "cat/Old.Jpg", "dog/it's 100%.jpg")
+    found = find_photographs(tmp_path / "photos")
+    (tmp_path / "tags.csv").write_text(tags_as_csv(found.tags))
+    assert read_csv_names(tmp_path / "tags.csv", found.classes) == found.tags
+    assert len(file_sizes(found)) == 4
+
+
+@pytest.mark.parametrize("name", ["cat/back\\slash.jpg", "cat/new\nline.jpg"])
+def test_names_that_no_table_can_hold_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="has a backslash, a line break.*; rename it"):
+        find_photographs(photographs(tmp_path, name))
