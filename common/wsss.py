@@ -44,7 +44,7 @@ PROGRAMS = {
     "masks": Program("common.exchange.__main__", "FOLDER ...", "masks for COCO, CVAT or labelme, and back from there"),
     "export": Program("deeplabv2.export", "-m FILE", "a trained network as ONNX or TorchScript, preprocessing inside"),
     "saliency": Program("sod_wsss.make_saliency", "FOLDER", "saliency maps of any images, by a trained network"),
-    "reproduce": Program("common.method.__main__", "METHOD", "a paper's whole chain, beside the reference rows", after=("reproduce",)),
+    "reproduce": Program("common.method.__main__", "METHOD", "a paper's whole chain beside the reference rows; --dry-run plans it", after=("reproduce",)),
     "stage": Program("common.method.__main__", "METHOD STAGE", "single stages of a method, its ablation, its bench"),
     "train": Program("deeplabv2.main", "-c FILE", "train DeepLab on images and label maps", ("train",)),
     "test": Program("deeplabv2.main", "-c FILE", "predict a list of a dataset, and score it", ("test",)),

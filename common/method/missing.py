@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from common.bounds import declarations
-from common.data.layout import DataConfig, DatasetLayout
+from common.data.layout import DataConfig
 from common.engine.contents import WEIGHT_SUFFIXES
 from common.errors import ToolboxError
 from common.method.calls import in_repository, working_in
@@ -27,7 +27,7 @@ from common.method.requirements import Requirement, requirements_or_error
 from common.method.saliency import Saliency
 from common.method.segmentation import SEGMENTER
 from common.method.settings import TOP, backbone_sections
-from common.method.stage import Stage
+from common.method.stage import Stage, dataset_of
 from common.method.training import Training
 from common.models.backbones import torchvision_weights
 
@@ -138,16 +138,19 @@ def data_for_repository(data: DataConfig) -> DataConfig:
 
 
 def own_dataset(one: PlannedStage) -> list[str] | None:
-    """What is missing of a dataset that is none of the settings' section ``data``; None where the stage works on that one."""
-    if not isinstance(one.stage, Training) or one.method == SEGMENTER:
+    """What is missing of a dataset that is none of the settings' section ``data``; None where the stage works on that one.
+
+    A training makes the generated dataset that it is on itself.
+    """
+    training = one.stage
+    if not isinstance(training, Training) or one.method == SEGMENTER or training.layout is dataset_of:
         return None
+    if one.settings.data.dataset == "toy":
+        return []
     try:
-        layout = one.stage.layout(one.settings)
-        if type(layout) is DatasetLayout:
-            return None
-        layout.ids("train")
+        training.layout(one.settings).ids("train")
     except ToolboxError as error:
-        return None if one.settings.data.root in str(error) else [str(error)]
+        return [str(error)]
     return []
 
 
