@@ -72,7 +72,7 @@ def plan_text(
     yield "\n2. Settings that decide the numbers"
     yield from setting_lines(settings, plan)
     yield "\n3. As published (mIoU in percent, elsewhere, each under its own conditions)"
-    yield from published_lines(method, settings)
+    yield from lines_of_published(method, settings)
     yield "\n4. What it takes"
     yield from cost_lines(plan, costs)
     yield "\n5. What is missing"
@@ -153,7 +153,7 @@ def decisive_line(one: PlannedStage) -> str:
     return f"{'/'.join(names)} from {start}; {', '.join(seen)}; {amount}, {optimizer}, {schedule}"
 
 
-def published_lines(method: Method, settings: Any) -> Iterator[str]:
+def lines_of_published(method: Method, settings: Any) -> Iterator[str]:
     numbers: list[Published] = []
     if not settings.report.score_classes:
         numbers = published_numbers(PUBLISHED_DATA.get(settings.data.dataset, settings.data.dataset))
