@@ -222,11 +222,14 @@ def measured(plan: Plan) -> dict[str, StepCost | str]:
         key = key_of(one)
         if key in costs:
             continue
-        print(f"timing {one.group}, {one.name}", flush=True)
+        print(f"timing {one.group}, {one.name}", end=": ", flush=True)
         try:
-            costs[key] = in_own_process(cost_of_step, one.method, one.name, one.settings, one.place)
+            cost = in_own_process(cost_of_step, one.method, one.name, one.settings, one.place)
+            costs[key] = cost
+            print(f"{cost.seconds:.3g} s, {cost.peak:.2f} GB", flush=True)
         except (ToolboxError, MemoryError) as error:
             costs[key] = str(error) or "there is not enough memory"
+            print(costs[key], flush=True)
     return costs
 
 
