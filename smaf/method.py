@@ -49,8 +49,7 @@ def score_network(settings: SmafSettings, layout: DatasetLayout) -> ScoreNetwork
 def tagged_with_saliency(settings: SmafSettings, layout: DatasetLayout) -> SeededDataset:
     """Images with tags, and with saliency maps unless the CAM baseline is trained."""
     parts: set[Part] = {"tags"} if settings.head == "cls" else {"tags", "saliency"}
-    images = ListedImages(layout, layout.ids(settings.split), parts)
-    crop = settings.crop
+    images, crop = ListedImages(layout, layout.ids(settings.split), parts), settings.crop
     return SeededDataset(images, EpsInput(crop.crop_size, crop.long_sides, crop.jitter), settings.engine.seed)
 
 

@@ -23,6 +23,7 @@ from common.engine.optimizer import OptimizerConfig, optimizer_by_rules, weights
 from common.engine.schedules import Schedule, ScheduleConfig, build_schedule, decay_steps
 from common.engine.settings import FREE_TO_CHANGE, EngineConfig
 from common.errors import ConfigError
+from common.method.expected import count_classes
 from common.method.label_maker import Need
 from common.method.labels import Labels, Score
 from common.method.maps import Maps
@@ -207,7 +208,7 @@ def affinity_engine(settings: BaseSettings, n_images: int) -> EngineConfig:
 
 
 def affinity_step(settings: BaseSettings, network: nn.Module) -> AffinityStep:
-    return AffinityStep(settings.affinity.radius, dataset_of(settings).n_classes + 1)
+    return AffinityStep(settings.affinity.radius, (count_classes(settings.data) or dataset_of(settings).n_classes) + 1)
 
 
 def fold_backbone(settings: BaseSettings, network: nn.Module) -> None:

@@ -72,7 +72,7 @@ def plan_text(
     yield "\n2. Settings that decide the numbers"
     yield from setting_lines(settings, plan)
     yield "\n3. As published (mIoU in percent, elsewhere, each under its own conditions)"
-    yield from published_lines(method, settings)
+    yield from lines_of_published(method, settings)
     yield "\n4. What it takes"
     yield from cost_lines(plan, costs)
     yield "\n5. What is missing"
@@ -153,7 +153,7 @@ def decisive_line(one: PlannedStage) -> str:
     return f"{'/'.join(names)} from {start}; {', '.join(seen)}; {amount}, {optimizer}, {schedule}"
 
 
-def published_lines(method: Method, settings: Any) -> Iterator[str]:
+def lines_of_published(method: Method, settings: Any) -> Iterator[str]:
     numbers: list[Published] = []
     if not settings.report.score_classes:
         numbers = published_numbers(PUBLISHED_DATA.get(settings.data.dataset, settings.data.dataset))
@@ -222,11 +222,14 @@ def measured(plan: Plan) -> dict[str, StepCost | str]:
         key = key_of(one)
         if key in costs:
             continue
-        print(f"timing {one.group}, {one.name}", flush=True)
+        print(f"timing {one.group}, {one.name}", end=": ", flush=True)
         try:
-            costs[key] = in_own_process(cost_of_step, one.method, one.name, one.settings, one.place)
+            cost = in_own_process(cost_of_step, one.method, one.name, one.settings, one.place)
+            costs[key] = cost
+            print(f"{cost.seconds:.3g} s, {cost.peak:.2f} GB", flush=True)
         except (ToolboxError, MemoryError) as error:
             costs[key] = str(error) or "there is not enough memory"
+            print(costs[key], flush=True)
     return costs
 
 

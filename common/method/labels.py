@@ -125,12 +125,8 @@ class Labels(Stage):
         for source in (one for one in self.starts_from if not isinstance(one, Stage)):
             needed.append(Requirement(partial(source.made, settings), source.label_folder(settings)))
         if self.sweeps(settings) and settings.labels.choose_threshold == "oracle":
-            needed += requirements_or_error(lambda: [self.masks_of_list(settings)])
+            needed += requirements_or_error(lambda: [self.masks_for_scores(settings)])
         return needed
-
-    def masks_of_list(self, settings: Any) -> Requirement:
-        layout = self.layout(settings)
-        return required_masks(layout, layout.ids(settings.split))
 
     def masks_for_scores(self, settings: Any) -> Requirement:
         """What a score is taken against."""

@@ -98,7 +98,7 @@ def unmet(one: PlannedStage, stage: Stage, found: Found) -> Iterator[str]:
     """The messages of what a stage requires and is not there."""
     needed = list(stage.requirements(one.settings))
     if one.scored and isinstance(stage, Labels):
-        needed += requirements_or_error(partial(masks_of, stage, one.settings))
+        needed += requirements_or_error(partial(masks_to_score, stage, one.settings))
     if isinstance(stage, InitialWeights) and not found.is_made(stage.path(one.settings)):
         run = Path(stage.source(one.settings))
         if not (run / "config.yaml").is_file() and os.path.abspath(run) not in found.runs:
@@ -112,7 +112,7 @@ def unmet(one: PlannedStage, stage: Stage, found: Found) -> Iterator[str]:
             yield str(error)
 
 
-def masks_of(labels: Labels, settings: Any) -> list[Requirement]:
+def masks_to_score(labels: Labels, settings: Any) -> list[Requirement]:
     return [labels.masks_for_scores(settings)]
 
 

@@ -203,7 +203,7 @@ class Planner:
         """A segmentation that is a stage, with what it predicts besides."""
         job = dataclasses.replace(stage, labels=unsearched(stage.labels)).job(settings)
         predicts = stage.predicts if stage.followed(settings) else ""
-        self.job(job, predicts, predicts and list_of(stage, settings), stage.refined)
+        self.job(job, predicts, predicts and predicted_list_of(stage, settings), stage.refined)
 
     def job(self, job: Job, predicts: str = "", listed: str = "", refined: bool = False) -> None:
         """The commands of a training of the segmentation network.
@@ -254,7 +254,7 @@ def unsearched(labels: Labels) -> Labels:
     return dataclasses.replace(labels, sweeps=never)
 
 
-def list_of(stage: Segmentation, settings: Any) -> str:
+def predicted_list_of(stage: Segmentation, settings: Any) -> str:
     """The list that a segmentation predicts, by its name where the dataset is not there."""
     try:
         return in_repository(stage.predicted_list(settings))

@@ -140,8 +140,7 @@ class Training(Stage):
             if said and session.is_main:
                 print(said)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
-            collate = self.collate(settings)
-            train(network, step, data, optimizer, schedule, engine, run, session, decisive, collate)
+            train(network, step, data, optimizer, schedule, engine, run, session, decisive, self.collate(settings))
             self.publish(settings, layout, network, engine, session)
         return 0
 
