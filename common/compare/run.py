@@ -25,7 +25,7 @@ from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError, DataError
 from common.files import write_text
 from common.locks import only_writer
-from common.method.registry import PLAIN_CAM, find_method, method_names
+from common.method.registry import PLAIN_CAM, config_for, find_method, method_names
 from common.provenance import current_commit
 from common.report.notes import short_commit
 
@@ -138,13 +138,15 @@ def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:
     """What all chains share.
 
     Raises:
-        ConfigError: the dataset is named twice.
+        ConfigError: the dataset is named twice, or not known.
     """
     data, root = arguments.data, arguments.root
     if Path(data).is_dir():
         if root:
             raise ConfigError(f"--data {data} is a folder already; leave out --root")
         data, root = "folder", Path(data)
+    else:
+        require_known(data, root)
     out = arguments.out or Path(OUT) / (root.resolve().name if data == "folder" else data)
     return Choices(
         data=data,
@@ -156,6 +158,21 @@ def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:
         workers=arguments.workers,
         rest=tuple(rest),
     )
+
+
+def require_known(data: str, root: Path | None) -> None:
+    """Raise :class:`ConfigError` where ``--data`` is neither a folder nor a dataset that plain CAM, where all begin, is configured for."""
+    known = "give toy, voc, voc_animals, or the folder of a dataset with images/ and tags.csv"
+    if os.sep in data:
+        raise ConfigError(f"--data {data}: there is no such folder; {known}")
+    try:
+        config_for(find_method(PLAIN_CAM), data)
+    except ConfigError as error:
+        raise ConfigError(f"--data {data}: it is no folder, and {error}; {known}") from error
+    if data == "folder" and root is None:
+        raise ConfigError(
+            "--data folder needs --root, the folder with images/ and tags.csv; or give that folder as --data"
+        )
 
 
 def absolute_if_file(given: str) -> str:
