@@ -141,7 +141,8 @@ def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:
         ConfigError: the dataset is named twice, or not known.
     """
     data, root = arguments.data, arguments.root
-    if Path(data).is_dir():
+    # A dataset's name is one in a folder that has a 'toy' too, which is then called ./toy.
+    if Path(data).is_dir() and not has_configuration(data):
         if root:
             raise ConfigError(f"--data {data} is a folder already; leave out --root")
         data, root = "folder", Path(data)
@@ -165,14 +166,24 @@ def require_known(data: str, root: Path | None) -> None:
     known = "give toy, voc, voc_animals, or the folder of a dataset with images/ and tags.csv"
     if os.sep in data:
         raise ConfigError(f"--data {data}: there is no such folder; {known}")
-    try:
-        config_for(find_method(PLAIN_CAM), data)
-    except ConfigError as error:
-        raise ConfigError(f"--data {data}: it is no folder, and {error}; {known}") from error
+    if not has_configuration(data):
+        raise ConfigError(
+            f"--data {data}: it is no folder, and plain CAM, where all begin, has no configuration of that name; {known}"
+        )
     if data == "folder" and root is None:
         raise ConfigError(
             "--data folder needs --root, the folder with images/ and tags.csv; or give that folder as --data"
         )
+
+
+def has_configuration(data: str) -> bool:
+    """Whether plain CAM has a configuration of that name."""
+    if os.sep in data or not data.strip("."):
+        return False
+    try:
+        return config_for(find_method(PLAIN_CAM), data).is_file()
+    except ConfigError:
+        return False
 
 
 def absolute_if_file(given: str) -> str:

@@ -92,3 +92,14 @@ def test_a_run_folder_that_is_the_methods_own_moves_neither_names_nor_configurat
 def test_a_dataset_that_is_not_known_is_said_by_its_flag(data: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         main(["--data", data, "--dry-run"])
+
+
+def test_a_folder_called_as_a_dataset_is_given_as_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "toy").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["--data", "toy", "--root", "toy", "--methods", "plain_cam", "--dry-run"]) == 0
+    assert "/toy/plain_cam/own/seed0" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="is a folder already; leave out --root"):
+        main(["--data", "./toy", "--root", "toy", "--dry-run"])
