@@ -32,7 +32,7 @@ def parser_of_comparison() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--data", default="toy", help="toy, voc, coco, voc_animals, or a folder of photographs (default toy)"
+        "--data", default="toy", help="toy, voc, voc_animals, or a folder with images/ and tags.csv (default toy)"
     )
     parser.add_argument("--root", type=Path, metavar="FOLDER", help="the dataset (toy: made where none is given)")
     parser.add_argument(

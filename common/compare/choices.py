@@ -97,9 +97,18 @@ def moved_settings(values: Mapping[str, Any], old: Path, new: Path, prefix: str 
     for name, value in values.items():
         if isinstance(value, Mapping):
             moved |= moved_settings(value, old, new, f"{prefix}{name}.")
-        elif isinstance(value, str) and value and Path(os.path.abspath(value)).is_relative_to(os.path.abspath(old)):
+        elif (
+            isinstance(value, str)
+            and names_path(value)
+            and Path(os.path.abspath(value)).is_relative_to(os.path.abspath(old))
+        ):
             moved[f"{prefix}{name}"] = str(new / os.path.relpath(value, old))
     return moved
+
+
+def names_path(value: str) -> bool:
+    """Whether a setting can name what a run writes. Where that is ``.``, a lone word (the name of a network) and a configuration lie in it too."""
+    return (value == os.curdir or os.sep in value) and not value.endswith((".yaml", ".yml"))
 
 
 def with_last_checkpoints(settings: Any) -> Any:

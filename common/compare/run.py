@@ -24,7 +24,7 @@ from common.data.toy import ToyConfig, make_toy
 from common.errors import ConfigError, DataError
 from common.files import write_text
 from common.locks import only_writer
-from common.method.registry import PLAIN_CAM, find_method, method_names
+from common.method.registry import PLAIN_CAM, config_for, find_method, method_names
 from common.provenance import current_commit
 from common.report.notes import short_commit
 from common.report.published import published_numbers
@@ -138,13 +138,16 @@ def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:
     """What all chains share.
 
     Raises:
-        ConfigError: the dataset is named twice.
+        ConfigError: the dataset is named twice, or not known.
     """
     data, root = arguments.data, arguments.root
-    if Path(data).is_dir():
+    # A dataset's name is one in a folder that has a 'toy' too, which is then called ./toy.
+    if Path(data).is_dir() and not has_configuration(data):
         if root:
             raise ConfigError(f"--data {data} is a folder already; leave out --root")
         data, root = "folder", Path(data)
+    else:
+        require_known(data, root)
     out = arguments.out or Path(OUT) / (root.resolve().name if data == "folder" else data)
     return Choices(
         data=data,
@@ -156,6 +159,31 @@ def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:
         workers=arguments.workers,
         rest=tuple(rest),
     )
+
+
+def require_known(data: str, root: Path | None) -> None:
+    """Raise :class:`ConfigError` where ``--data`` is neither a folder nor a dataset that plain CAM, where all begin, is configured for."""
+    known = "give toy, voc, voc_animals, or the folder of a dataset with images/ and tags.csv"
+    if os.sep in data:
+        raise ConfigError(f"--data {data}: there is no such folder; {known}")
+    if not has_configuration(data):
+        raise ConfigError(
+            f"--data {data}: it is no folder, and plain CAM, where all begin, has no configuration of that name; {known}"
+        )
+    if data == "folder" and root is None:
+        raise ConfigError(
+            "--data folder needs --root, the folder with images/ and tags.csv; or give that folder as --data"
+        )
+
+
+def has_configuration(data: str) -> bool:
+    """Whether plain CAM has a configuration of that name."""
+    if os.sep in data or not data.strip("."):
+        return False
+    try:
+        return config_for(find_method(PLAIN_CAM), data).is_file()
+    except ConfigError:
+        return False
 
 
 def absolute_if_file(given: str) -> str:

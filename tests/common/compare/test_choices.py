@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from common.bounds import declarations
+from common.compare.__main__ import main
 from common.compare.choices import Choices, is_guided, method_of_chain, moved_settings, with_last_checkpoints
 from common.compare.plan import Chain, Source
+from common.errors import ConfigError
 from common.method.method import Method
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.registry import method_names
@@ -70,3 +72,34 @@ def test_a_checkpoint_of_another_length_is_the_last_one_that_is_there(tmp_path):
     assert with_last_checkpoints(settings).backbone.weights == str(tmp_path / "checkpoint_10.pth")
     there = with_values(CamSettings(), {"backbone.weights": str(tmp_path / "checkpoint_2.pth")})
     assert with_last_checkpoints(there) is there
+
+
+def test_a_run_folder_that_is_the_methods_own_moves_neither_names_nor_configurations(tmp_path: Path) -> None:
+    found = Choices("voc", tmp_path).settings(Chain("sgan", Source(), 0, "plain_cam/own/seed0"))
+    assert found.out == str(tmp_path / "sgan/own/seed0")
+    assert found.cfg_name == "sgan_vgg16_321x321_snet"
+    assert found.chain.segmentation == "deeplabv2/configs/voc12_coco_pretrained.yaml"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("tpy", "--data tpy: it is no folder, and .* give toy, voc, voc_animals, or the folder"),
+        ("/nowhere/photos", "--data /nowhere/photos: there is no such folder"),
+        ("folder", "--data folder needs --root"),
+    ],
+)
+def test_a_dataset_that_is_not_known_is_said_by_its_flag(data: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        main(["--data", data, "--dry-run"])
+
+
+def test_a_folder_called_as_a_dataset_is_given_as_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "toy").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["--data", "toy", "--root", "toy", "--methods", "plain_cam", "--dry-run"]) == 0
+    assert "/toy/plain_cam/own/seed0" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="is a folder already; leave out --root"):
+        main(["--data", "./toy", "--root", "toy", "--dry-run"])
