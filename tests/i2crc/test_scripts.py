@@ -196,6 +196,7 @@ def test_the_second_round_and_a_second_call_leave_the_files_of_the_first_as_they
         "config.yaml",
         "environment.json",
         "inputs.json",
+        "classes.txt",
         "stage.json",
         "checkpoint_final.pth",
         "pascal_voc_epoch_0.pth",

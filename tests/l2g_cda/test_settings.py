@@ -25,7 +25,7 @@ def config(*flags, name="voc"):
 def test_every_configuration_is_valid_and_opens_with_its_command(path):
     config(name=path.stem)
     assert re.match(
-        r"# (bash l2g_cda/\w+\.sh|python -m common\.method l2g_cda|python3 l2g_cda/\w+\.py)", path.read_text()
+        r"# (bash l2g_cda/\w+\.sh|python -m common\.method l2g_cda|python3 l2g_cda/\w+\.py|wsss own)", path.read_text()
     )
 
 
