@@ -147,6 +147,8 @@ def part():
     rank = os.environ["RANK"]
     say_ready(f"rank{rank}")
     if (FOLDER / "fail").exists() and rank == "1":
+        while not (FOLDER / "rank0").exists():
+            time.sleep(0.02)
         return 7
     time.sleep(LONG)
     return 0
