@@ -94,6 +94,18 @@ def clear_results(out: Path) -> None:
         shutil.rmtree(folder)
 
 
+def require_own_results(method: Method, settings: Any, out: Path) -> None:
+    """Raise :class:`ConfigError` where ``out`` holds the masks of a network that learned from other label maps than these settings make:
+    the new ones would be refused there, after the training.
+    """
+    labels = Path(method.labels.folder(with_values(settings, method.main_set(settings).values)))
+    if (out / MASK_FOLDER / STAGE_FILE).is_file() and not (labels / STAGE_FILE).is_file():
+        raise ConfigError(
+            f"{out / MASK_FOLDER} holds the masks of another method, or of one with other saliency maps: give another --out, or --force to "
+            "make everything anew"
+        )
+
+
 def predict_all(checkpoint: Path, images: Path, out: Path, crf: bool, flags: Sequence[str]) -> None:
     """Masks and overlays of all images at their own size, and how sure the network is of each."""
     places = ["-m", str(checkpoint.resolve()), "--images", os.path.realpath(images), "--out", str(out.resolve())]

@@ -24,6 +24,7 @@ from common.own.chain import (
     clear_results,
     outputs_of,
     predict_all,
+    require_own_results,
     run_chain,
     threshold_facts,
     with_saliency_if_there,
@@ -98,6 +99,8 @@ def make_masks(arguments: argparse.Namespace, flags: Sequence[str], photographs:
     settings = settings_for(method, arguments, out, plan, flags)
     if arguments.force:
         clear_results(out)
+    elif not true:
+        require_own_results(method, settings, out)
     if arguments.network and saliency:
         places = ["--network", str(arguments.network.resolve()), "--out", str(saliency.resolve())]
         call(SALIENCY_MAKER, [str(photographs.images.resolve()), *places])

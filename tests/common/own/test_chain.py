@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from common.data.palette import write_label_map
+from common.errors import ConfigError
 from common.files import write_json
 from common.method.command import command_of, settings_of
 from common.method.registry import PLAIN_CAM, config_for, find_method
 from common.method.segmentation import Job
 from common.own import chain
-from common.own.chain import run_chain, with_saliency_if_there
+from common.own.chain import MASK_FOLDER, require_own_results, run_chain, with_saliency_if_there
 from common.own.dataset import write_dataset
 from common.own.photographs import Photographs
 from common.own.true_masks import TrueMasks
@@ -84,3 +85,15 @@ def test_with_true_masks_it_is_trained_beside_the_chain(prepared: tuple[Any, Any
     assert job.row.endswith(", 1 true masks") and job.experiment.endswith(labels.parent.name)
     assert checkpoint.parent.name == job.experiment
     assert [np.asarray(Image.open(labels / f"{name}.png")).max() for name in ("a", "b")] == [0, 1]
+
+
+def test_masks_of_other_label_maps_are_refused_before_anything_is_trained(
+    prepared: tuple[Any, Any, list[Any]], tmp_path: Path
+) -> None:
+    method, settings, _ = prepared
+    require_own_results(method, settings, tmp_path / "out")
+    write_json(tmp_path / "out" / MASK_FOLDER / "stage.json", {})
+    require_own_results(method, settings, tmp_path / "out")
+    other = with_saliency_if_there(find_method(PLAIN_CAM), saliency=True)
+    with pytest.raises(ConfigError, match="holds the masks of another method.*another --out, or --force"):
+        require_own_results(other, settings, tmp_path / "out")
