@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import torch
 
 from common.errors import DataError, DiskFullError, ToolboxError, WriteError
 from common.failures import missing_file
@@ -242,4 +241,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def write_torch(path: Path, value: Mapping[str, Any]) -> None:
     """Save tensors and plain values, readable with ``weights_only=True``."""
+    # Takes a second, and this module is behind every small command.
+    import torch
+
     atomic_write(path, lambda file: torch.save(value, file))

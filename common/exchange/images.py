@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.data.image_names import SUFFIX_VARIANTS, find_file, folder_ids
 from common.data.images import image_size
+from common.data.name_index import NameIndex
 from common.data.orientation_check import orientation_remark
 from common.errors import DataError
 
@@ -29,10 +29,8 @@ class ImagesByName:
         self.folder = folder
         self.ids: Sequence[str] = folder_ids(folder)
         self.unknown: list[str] = []
-        self.by_last_name: dict[str, list[str]] = defaultdict(list)
-        for one in self.ids:
-            self.by_last_name[one.rpartition("/")[2]].append(one)
-        self.known = set(self.ids)
+        self.index = NameIndex(self.ids)
+        self.known = self.index.known
 
     def find(self, name: str, where: object) -> str | None:
         """The id that a name (an id, or one of another folder) means; None, and a note in ``unknown``, for no image.
@@ -40,14 +38,10 @@ class ImagesByName:
         Raises:
             DataError: it could be several.
         """
-        if name in self.known:
-            return name
-        alike = self.by_last_name.get(name.rpartition("/")[2], [])
-        if len(alike) > 1:
-            raise DataError(f"{where}: {name!r} could be {' or '.join(alike[:3])}; write the folder too")
-        if not alike:
+        image_id = self.index.find(name, where)
+        if image_id is None:
             self.unknown.append(name)
-        return alike[0] if alike else None
+        return image_id
 
     def file(self, image_id: str) -> Path:
         return find_file(self.folder, image_id, SUFFIX_VARIANTS, "image")

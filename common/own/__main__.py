@@ -11,16 +11,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import run_command
+from common.errors import ConfigError, run_command
+from common.own.check import check_only, output_folder
+from common.own.photographs import find_photographs
 from common.usual_flags import UsualFirst
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parse_own(sys.argv[1:] if argv is None else argv)
+    out = output_folder(arguments)
+    photographs = find_photographs(arguments.folder, arguments.tags)
+    if arguments.check:
+        return check_only(arguments, photographs, out)
     # Imported once the arguments are known to be right: torch takes seconds.
     from common.own.run import run_own
 
-    return run_own(arguments, rest)
+    return run_own(arguments, rest, photographs, out)
 
 
 def parse_own(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -52,7 +58,10 @@ def parse_own(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--seed", type=int, default=0, help="seed (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--workers", type=int, default=2, help="processes that load images (2)")
-    return parser.parse_known_args(argv)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and not rest[0].startswith("-"):
+        raise ConfigError(f"one folder of photographs is taken; what is {rest[0]!r} behind {arguments.folder}?")
+    return arguments, rest
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from common.errors import CheckpointError, ConfigError
 from common.failures import STAGE_FILE
 from common.method.calls import call
 from common.method.label_sets import LabelSet
+from common.method.maps import record_of
 from common.method.method import Method
 from common.method.registry import PLAIN_CAM
 from common.method.reproduce import job_of, reproduce, requirements_of_chain
@@ -20,7 +21,8 @@ from common.method.requirements import require_inputs
 from common.method.segmentation import SEGMENTER, Segmentation
 from common.method.settings import with_values
 from common.metrics.confidence import CONFIDENCE_SUFFIX
-from common.own.true_masks import LEARNED_FROM, WITH_TRUE_MASKS, TrueMasks, labels_with_true_masks
+from common.own.learned_labels import LEARNED_FROM, WITH_TRUE_MASKS, labels_with_true_masks
+from common.own.true_masks import TrueMasks
 from common.pseudo_labels.rule import LabelConfig
 
 MASK_FOLDER, OVERLAYS, CONFIDENCE = "masks", "overlays", "confidence"
@@ -94,15 +96,23 @@ def clear_results(out: Path) -> None:
         shutil.rmtree(folder)
 
 
-def require_own_results(method: Method, settings: Any, out: Path) -> None:
-    """Raise :class:`ConfigError` where ``out`` holds the masks of a network that learned from other label maps than these settings make:
-    the new ones would be refused there, after the training.
+def require_own_results(method: Method, settings: Any, out: Path, crf: bool) -> None:
+    """Raise :class:`ConfigError` where ``out`` holds the masks of a network that learned from other label maps than these settings make,
+    or masks with the CRF where none is asked for, or the other way round: the new ones would be refused there, after the training.
     """
+    if not (out / MASK_FOLDER / STAGE_FILE).is_file():
+        return
     labels = Path(method.labels.folder(with_values(settings, method.main_set(settings).values)))
-    if (out / MASK_FOLDER / STAGE_FILE).is_file() and not (labels / STAGE_FILE).is_file():
+    if not (labels / STAGE_FILE).is_file():
         raise ConfigError(
             f"{out / MASK_FOLDER} holds the masks of another method, or of one with other saliency maps: give another --out, or --force to "
             "make everything anew"
+        )
+    if (record_of(out / MASK_FOLDER).get("crf") is not None) != crf:
+        there, wanted = ("without", "with") if crf else ("with", "without")
+        raise ConfigError(
+            f"{out / MASK_FOLDER} was made {there} the CRF. To have the masks {wanted} it, move {MASK_FOLDER}, {OVERLAYS} and {CONFIDENCE} "
+            f"out of {out} and run the same command again: nothing is trained anew"
         )
 
 

@@ -15,8 +15,9 @@ from common.files import atomic_write
 from common.metrics.confusion import confusion_matrix
 from common.metrics.scores import compute_scores
 from common.own.chain import MASK_FOLDER, OVERLAYS
+from common.own.learned_labels import copy_file
 from common.own.photographs import Photographs
-from common.own.true_masks import TrueMasks, copy_file
+from common.own.true_masks import TrueMasks
 from common.paths import path_of_id
 from common.visual.overlay import label_overlay
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from common.data.classes import check_class_names, read_class_names
 from common.data.image_names import folder_ids
 from common.data.images import IMAGE_SUFFIXES
+from common.data.name_index import NameIndex
 from common.data.presets import CLASSES_FILE
 from common.data.tags_csv import csv_class_names, read_csv_names
 from common.data.tags_json import read_folder_names, read_json_names
@@ -57,8 +58,11 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
         tags: file or folder of the tags; empty to find it.
 
     Raises:
-        DataError: there is no image or no tag, it is not clear which file holds the tags, or a tag is no class of ``classes.txt``.
+        DataError: there is no image or no tag, it is not clear which file holds the tags or which image a row means, or a tag is no
+            class of ``classes.txt``.
     """
+    if folder.is_file():
+        raise DataError(f"{folder} is a file; give the folder that holds your photographs (and --tags for their tags)")
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; give the folder of your photographs")
     images = next((folder / name for name in PHOTOGRAPH_FOLDERS if (folder / name).is_dir()), folder)
@@ -70,7 +74,7 @@ def find_photographs(folder: Path, tags: str = "") -> Photographs:
         named, told = tags_of_folders(ids, images), f"the folders in {images}"
     else:
         named, told = names_from(source, known), str(source)
-    found, without_file = matched(named, ids)
+    found, without_file = matched(named, ids, told)
     if not found:
         raise DataError(
             f"not one image in {images} has tags in {told}: the tags are of {', '.join(list(named)[:3])}, the images are "
@@ -193,24 +197,16 @@ def tags_of_folders(ids: Sequence[str], images: Path) -> dict[str, list[str]]:
     return {one: [one.partition("/")[0]] for one in ids}
 
 
-def matched(named: Mapping[str, Sequence[str]], ids: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """(id of an image -> class names, ids without an image); a name without its folder, or of another one, finds the one image so called."""
-    known = set(ids)
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for one in ids:
-        name = one.rpartition("/")[2]
-        by_name[name].append(one)
-        if name.casefold() != name:
-            # Capitals do not tell files apart on the systems where many tables are written.
-            by_name[name.casefold()].append(one)
+def matched(
+    named: Mapping[str, Sequence[str]], ids: Sequence[str], told: str
+) -> tuple[dict[str, list[str]], list[str]]:
+    """(id of an image -> class names, in the order of ``ids``; names in the table ``told`` without an image)."""
+    index, missing = NameIndex(ids), []
     found: dict[str, list[str]] = {}
-    missing = []
-    for image_id, names in named.items():
-        name = image_id.rpartition("/")[2]
-        alike = by_name.get(name) or by_name.get(name.casefold(), [])
-        place = image_id if image_id in known else alike[0] if len(alike) == 1 else None
-        if place is None:
-            missing.append(image_id)
+    for name, tags in named.items():
+        image_id = index.find(name, told)
+        if image_id is None:
+            missing.append(name)
         else:
-            found[place] = list(dict.fromkeys([*found.get(place, []), *names]))
+            found[image_id] = list(dict.fromkeys([*found.get(image_id, []), *tags]))
     return {one: found[one] for one in ids if one in found}, missing

@@ -91,9 +91,27 @@ def test_masks_of_other_label_maps_are_refused_before_anything_is_trained(
     prepared: tuple[Any, Any, list[Any]], tmp_path: Path
 ) -> None:
     method, settings, _ = prepared
-    require_own_results(method, settings, tmp_path / "out")
-    write_json(tmp_path / "out" / MASK_FOLDER / "stage.json", {})
-    require_own_results(method, settings, tmp_path / "out")
+    require_own_results(method, settings, tmp_path / "out", crf=True)
+    write_json(tmp_path / "out" / MASK_FOLDER / "stage.json", {"crf": {"iterations": 10}})
+    require_own_results(method, settings, tmp_path / "out", crf=True)
     other = with_saliency_if_there(find_method(PLAIN_CAM), saliency=True)
     with pytest.raises(ConfigError, match="holds the masks of another method.*another --out, or --force"):
-        require_own_results(other, settings, tmp_path / "out")
+        require_own_results(other, settings, tmp_path / "out", crf=True)
+
+
+@pytest.mark.parametrize(
+    ("record", "crf", "words"),
+    [
+        ({"crf": {"iterations": 10}}, False, "was made with the CRF. To have the masks without it, move masks"),
+        ({"crf": None}, True, "was made without the CRF. To have the masks with it, move masks"),
+        ({}, True, "was made without the CRF"),
+    ],
+)
+def test_masks_with_and_without_the_crf_are_not_mixed(
+    prepared: tuple[Any, Any, list[Any]], tmp_path: Path, record: dict[str, Any], crf: bool, words: str
+) -> None:
+    method, settings, _ = prepared
+    write_json(tmp_path / "out" / MASK_FOLDER / "stage.json", record)
+    require_own_results(method, settings, tmp_path / "out", crf=not crf)
+    with pytest.raises(ConfigError, match=words):
+        require_own_results(method, settings, tmp_path / "out", crf=crf)

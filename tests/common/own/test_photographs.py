@@ -48,10 +48,23 @@ def test_json_beside_each_image(tmp_path: Path) -> None:
 
 
 def test_names_without_their_folder_find_the_one_image_so_called(tmp_path: Path) -> None:
+    photographs(tmp_path, "images/x/a.jpg", "images/y/b.jpg")
+    (tmp_path / "tags.csv").write_text("A.jpg,cat\nc.jpg,dog\n")
+    found = find_photographs(tmp_path)
+    assert (found.tags, found.without_file) == ({"x/a": ["cat"]}, ("c",))
+
+
+def test_a_name_that_could_be_two_images_is_refused(tmp_path: Path) -> None:
     photographs(tmp_path, "images/x/a.jpg", "images/y/b.jpg", "images/z/b.jpg")
     (tmp_path / "tags.csv").write_text("a.jpg,cat\nb.jpg,dog\n")
-    found = find_photographs(tmp_path)
-    assert (found.tags, found.without_file) == ({"x/a": ["cat"]}, ("b",))
+    with pytest.raises(DataError, match=r"tags.csv: 'b' could be y/b or z/b; write the folder too"):
+        find_photographs(tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    photographs(tmp_path, "a.jpg")
+    with pytest.raises(DataError, match="a.jpg is a file; give the folder that holds your photographs"):
+        find_photographs(tmp_path / "a.jpg")
 
 
 def test_listed_classes_keep_their_order(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from common.exchange.cvat import write_cvat
 from common.exchange.parts import LabelledImage
 from common.files import write_json
 from common.own.kept_masks import facts_of_true_masks, keep_true_masks, without_true_masks
+from common.own.learned_labels import labels_with_true_masks
 from common.own.photographs import Photographs
-from common.own.true_masks import TrueMasks, given_true_masks, labels_with_true_masks
+from common.own.true_masks import TrueMasks, given_true_masks
 
 CLASSES = ("cat", "hot dog")
 TAGS = {"a 1": ["cat"], "sub/b": ["hot dog"], "c": ["cat"], "d": ["cat"]}
