@@ -124,11 +124,11 @@ class TrainingImages(ListedImages):
         """``image`` uint8 H x W x 3, ``mask`` uint8 H x W, ``tags`` where they were asked for."""
         sample = super().read(image_id)
         mask = self.without_unlabelled(sample["mask"])
-        wrong = mask[(mask >= self.n_labels) & (mask != self.ignore_label)]
-        if wrong.size:
+        wrong = (mask >= self.n_labels) & (mask != self.ignore_label)
+        if wrong.any():
             none = " or ".join(map(str, [*self.unlabelled, self.ignore_label]))
             raise DataError(
-                f"{self.mask_path(image_id)} has the value {wrong[0]}; labels are 0..{self.n_labels - 1}, and {none} for unlabelled"
+                f"{self.mask_path(image_id)} has the value {mask[wrong][0]}; labels are 0..{self.n_labels - 1}, and {none} for unlabelled"
             )
         return {**sample, "mask": mask}
 

@@ -18,14 +18,13 @@ import torch
 
 from common.data.palette import IGNORE_LABEL
 from common.data.sampling import Sample, Transform
+from common.data.scaled_crop import RandomScaledCrop
 from common.data.transforms import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     Compose,
-    PadToSize,
     RandomCrop,
     RandomFlip,
-    RandomScale,
     ToTensors,
 )
 from common.data.windows import cut, draw_window, long_side_size, resized_bicubic, resized_nearest
@@ -197,11 +196,6 @@ class PlacedCrop:
         return {**sample, "image": cut(sample["image"], window, self.size), "mask": mask}
 
 
-def as_float(sample: Sample, rng: random.Random) -> Sample:
-    """The image as float32, so that resizing does not round to whole grey levels."""
-    return {**sample, "image": sample["image"].astype(np.float32)}
-
-
 def scaled_crop(
     convention: InputConvention,
     scales: Sequence[float],
@@ -212,17 +206,10 @@ def scaled_crop(
     """Scale, pad, crop, flip, normalise; draws choice(scales), randint of top and of left, random, in this order.
     ``base_size`` is the longer side of the size that the scale multiplies; 0 for the image's own size.
     """
-    as_published: list[Transform] = [as_float] if convention.resize_in_float else []
-    return Compose(
-        [
-            *as_published,
-            RandomScale(scales, base_size),
-            PadToSize(crop_size, convention.fill, ignore_label),
-            RandomCrop(crop_size),
-            RandomFlip(),
-            InputTensors(convention),
-        ]
+    crop = RandomScaledCrop(
+        scales, crop_size, convention.fill, ignore_label, base_size, in_float=convention.resize_in_float
     )
+    return Compose([crop, RandomFlip(), InputTensors(convention)])
 
 
 def warped_crop(convention: InputConvention, warp_size: int, crop_size: int, distort_colours: bool) -> Transform:

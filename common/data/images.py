@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.data.image_file import open_image, size_of, turned_image
+from common.data.image_file import open_image, quickly_decoded, size_of, turned_image
 from common.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -46,7 +46,8 @@ def read_image(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:
             raise DataError(
                 f"{path} has pixel format {image.mode}, more than 8 bits per channel; save it as 8-bit RGB."
             )
-        return np.array(turned_image(image, upright).convert("RGB"))
+        quick = quickly_decoded(path, image, upright)
+        return np.array(turned_image(image, upright).convert("RGB")) if quick is None else quick
 
 
 def read_label_map(path: Path, upright: bool = False) -> npt.NDArray[np.uint8]:

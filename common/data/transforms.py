@@ -106,7 +106,7 @@ class PadToSize:
 
     def __init__(self, size: int, fill: Sequence[float], mask_fill: int = IGNORE_LABEL) -> None:
         self.size = size
-        self.fills = {"image": list(fill), "mask": mask_fill, "saliency": 0, "dense": 0}
+        self.fills: dict[str, float | list[float]] = {"image": list(fill), "mask": mask_fill, "saliency": 0, "dense": 0}
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         height, width = sample["image"].shape[:2]
@@ -116,12 +116,22 @@ class PadToSize:
         padded = dict(sample)
         for name in SPATIAL:
             if name in sample:
-                old = sample[name]
-                shape = (height + below, width + right, *old.shape[2:])
-                padded[name] = np.empty(shape, old.dtype)
-                padded[name][...] = np.asarray(self.fills[name]).astype(old.dtype)
-                padded[name][:height, :width] = old
+                padded[name] = padded_array(sample[name], below, right, self.fills[name])
         return padded
+
+
+def padded_array(array: np.ndarray, below: int, right: int, fill: float | Sequence[float]) -> np.ndarray:
+    """H x W or H x W x K with so many rows and columns more, of ``fill``, a number or one per channel."""
+    height, width = array.shape[:2]
+    padded = np.empty((height + below, width + right, *array.shape[2:]), array.dtype)
+    padded[:height, :width] = array
+    value = np.asarray(fill).astype(array.dtype)
+    if below:
+        # A row of the colour first: numpy is slow where it repeats three numbers.
+        padded[height:] = np.broadcast_to(value, padded.shape[1:]).copy()
+    if right:
+        padded[:height, width:] = np.broadcast_to(value, (right, *array.shape[2:])).copy()
+    return padded
 
 
 class RandomCrop:
@@ -213,8 +223,13 @@ class ToTensors:
 
     def image(self, image: np.ndarray) -> torch.Tensor:
         """H x W x 3 in 0..255 -> normalised float32 3 x H x W."""
-        normalised = image.astype(np.float32) * self.scale + self.shift
-        return torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))
+        height, width, channels = image.shape
+        planes = np.empty((channels, height, width), np.float32)
+        # One plane after the other, written in place: no copies of the image that are thrown away.
+        for channel, plane in enumerate(planes):
+            np.multiply(image[..., channel], self.scale[channel], out=plane)
+            plane += self.shift[channel]
+        return torch.from_numpy(planes)
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         converted = dict(sample)

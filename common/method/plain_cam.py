@@ -21,15 +21,13 @@ from common.cam.inference import CamConfig
 from common.data.dataset import ListedImages
 from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset, Transform
+from common.data.scaled_crop import RandomScaledCrop
 from common.data.transforms import (
     MEAN_COLOUR,
     ColorJitter,
     Compose,
-    PadToSize,
-    RandomCrop,
     RandomFlip,
     RandomResizedCrop,
-    RandomScale,
     ToTensors,
 )
 from common.engine.losses import Losses, StepFunction
@@ -103,8 +101,7 @@ def augmentation(config: AugmentationConfig) -> Transform:
     """Random crop, flip, colour jitter, normalisation."""
     crop: list[Transform] = [RandomResizedCrop(config.crop_size, config.area)]
     if config.scales:
-        pad = PadToSize(config.crop_size, MEAN_COLOUR)
-        crop = [RandomScale(config.scales), pad, RandomCrop(config.crop_size)]
+        crop = [RandomScaledCrop(config.scales, config.crop_size, MEAN_COLOUR)]
     jitter = [ColorJitter(config.color_jitter)] if config.color_jitter else []
     return Compose([*crop, RandomFlip(), *jitter, ToTensors()])
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import ConfigError, run_command
-from common.own.check import check_only, output_folder
-from common.own.photographs import find_photographs
+from common.own.photographs import Photographs, find_photographs
+from common.own.readable import said_about_unreadable, unreadable
+from common.own.said import said_about
 from common.usual_flags import UsualFirst
 
 
@@ -62,6 +63,37 @@ def parse_own(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if rest and not rest[0].startswith("-"):
         raise ConfigError(f"one folder of photographs is taken; what is {rest[0]!r} behind {arguments.folder}?")
     return arguments, rest
+
+
+def check_only(arguments: argparse.Namespace, photographs: Photographs, out: Path) -> int:
+    """Say what was found, and write a mended table of tags into ``out`` where names look misspelled."""
+    said_about(photographs, out)
+    broken = unreadable(photographs, out, remember=False)
+    if arguments.masks:
+        # Reading masks imports torch, which takes longer than all the rest.
+        from common.own.true_masks import given_true_masks
+
+        given_true_masks(arguments.masks, photographs, out)
+    if broken:
+        print(f"note: {said_about_unreadable(broken, len(photographs.tags))}")
+    return 0
+
+
+def output_folder(arguments: argparse.Namespace) -> Path:
+    """Where everything goes.
+
+    Raises:
+        ConfigError: it lies among the photographs; or another argument is out of its range.
+    """
+    folder = arguments.folder.resolve()
+    out: Path = arguments.out or folder.with_name(f"{folder.name}_masks")
+    if out.resolve().is_relative_to(folder):
+        raise ConfigError(
+            f"--out {out} lies in the folder of the photographs, where it would be taken for some; give another one"
+        )
+    if not 0 <= arguments.hold_out <= 0.5:
+        raise ConfigError(f"--hold-out is {arguments.hold_out}; give a share from 0 to 0.5")
+    return out
 
 
 if __name__ == "__main__":
