@@ -10,6 +10,7 @@ from common.errors import run_command
 
 BENCHMARKS = {
     "evaluate": "score VOC-size label maps, against the per-class loop of EPS and SEAM",
+    "items": "training items from JPEG and PNG to tensors, against the loader of deeplab-pytorch",
     "cam": "class activation maps, against one image and one scale at a time",
 }
 

@@ -11,7 +11,7 @@ from tests.guards.source import called_name, dotted, package_sources, parse, req
 ID_NAMES = {"image_id", "identifier", "example.id", "entry.id", "sample['id']"}
 # Where ids become paths; and files that make up the ids themselves.
 PATHS_OF_IDS = ("common/paths.py", "common/data/image_names.py", "common/data/toy/write.py", "common/bench/evaluate.py")
-IMAGE_DOOR = ("common/data/image_file.py", "common/bench/evaluate.py")
+IMAGE_DOOR = ("common/data/image_file.py", "common/bench/evaluate.py", "common/bench/items.py")
 OPENING = {
     "Image.open",
     "PIL.Image.open",
