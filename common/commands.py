@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from common.command_help import HELP_SETTINGS, asks_for_help, command_help, overview
 from common.config import SHORTCUTS, available, parse_config
@@ -47,12 +47,33 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """Something of a module that is imported when it is used, so that a help page need not wait for torch.
+
+    Attributes:
+        module: its name.
+        name: of the thing in it, perhaps with dots.
+    """
+
+    module: str
+    name: str
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it."""
+        return self.thing(*arguments)
+
+    @property
+    def thing(self) -> Any:
+        return attrgetter(self.name)(import_module(self.module))
+
+
+@dataclass(frozen=True)
 class Command:
     """One word after the program's name.
 
     Attributes:
         text: what it does, in one or two sentences.
-        settings: dataclass of its settings.
+        settings: dataclass of its settings, which has all that :data:`SHARED` sets where it is imported later.
         run: ``settings -> exit status``.
         flags: its short flags besides :data:`SHARED`; one of the same name takes the place of a shared one.
         aliases: published spellings of its settings, in files and as flags.
@@ -64,7 +85,7 @@ class Command:
     """
 
     text: str
-    settings: type[Any]
+    settings: type[Any] | Imported
     run: Callable[[Any], int]
     flags: tuple[Flag, ...] = ()
     aliases: Aliases = field(default_factory=dict)
@@ -76,7 +97,7 @@ class Command:
     def all_flags(self) -> tuple[Flag, ...]:
         """Its own and those of :data:`SHARED` whose setting it has."""
         own = {name for flag in self.flags for name in flag.names}
-        known = available(SHORTCUTS, self.settings)
+        known = SHORTCUTS if isinstance(self.settings, Imported) else available(SHORTCUTS, self.settings)
         return self.flags + tuple(
             flag for flag in SHARED if known.keys() & set(flag.names) and not own & set(flag.names)
         )
@@ -180,17 +201,24 @@ def parse_command(program: str, command: Command, arguments: Sequence[str]) -> A
     configured = names_config(arguments) or "--help" in spellings
     if command.find_config is None and not configured and not any("." in spelling for spelling in spellings):
         raise ConfigError(f"{program} needs a configuration: -c CONFIG")
-    if "--cuda" in spellings and not torch.cuda.is_available():
-        print("--cuda: no GPU found, the CPU does it", file=sys.stderr)
-    parse = partial(
-        parse_config, command.settings, program=program, shortcuts=command.shortcuts, aliases=command.aliases
-    )
+    if "--cuda" in spellings:
+        warn_without_gpu()
+    settings_class = command.settings.thing if isinstance(command.settings, Imported) else command.settings
+    parse = partial(parse_config, settings_class, program=program, shortcuts=command.shortcuts, aliases=command.aliases)
     settings = parse(arguments)
     found = command.find_config(settings) if command.find_config and not configured else None
     if found is None:
         return settings
     print(f"Config: {found}")
     return parse(["-c", str(found), *arguments])
+
+
+def warn_without_gpu() -> None:
+    # Not at the top: a help page does not wait for it.
+    import torch
+
+    if not torch.cuda.is_available():
+        print("--cuda: no GPU found, the CPU does it", file=sys.stderr)
 
 
 def names_config(arguments: Sequence[str]) -> bool:

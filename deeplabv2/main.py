@@ -7,15 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.commands import Command, Flag, Program, run_commands
+from common.commands import Command, Flag, Imported, Program, run_commands
 from common.errors import run_command
 from deeplabv2.aliases import ALIASES
-from deeplabv2.crf import refine_predictions
-from deeplabv2.predict import PredictConfig, predict_folder, training_config
-from deeplabv2.settings import DeepLabConfig
-from deeplabv2.submit import SubmitConfig, submit
-from deeplabv2.test import test_network
-from deeplabv2.train import TRAIN
 
 MODEL = Flag(("-m", "--model-path"), "--checkpoint", "FILE", "checkpoint (default: the one this configuration trains)")
 AVERAGED = (
@@ -77,41 +71,40 @@ ENVIRONMENT = {
 }
 
 
-def run_all(config: DeepLabConfig) -> int:
+# Imported when they are run: torch takes seconds, for which a help page need not wait.
+SETTINGS = Imported("deeplabv2.settings", "DeepLabConfig")
+TRAINING = Imported("deeplabv2.train", "TRAIN")
+TEST = Imported("deeplabv2.test", "test_network")
+CRF = Imported("deeplabv2.crf", "refine_predictions")
+
+
+def train_network(config: Any) -> int:
+    status: int = TRAINING.thing.run(config)
+    return status
+
+
+def run_all(config: Any) -> int:
     """Train, test, CRF; an error ends it, images that failed are left out."""
-    return max(TRAIN.run(config), test_network(config), refine_predictions(config))
+    return max(train_network(config), TEST(config), CRF(config))
 
 
-def start_bench(arguments: Sequence[str]) -> int:
-    # The other commands need not wait for what only this one imports.
-    from deeplabv2.bench import main as bench
-
-    return bench(arguments)
-
-
-def start_export(arguments: Sequence[str]) -> int:
-    from deeplabv2.export import main as export
-
-    return export(arguments)
-
-
-def stage(text: str, run: Callable[[DeepLabConfig], int], **more: Any) -> Command:
-    return Command(text, DeepLabConfig, run, STAGE_FLAGS, ALIASES, **more)
+def stage(text: str, run: Callable[[Any], int], **more: Any) -> Command:
+    return Command(text, SETTINGS, run, STAGE_FLAGS, ALIASES, **more)
 
 
 COMMANDS: dict[str, Command | Program] = {
     "train": stage(
         "Train on images and masks; a stopped training continues. Writes checkpoints and checkpoint_final.pth.",
-        TRAIN.run,
+        train_network,
     ),
     "test": stage(
         "Predict a list of the dataset: palette label maps and, where there are masks, scores.json.",
-        test_network,
+        TEST,
     ),
     "crf": stage(
         "Refine the predictions of test with the dense CRF: label maps and scores_crf.json. The logits come from the "
         "files of test --save-logits, or again from the network.",
-        refine_predictions,
+        CRF,
     ),
     "all": stage(
         "Train, test and crf, from any directory; paths of flags begin where you are, those of the configuration in the "
@@ -123,21 +116,26 @@ COMMANDS: dict[str, Command | Program] = {
     "predict": Command(
         "Segment any folder of images: palette masks and overlays. Without -c it takes the settings that the training "
         "wrote beside the checkpoint, else those of the published VOC network.",
-        PredictConfig,
-        predict_folder,
+        Imported("deeplabv2.predict", "PredictConfig"),
+        Imported("deeplabv2.predict", "predict_folder"),
         PREDICT_FLAGS,
         ALIASES,
-        find_config=training_config,
+        find_config=Imported("deeplabv2.predict", "training_config"),
     ),
     "submit": Command(
         "Pack the label maps of test or crf into the archive that the server of PASCAL VOC takes, and check every file.",
-        SubmitConfig,
-        submit,
+        Imported("deeplabv2.submit", "SubmitConfig"),
+        Imported("deeplabv2.submit", "submit"),
         SUBMIT_FLAGS,
         ALIASES,
     ),
-    "export": Program("Write a trained network as an ONNX or TorchScript file for other programs.", start_export),
-    "bench": Program("Time the training step and its memory with and without each switch.", start_bench),
+    "export": Program(
+        "Write a trained network as an ONNX or TorchScript file for other programs.",
+        Imported("deeplabv2.export", "main"),
+    ),
+    "bench": Program(
+        "Time the training step and its memory with and without each switch.", Imported("deeplabv2.bench", "main")
+    ),
 }
 
 

@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
-
 from common.interruption import has_ended, others_say_so, start_beside, stop_beside, undone_if_stopped
 from common.variables import number_of_variable
 
@@ -41,6 +39,9 @@ def run_in_processes(command: Sequence[str], number: int) -> int:
     Returns:
         0, or the exit status of the one that failed first.
     """
+    # Not at the top: most commands have one process and need not wait for it.
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
     store = TCPStore(THIS_MACHINE, 0, is_master=True, wait_for_workers=False, timeout=timedelta(minutes=30))
     processes: list[subprocess.Popen[bytes]] = []
     with undone_if_stopped(lambda signal: stop_beside(processes)), others_say_so():

@@ -235,7 +235,7 @@ def trainer_command(name: str) -> Command:
 
 def trainer_stage() -> Training:
     """Its training."""
-    stage = importlib.import_module(SEGMENTER).TRAIN
+    stage = importlib.import_module(SEGMENTER).TRAINING.thing
     assert isinstance(stage, Training)
     return stage
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.error import URLError
 
-import torchvision
 from torch import Tensor, nn
-from torchvision.models import WeightsEnum
 
 from common.bounds import bounded
 from common.errors import CheckpointError, ConfigError
@@ -20,6 +18,9 @@ from common.models.resnet import ResNet
 from common.models.resnet38 import ResNet38, read_resnet38_weights
 from common.models.vgg import VGG16
 from common.models.weights import file_fingerprint, load_weights, read_state_dict
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 BackboneName = Literal[
     "resnet18",
@@ -170,7 +171,10 @@ def torchvision_weights(config: BackboneConfig) -> WeightsEnum | None:
         return None
     if is_resnest(config):
         raise ConfigError(f"torchvision has no weights of {config.name}; timm's are weights imagenet.")
-    choices = torchvision.models.get_model_weights(config.name)
+    # Imported where its weights are asked for: it takes longer than torch, and most commands do without.
+    from torchvision.models import get_model_weights
+
+    choices = get_model_weights(config.name)
     if config.weights == "imagenet":
         return choices.DEFAULT
     # VGG's IMAGENET1K_FEATURES wants another input scaling and has no classifier: not for this toolbox.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import cast
 
-import timm
 from torch import Tensor, nn
 
 from common.errors import ConfigError
@@ -46,7 +45,10 @@ class ResNeSt(Backbone):
         if output_stride not in RESNEST_STRIDES:
             strides = ", ".join(map(str, RESNEST_STRIDES))
             raise ConfigError(f"output_stride is {output_stride}; ResNeSt has {strides}.")
-        network = timm.create_model(timm_name(depth), pretrained=False, num_classes=0, output_stride=output_stride)
+        # Imported where a ResNeSt is built: no other backbone needs it.
+        from timm import create_model
+
+        network = create_model(timm_name(depth), pretrained=False, num_classes=0, output_stride=output_stride)
         self.output_stride = output_stride
         for name in ("conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3", "layer4"):
             self.add_module(name, network.get_submodule(name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import timm
 from torch import Tensor
 
 from common.errors import CheckpointError
@@ -18,8 +17,11 @@ def timm_weights(name: str, elsewhere: str = "") -> dict[str, Tensor]:
     Raises:
         CheckpointError: they cannot be downloaded.
     """
+    # Imported where weights are asked for: it takes long.
+    from timm import create_model
+
     try:
-        network = timm.create_model(name, pretrained=True)
+        network = create_model(name, pretrained=True)
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cv2
-import matplotlib
 import numpy as np
 
 from common.data.palette import as_label_map, colour_label_map
@@ -34,7 +33,10 @@ def cam_overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     # The negated form is true for NaN as well.
     if not (heat.min() >= 0 and heat.max() <= 1):
         raise DataError(f"heat map holds values from {heat.min()} to {heat.max()}; normalise it to 0..1 first")
-    colours = matplotlib.colormaps[HEAT_COLOURS](heat)[..., :3] * 255
+    # Imported where a picture is drawn: most commands draw none.
+    from matplotlib import colormaps
+
+    colours = colormaps[HEAT_COLOURS](heat)[..., :3] * 255
     return _blend(image, colours, np.full(heat.shape, HEAT_OPACITY))
 
 

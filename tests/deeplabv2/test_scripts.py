@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from common.commands import parse_command
+from common.commands import Command, Imported, parse_command
+from common.config import SHORTCUTS, available
 from deeplabv2.main import COMMANDS, main
 
 FOLDER = Path(__file__).parents[2] / "deeplabv2"
@@ -88,3 +90,17 @@ def test_train_test_and_crf_run_in_one_command(toy, tmp_path, monkeypatch, capsy
 def test_help_says_what_can_be_set(script):
     done = subprocess.run(["bash", str(script), "--help"], capture_output=True, text=True, check=True)
     assert "--label-dir" in done.stdout and "LABEL_DIR" in done.stdout and "GPUS" in done.stdout
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if isinstance(command, Command)])
+def test_settings_that_are_imported_later_have_all_that_shared_flags_set(name):
+    command = COMMANDS[name]
+    assert isinstance(command, Command) and isinstance(command.settings, Imported)
+    assert available(SHORTCUTS, command.settings.thing) == dict(SHORTCUTS)
+    assert callable(command.run.thing if isinstance(command.run, Imported) else command.run)
+
+
+def test_a_help_page_does_not_wait_for_torch():
+    program = "import sys; from deeplabv2.main import main; main(['train', '--help']); print('torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "--label-dir" in said.stdout and said.stdout.splitlines()[-1] == "False"

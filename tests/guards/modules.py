@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tests.guards.source import Sources, dotted, imported_modules, is_entry, parse
+from tests.guards.source import Sources, dotted, imported_later, imported_modules, is_entry, parse
 
 # A top-level name of a module: (dotted module, name). The name is empty for the module itself.
 Place = tuple[str, str]
@@ -92,8 +92,9 @@ class Project:
         """The places that statements of a module read."""
         for statement in statements:
             for node in ast.walk(statement):
-                name = dotted(node)
+                name, later = dotted(node), imported_later(node)
                 place = self.resolve(module, name) if name and not name.startswith(".") else None
+                place = self.find(".".join(later)) if later else place
                 if place is not None:
                     yield place
 

@@ -96,18 +96,28 @@ def parse(text: str) -> ast.Module:
 
 
 def imports(text: str) -> set[tuple[str, str]]:
-    """What a Python text imports, by statement or by ``import_module("literal")``: (module, name), or (module, "")."""
+    """What a Python text imports: (module, name), or (module, ""). By statement, ``import_module("literal")`` or ``Imported("module", "name")``."""
     found: set[tuple[str, str]] = set()
     for node in ast.walk(parse(text)):
         if isinstance(node, ast.Import):
             found |= {(alias.name, "") for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             found |= {(str(node.module), alias.name) for alias in node.names}
+        elif later := imported_later(node):
+            found.add(later)
         elif isinstance(node, ast.Call) and called_name(node) in ("import_module", "__import__") and node.args:
             literal = node.args[0]
             if isinstance(literal, ast.Constant):
                 found.add((str(literal.value), ""))
     return found
+
+
+def imported_later(node: ast.AST) -> tuple[str, str] | None:
+    """(module, name) of ``Imported("module", "name.attribute")``, see :class:`common.commands.Imported`; None for anything else."""
+    if not isinstance(node, ast.Call) or called_name(node) != "Imported":
+        return None
+    literals = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+    return (str(literals[0]), str(literals[1]).partition(".")[0]) if len(literals) == 2 else None
 
 
 def imported_modules(text: str) -> set[str]:

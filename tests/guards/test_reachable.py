@@ -17,9 +17,12 @@ EXAMPLE = {
     "sgan/tools/train.py": "from sgan import late\ndef main(): late.run()\nif __name__ == '__main__':\n    run_command(main)",
     "sgan/late.py": "def run():\n    from sgan.later import act\n    act()",
     "sgan/later.py": "def act() -> 'int': ...",
+    "sgan/tools/lazy.py": "def main(): Imported('sgan.asked', 'Asked.run')()\nif __name__ == '__main__':\n    run_command(main)",
+    "sgan/asked.py": "class Asked: ...\ndef unasked(): ...",
     "sgan/never.py": "def main(): other()\ndef other(): ...\nMETHOD = main",
 }
 UNREACHED = [
+    "sgan/asked.py: unasked",
     *("sgan/method.py: left", "sgan/model.py: only_for_unused, unused", "sgan/never.py: METHOD, main, other"),
     "sgan/sizes.py: OTHER",
 ]

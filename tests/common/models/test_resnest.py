@@ -124,7 +124,7 @@ def test_imagenet_weights_are_timms_by_name_and_a_failed_download_says_how_to_do
         raise OSError("no route to host")
 
     created = timm.create_model
-    monkeypatch.setattr(resnest.timm, "create_model", no_network)
+    monkeypatch.setattr(timm, "create_model", no_network)
     with pytest.raises(CheckpointError, match=r"timm's resnest50d\.in1k \(no route to host\).*give the path"):
         build_backbone(dataclasses.replace(config, name="resnest50"))
     assert asked == ["resnest50d.in1k"]
