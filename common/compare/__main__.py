@@ -32,11 +32,15 @@ def parser_of_comparison() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--data", default="toy", help="toy, voc, voc_animals, or a folder with images/ and tags.csv (default toy)"
+        "--data", default="toy", help="toy, voc, coco, voc_animals, or a folder with images/ and tags.csv (default toy)"
     )
     parser.add_argument("--root", type=Path, metavar="FOLDER", help="the dataset (toy: made where none is given)")
     parser.add_argument(
-        "--methods", nargs="+", default=["all"], metavar="METHOD", help="their names (default: all of them)"
+        "--methods",
+        nargs="+",
+        default=["all"],
+        metavar="METHOD",
+        help="their names (default: all that are configured for the dataset)",
     )
     add_number(parser, "--seeds", 1, "repeat everything with this many seeds (1)", least=1, most=1000)
     parser.add_argument(

@@ -48,7 +48,7 @@ def run_comparison(arguments: argparse.Namespace, rest: Sequence[str], given: Se
         ConfigError: a method, a dataset or a source is not there, before anything is run.
     """
     choices, sources = choices_from(arguments, rest), sources_from(arguments.saliency)
-    methods = methods_from(arguments.methods)
+    methods = methods_from(arguments.methods, choices.data)
     guided = [name for name in methods if is_guided(choices.settings(Chain(name, Source(), 0)))]
     chains = planned_chains(methods, sources, arguments.seeds, guided)
     if arguments.only:
@@ -119,8 +119,8 @@ def made_with() -> str:
     return f"{today}, commit {short_commit(current_commit())}, {os.cpu_count()} CPU cores ({platform.machine()}){gpu}"
 
 
-def methods_from(names: Sequence[str]) -> list[str]:
-    """The methods by name, plain CAM with the reference rows first; ``all`` is every one that the toolbox finds.
+def methods_from(names: Sequence[str], data: str) -> list[str]:
+    """The methods by name, plain CAM with the reference rows first; ``all`` is every one that has a configuration for the dataset.
 
     Raises:
         ConfigError: one is unknown, or named twice.
@@ -128,6 +128,11 @@ def methods_from(names: Sequence[str]) -> list[str]:
     chosen = method_names() if list(names) == [ALL] else list(names)
     for name in chosen:
         find_method(name)
+    if list(names) == [ALL]:
+        without = [name for name in chosen if not has_configuration(name, data)]
+        chosen = [name for name in chosen if name not in without]
+        if without:
+            print(f"left out, as they have no configuration {data}.yaml: {', '.join(without)}")
     twice = sorted({name for name in chosen if chosen.count(name) > 1})
     if twice:
         raise ConfigError(f"--methods names {', '.join(twice)} twice")
@@ -142,7 +147,7 @@ def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:
     """
     data, root = arguments.data, arguments.root
     # A dataset's name is one in a folder that has a 'toy' too, which is then called ./toy.
-    if Path(data).is_dir() and not has_configuration(data):
+    if Path(data).is_dir() and not is_known(data):
         if root:
             raise ConfigError(f"--data {data} is a folder already; leave out --root")
         data, root = "folder", Path(data)
@@ -163,10 +168,10 @@ def choices_from(arguments: argparse.Namespace, rest: Sequence[str]) -> Choices:
 
 def require_known(data: str, root: Path | None) -> None:
     """Raise :class:`ConfigError` where ``--data`` is neither a folder nor a dataset that plain CAM, where all begin, is configured for."""
-    known = "give toy, voc, voc_animals, or the folder of a dataset with images/ and tags.csv"
+    known = "give toy, voc, coco, voc_animals, or the folder of a dataset with images/ and tags.csv"
     if os.sep in data:
         raise ConfigError(f"--data {data}: there is no such folder; {known}")
-    if not has_configuration(data):
+    if not is_known(data):
         raise ConfigError(
             f"--data {data}: it is no folder, and plain CAM, where all begin, has no configuration of that name; {known}"
         )
@@ -176,12 +181,15 @@ def require_known(data: str, root: Path | None) -> None:
         )
 
 
-def has_configuration(data: str) -> bool:
+def is_known(data: str) -> bool:
     """Whether plain CAM has a configuration of that name."""
-    if os.sep in data or not data.strip("."):
-        return False
+    return os.sep not in data and bool(data.strip(".")) and has_configuration(PLAIN_CAM, data)
+
+
+def has_configuration(method: str, data: str) -> bool:
+    """Whether a method has one for a dataset."""
     try:
-        return config_for(find_method(PLAIN_CAM), data).is_file()
+        return config_for(find_method(method), data).is_file()
     except ConfigError:
         return False
 

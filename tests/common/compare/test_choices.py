@@ -84,7 +84,7 @@ def test_a_run_folder_that_is_the_methods_own_moves_neither_names_nor_configurat
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("tpy", "--data tpy: it is no folder, and .* give toy, voc, voc_animals, or the folder"),
+        ("tpy", "--data tpy: it is no folder, and .* give toy, voc, coco, voc_animals, or the folder"),
         ("/nowhere/photos", "--data /nowhere/photos: there is no such folder"),
         ("folder", "--data folder needs --root"),
     ],
@@ -103,3 +103,15 @@ def test_a_folder_called_as_a_dataset_is_given_as_a_path(
     assert "/toy/plain_cam/own/seed0" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="is a folder already; leave out --root"):
         main(["--data", "./toy", "--root", "toy", "--dry-run"])
+
+
+def test_methods_without_a_configuration_for_the_dataset_are_left_out_by_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--data", "coco", "--root", "coco", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "left out, as they have no configuration coco.yaml: " in said
+    left_out = said.splitlines()[0].partition("yaml: ")[2].split(", ")
+    chains = [line.partition("/")[0] for line in said.splitlines()[1:]]
+    assert chains[0] == "plain_cam" and {"l2g_cda", "i2crc"} <= set(chains)
+    assert sorted([*chains, *left_out]) == sorted(method_names())
