@@ -6,6 +6,9 @@ energies stay on their device.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -32,24 +35,37 @@ def tensor_mean_field(images: Tensor, unaries: Tensor, settings: CrfSettings) ->
     Returns:
         float32 [B, S, C, H, W].
     """
-    n_images, n_sets, n_labels, height, width = unaries.shape
-    size = (height, width)
+    n_images, size = len(unaries), (unaries.shape[-2], unaries.shape[-1])
     positions = positions_on(images.device, size, settings.gaussian_sxy).expand(n_images, -1, -1)
-    kernels = [
+    kernels: list[tuple[Kernel, float]] = [
         (normalised(positions, size, position_layout(size, settings.gaussian_sxy, n_images)), settings.gaussian_compat),
         (
             normalised(colours(images, settings), size, colour_layout(size, settings, n_images)),
             settings.bilateral_compat,
         ),
     ]
+    return mean_field_steps(unaries, kernels, settings.iterations)
+
+
+class Kernel(Protocol):
+    """A normalised kernel over all pixels of some images."""
+
+    def filter(self, values: Tensor) -> Tensor:
+        """The sums over all pixels of values float32 [B N, C], for each pixel."""
+        ...
+
+
+def mean_field_steps(unaries: Tensor, kernels: Sequence[tuple[Kernel, float]], iterations: int) -> Tensor:
+    """Q, float32 [B, S, C, H, W], of energies of that shape, after synchronous steps with kernels and their weights."""
+    n_images, n_sets, n_labels, height, width = unaries.shape
     # [B N, S C]: one filter for all labels of all sets.
     energies = unaries.movedim((3, 4), (1, 2)).reshape(n_images * height * width, n_sets * n_labels)
     q = softmax_of_labels(-energies, n_labels)
-    for _ in range(settings.iterations):
+    for _ in range(iterations):
         scores = -energies
-        for lattice, compat in kernels:
+        for kernel, compat in kernels:
             for part, target in zip(q.split(LABELS_AT_ONCE, 1), scores.split(LABELS_AT_ONCE, 1), strict=True):
-                target.add_(lattice.filter(part.contiguous()), alpha=compat)
+                target.add_(kernel.filter(part.contiguous()), alpha=compat)
         q = softmax_of_labels(scores, n_labels)
     return q.view(n_images, height, width, n_sets, n_labels).movedim((1, 2), (3, 4)).contiguous()
 

@@ -20,7 +20,7 @@ UNARY = np.random.default_rng(1).normal(size=(3, 8, 10)).astype(np.float32)
 NO_PYDENSECRF = pytest.mark.skipif(importlib.util.find_spec("pydensecrf") is None, reason="pydensecrf is not installed")
 
 
-@pytest.fixture(params=["torch", pytest.param("pydensecrf", marks=NO_PYDENSECRF)])
+@pytest.fixture(params=["torch", "exact", "formula", pytest.param("pydensecrf", marks=NO_PYDENSECRF)])
 def engine(request):
     return request.param
 
