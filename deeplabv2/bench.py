@@ -21,7 +21,8 @@ from common.engine.settings import EngineConfig
 from common.errors import ConfigError
 from common.method.settings import with_values
 from common.models.fold import fold_batchnorm
-from deeplabv2.networks.registry import NetworkConfig, starting_network
+from deeplabv2.networks.registry import starting_network
+from deeplabv2.networks.settings import NetworkConfig
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.train import build_step, fold, group_optimizer
 

@@ -20,7 +20,8 @@ from common.files import write_torch
 from common.models.caffemodel import CaffeLayer, read_caffemodel
 from common.models.weights import load_weights
 from deeplabv2.networks.deeplab import MSC
-from deeplabv2.networks.registry import NetworkConfig, bare_network
+from deeplabv2.networks.registry import bare_network
+from deeplabv2.networks.settings import NetworkConfig
 
 
 class Conversion(NamedTuple):

@@ -17,7 +17,7 @@ from common.method.settings import CropConfig, LongSidesConfig, ReportConfig, Ru
 from deeplabv2.dataset import DatasetConfig
 from deeplabv2.losses import LossName
 from deeplabv2.networks.dsrg import CAFFE_MEAN, OUTPUT_STRIDE
-from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.networks.settings import NetworkConfig
 from deeplabv2.resize import Edge
 from deeplabv2.seed_losses import CRF_SCALE
 

@@ -61,6 +61,32 @@ def hidden_atrous_pyramid(in_channels: int, n_labels: int, rates: Sequence[int])
     return initialised(SummedBranches(branches))
 
 
+class SeparablePyramid(nn.Module):
+    """ASPP for small networks: a 1x1 branch and a separable atrous one per rate, each normalised, joined by a 1x1 convolution.
+
+    N x C x h x w -> logits N x n_labels x h x w. What separates classes is not linear in the features of a light backbone, and plain 3x3
+    branches with hidden layers would cost more than the backbone.
+    """
+
+    def __init__(self, in_channels: int, n_labels: int, rates: Sequence[int], hidden: int) -> None:
+        super().__init__()
+        branches = [normalised_1x1(in_channels, hidden)]
+        for rate in rates:
+            each = nn.Conv2d(in_channels, in_channels, 3, padding=rate, dilation=rate, groups=in_channels, bias=False)
+            branches.append(nn.Sequential(each, *normalised_1x1(in_channels, hidden)))
+        self.branches = nn.ModuleList(branches)
+        self.classifier = nn.Conv2d(hidden * len(branches), n_labels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(torch.cat([branch(features) for branch in self.branches], 1))
+        return logits
+
+
+def normalised_1x1(in_channels: int, out_channels: int) -> nn.Sequential:
+    convolution = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+
+
 def large_fov(in_channels: int, n_labels: int) -> nn.Sequential:
     """LargeFOV: one branch of rate 12; dropout takes whole channels."""
     names = ("conv6", "relu6", "drop6", "conv7", "relu7", "drop7", "conv8")
@@ -113,13 +139,20 @@ class BackboneAndHead(nn.Module):
     """DeepLab-v2 on any backbone of :mod:`common.models`, so that torchvision's and timm's ImageNet weights fit.
 
     Images N x 3 x H x W -> logits N x n_labels x h x w at the backbone's output stride.
+
+    Args:
+        hidden: channels of the branches of a :class:`SeparablePyramid`; 0 for DeepLab-v2's own head.
     """
 
-    def __init__(self, backbone: Backbone, n_labels: int, rates: Sequence[int]) -> None:
+    def __init__(self, backbone: Backbone, n_labels: int, rates: Sequence[int], hidden: int = 0) -> None:
         super().__init__()
         # Checkpoints call it so.
         self.body = backbone
-        self.aspp = atrous_pyramid(backbone.out_channels, n_labels, rates)
+        self.aspp = (
+            SeparablePyramid(backbone.out_channels, n_labels, rates, hidden)
+            if hidden
+            else atrous_pyramid(backbone.out_channels, n_labels, rates)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.aspp(self.body(images))

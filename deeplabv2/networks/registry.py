@@ -3,80 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
 
-from common.bounds import bounded, bounded_scales, needed_text, require_bounds
 from common.engine.optimizer import GroupRule, OptimizerConfig, backbone_and_head_rules, parameter_groups
 from common.errors import CheckpointError, ConfigError, require
-from common.models.backbones import BackboneConfig, backbone_weights, build_backbone
+from common.models.backbones import backbone_weights, build_backbone
 from common.models.weights import LoadReport, load_weights, read_state_dict
 from deeplabv2.networks import deeplab
 from deeplabv2.networks.caffe_resnet import OUT_CHANNELS, caffe_resnet
 from deeplabv2.networks.deeplab import MSC, DeepLab
-from deeplabv2.networks.deeplabv3plus import V3PLUS_RATES, DeepLabV3Plus, HeadNorm, v3plus_rules, without_stage_names
+from deeplabv2.networks.deeplabv3plus import V3PLUS_RATES, DeepLabV3Plus, v3plus_rules, without_stage_names
 from deeplabv2.networks.dsrg import DeepLabVGG16, DSRGNetwork
 from deeplabv2.networks.initial_weights import caffe_tensors, load_start, load_v3plus, load_vgg16
-from deeplabv2.resize import ResizeConvention
+from deeplabv2.networks.settings import RATES, NetworkConfig, default_backbone
 from deeplabv2.samples import InputConvention, caffe_input, imagenet_input
 
-RATES = (6, 12, 18, 24)
 SMALL_RATES = (3, 6, 9, 12)
-
-
-def default_backbone() -> BackboneConfig:
-    return BackboneConfig(name="resnet101", output_stride=8, freeze_batchnorm=True)
-
-
-@dataclass
-class NetworkConfig:
-    """The network.
-
-    Args:
-        name: one of the networks of deeplabv2/networks/registry.py; also a part of output paths. Most take BGR images minus
-            image.mean; DeepLabV2_MSC and DeepLabV3Plus are built on the backbone and take RGB images as ImageNet weights do.
-            I2CRC_ResNet101_MSC is what I2CRC calls DeepLabV2_ResNet101_MSC. DSRG_VGG16 and DSRG (on the backbone) are SGAN's.
-        n_labels: number of labels, background included.
-        backbone: feature extractor of DeepLabV2_MSC, DeepLabV3Plus and DSRG and its initial weights; of I2CRC_ResNet101_MSC the
-            weights alone, of DSRG_VGG16 the width.
-        blocks: blocks of the four layers of a published ResNet.
-        rates: dilations of the head's branches; empty for the network's own, which networks with one branch keep.
-        weights: checkpoint to start from; its backbone has to fit, its head is used if it fits. Of a network on a backbone also
-            weights of that alone, as backbone.weights. Of DSRG_VGG16 also "imagenet" for torchvision's VGG16 (downloaded once), a
-            .caffemodel (vgg16_20M_mc.caffemodel as published), tensors with the published names (conv1_1.weight), or a VGG16 of
-            torchvision or this toolbox (features.0.weight).
-        force_weights: take what fits of weights whose backbone does not fit as a whole.
-        pyramid: scales of the multi-scale pyramid besides 1; empty for a single scale.
-        pyramid_resize: how the pyramid reduces images: current, or recomputed as PyTorch did before 1.6.
-        freeze_head: the head keeps its initial weights, as in the published code of L2G's DeepLabV1_ResNet101_MSC.
-        head_norm: normalisation of DeepLabV3Plus's new layers: group (4 groups), batch, or fixed (none in effect, as published
-            where both BatchNorm and its fixing are asked for).
-        fold_batchnorm: compute frozen BatchNorm layers inside the convolutions before them while training: the same function
-            in less time and memory.
-    """
-
-    name: str = needed_text("DeepLabV2_ResNet101_MSC")
-    n_labels: int = bounded(21, least=1, most=255)
-    backbone: BackboneConfig = field(default_factory=default_backbone)
-    blocks: list[int] = bounded([3, 4, 23, 3], least=1, most=1000, items=(4, 4))
-    rates: list[int] = bounded([], least=1, most=1000)
-    weights: str = ""
-    force_weights: bool = False
-    pyramid: list[float] = bounded_scales([0.5, 0.75])
-    pyramid_resize: ResizeConvention = "current"
-    freeze_head: bool = False
-    head_norm: HeadNorm = "group"
-    fold_batchnorm: bool = False
-
-    def __post_init__(self) -> None:
-        require_bounds(self, "network")
-
-    @property
-    def all_rates(self) -> Sequence[int]:
-        return self.rates or RATES
 
 
 def head_rules(head: str, multiplier: float) -> list[GroupRule]:
@@ -175,6 +121,11 @@ def deeplabv3plus(config: NetworkConfig) -> nn.Module:
     return DeepLabV3Plus(backbone, config.n_labels, rates, config.head_norm, config.backbone.width)
 
 
+def deeplabv2_on_backbone(config: NetworkConfig) -> nn.Module:
+    backbone = build_backbone(config.backbone)
+    return deeplab.BackboneAndHead(backbone, config.n_labels, config.all_rates, config.hidden)
+
+
 def on_backbone(network: Callable[..., nn.Module]) -> Callable[[NetworkConfig], nn.Module]:
     return lambda config: network(build_backbone(config.backbone), config.n_labels, config.all_rates)
 
@@ -187,7 +138,7 @@ NETWORKS = {
     "DeepLabV2_VGG16_MSC": NetworkKind(deeplabv2_vgg16, "aspp."),
     "DeepLabV1_VGG16_MSC": NetworkKind(deeplabv1_vgg16, "aspp."),
     "I2CRC_ResNet101_MSC": NetworkKind(i2crc, "classifier.", one_group, backbone="weights"),
-    "DeepLabV2_MSC": NetworkKind(on_backbone(deeplab.BackboneAndHead), "aspp.", input="imagenet", backbone="all"),
+    "DeepLabV2_MSC": NetworkKind(deeplabv2_on_backbone, "aspp.", input="imagenet", backbone="all"),
     "DeepLabV3Plus": NetworkKind(
         deeplabv3plus, "decoder.", v3plus_rules, input="imagenet", backbone="all", load=load_v3plus
     ),

@@ -11,7 +11,8 @@ import torch
 from common.errors import CheckpointError
 from common.models.caffemodel import read_caffemodel
 from deeplabv2.convert import CONVERSIONS, convert_layers, main, module_name
-from deeplabv2.networks.registry import NetworkConfig, bare_network
+from deeplabv2.networks.registry import bare_network
+from deeplabv2.networks.settings import NetworkConfig
 from tests.common.models.caffe_files import field, layer, varint
 
 NAMES = json.loads(

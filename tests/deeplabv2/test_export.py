@@ -19,7 +19,8 @@ from deeplabv2.export import GENERATED_SIZES, compared, fixed_size, generated
 from deeplabv2.inference import Predictor, Squares, WholeImages
 from deeplabv2.main import main
 from deeplabv2.model_files import FACTS_FILE, FILE_KINDS, installed
-from deeplabv2.networks.registry import NetworkConfig, bare_network, input_convention
+from deeplabv2.networks.registry import bare_network, input_convention
+from deeplabv2.networks.settings import NetworkConfig
 from deeplabv2.portable import PortableModel, resized_as_opencv
 
 ONNX = pytest.mark.skipif(

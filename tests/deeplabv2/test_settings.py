@@ -10,7 +10,8 @@ from common.config_files import apply_alias
 from common.errors import ConfigError
 from deeplabv2.aliases import ALIASES
 from deeplabv2.dataset import data_config
-from deeplabv2.networks.registry import NETWORKS, NetworkConfig, bare_network, network_kind
+from deeplabv2.networks.registry import NETWORKS, bare_network, network_kind
+from deeplabv2.networks.settings import NetworkConfig
 from deeplabv2.settings import DeepLabConfig, ImageConfig, SegmentationLossConfig
 from deeplabv2.train import convention_of, require_trainable
 

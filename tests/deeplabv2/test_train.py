@@ -12,7 +12,8 @@ from PIL import Image
 from common.engine.metric_file import read_metrics
 from common.errors import ConfigError
 from deeplabv2.main import main
-from deeplabv2.networks.registry import NetworkConfig, bare_network
+from deeplabv2.networks.registry import bare_network
+from deeplabv2.networks.settings import NetworkConfig
 from tests.guards.source import ROOT
 
 

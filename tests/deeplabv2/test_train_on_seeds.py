@@ -12,7 +12,8 @@ from common.errors import ConfigError
 from deeplabv2 import seed_losses
 from deeplabv2.main import main
 from deeplabv2.networks.dsrg import CAFFE_MEAN, DeepLabVGG16
-from deeplabv2.networks.registry import RATES, NetworkConfig, grouped_parameters
+from deeplabv2.networks.registry import grouped_parameters
+from deeplabv2.networks.settings import RATES, NetworkConfig
 from deeplabv2.samples import caffe_input
 from deeplabv2.seed_losses import (
     balanced_seed_loss,

@@ -9,7 +9,8 @@ from common.data.dataset import ListedImages
 from common.data.images import image_size, read_label_map, read_saliency
 from common.data.sampling import SampleKey
 from common.method.settings import with_values
-from deeplabv2.networks.registry import NetworkConfig, bare_network
+from deeplabv2.networks.registry import bare_network
+from deeplabv2.networks.settings import NetworkConfig
 from i2crc.labels import initial_label
 from i2crc.method import CLASSIFIER, SQUARE_MAPS
 from i2crc.rounds import RECIPE, main_program

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deeplabv2.networks.registry import NetworkConfig, bare_network
+from deeplabv2.networks.registry import bare_network
+from deeplabv2.networks.settings import NetworkConfig
 from tests.parity.fill import filled_input, filled_state_dict
 
 GOLDEN = Path(__file__).parent / "golden" / "deeplabv2"

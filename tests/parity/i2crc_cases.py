@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from common.models.backbones import BackboneConfig
-from deeplabv2.networks.registry import NetworkConfig, bare_network
+from deeplabv2.networks.registry import bare_network
+from deeplabv2.networks.settings import NetworkConfig
 from i2crc.network import build_classifier
 from tests.parity.fill import filled_state_dict
 from tests.parity.i2crc_inputs import array_type, made, role_of

@@ -9,7 +9,7 @@ from torch import nn
 
 from deeplabv2.inference import Predictor, WholeImages
 from deeplabv2.losses import map_loss, pyramid_losses
-from deeplabv2.networks.registry import NetworkConfig
+from deeplabv2.networks.settings import NetworkConfig
 from deeplabv2.resize import resize_labels
 from deeplabv2.samples import caffe_input
 from deeplabv2.settings import DeepLabConfig

@@ -8,7 +8,7 @@ from common.crf.presets import PRESETS
 from deeplabv2.crf import ImageCrf
 from deeplabv2.inference import largest_label
 from deeplabv2.networks.dsrg import DeepLabVGG16
-from deeplabv2.networks.registry import RATES
+from deeplabv2.networks.settings import RATES
 from tests.parity.fill import filled_input, filled_state_dict
 from tests.parity.sgan_cases import CASES, KEYS, assert_close, cases, expected
 from tests.parity.sgan_segmentation_inputs import scene_image, segment, stand_in_scores

@@ -17,7 +17,8 @@ from deeplabv2.image_forms import SummedScales
 from deeplabv2.inference import Predictor
 from deeplabv2.losses import cross_entropy
 from deeplabv2.networks.deeplabv3plus import DeepLabV3Plus, without_stage_names
-from deeplabv2.networks.registry import NetworkConfig, bare_network, for_one_scale
+from deeplabv2.networks.registry import bare_network, for_one_scale
+from deeplabv2.networks.settings import NetworkConfig
 from deeplabv2.samples import imagenet_input
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.train import group_optimizer

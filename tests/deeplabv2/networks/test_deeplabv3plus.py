@@ -11,7 +11,6 @@ from common.errors import CheckpointError, ConfigError
 from common.models.backbones import BackboneConfig
 from deeplabv2.networks.deeplabv3plus import DeepLabV3Plus
 from deeplabv2.networks.registry import (
-    NetworkConfig,
     bare_network,
     for_one_scale,
     grouped_parameters,
@@ -19,6 +18,7 @@ from deeplabv2.networks.registry import (
     load_network,
     starting_network,
 )
+from deeplabv2.networks.settings import NetworkConfig
 
 BACKBONES = {
     "mobilenet": BackboneConfig("mobilenet_v2", 16, 0.25, last_convolution=False),

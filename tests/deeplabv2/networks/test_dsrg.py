@@ -4,7 +4,7 @@ import torch
 from common.errors import ConfigError
 from common.models.backbones import BackboneConfig, build_backbone
 from deeplabv2.networks.dsrg import DeepLabVGG16, DSRGNetwork
-from deeplabv2.networks.registry import RATES, NetworkConfig
+from deeplabv2.networks.settings import RATES, NetworkConfig
 
 
 def tiny(rates=RATES):

@@ -10,7 +10,8 @@ from common.models.backbones import BackboneConfig, build_backbone
 from common.models.classifier import CamClassifier
 from deeplabv2.networks.dsrg import CAFFE_MEAN, DeepLabVGG16
 from deeplabv2.networks.initial_weights import FC8, for_caffe_input, load_vgg16, torchvision_names
-from deeplabv2.networks.registry import RATES, NetworkConfig, default_backbone, load_network, starting_network
+from deeplabv2.networks.registry import load_network, starting_network
+from deeplabv2.networks.settings import RATES, NetworkConfig, default_backbone
 from tests.common.models.caffe_files import field, layer
 
 WIDTH = 0.05

@@ -9,13 +9,13 @@ from common.models.backbones import BackboneConfig
 from common.models.fold import fold_batchnorm
 from deeplabv2.networks.registry import (
     NETWORKS,
-    NetworkConfig,
     bare_network,
     grouped_parameters,
     input_convention,
     network_kind,
     starting_network,
 )
+from deeplabv2.networks.settings import NetworkConfig
 
 SMALL_BACKBONE = BackboneConfig(name="resnet18", width=0.125, output_stride=8)
 I2CRC = NetworkConfig("I2CRC_ResNet101_MSC")

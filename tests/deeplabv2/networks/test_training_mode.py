@@ -7,7 +7,8 @@ from common.models.backbones import BackboneConfig, build_backbone
 from deeplabv2.networks.deeplab import hidden_atrous_pyramid, large_fov
 from deeplabv2.networks.deeplabv3plus import DeepLabV3Plus
 from deeplabv2.networks.dsrg import DeepLabVGG16
-from deeplabv2.networks.registry import NETWORKS, NetworkConfig, bare_network
+from deeplabv2.networks.registry import NETWORKS, bare_network
+from deeplabv2.networks.settings import NetworkConfig
 from tests.dropping import dropped
 
 RATES = (1, 2)

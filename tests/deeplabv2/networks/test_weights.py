@@ -8,7 +8,8 @@ import torch
 from common.errors import CheckpointError
 from common.models.backbones import BackboneConfig
 from common.models.resnet import ResNet
-from deeplabv2.networks.registry import NetworkConfig, bare_network, load_network, resolved, starting_network
+from deeplabv2.networks.registry import bare_network, load_network, resolved, starting_network
+from deeplabv2.networks.settings import NetworkConfig
 
 SMALL = {"n_labels": 3, "blocks": [1, 1, 1, 1]}
 PUBLISHED = NetworkConfig(**SMALL)
