@@ -21,16 +21,20 @@ from common.engine.settings import EngineConfig
 from common.errors import ConfigError
 from common.method.settings import with_values
 from common.models.fold import fold_batchnorm
+from common.system_errors import shortened
 from deeplabv2.networks.registry import starting_network
 from deeplabv2.networks.settings import NetworkConfig
 from deeplabv2.settings import DeepLabConfig
 from deeplabv2.train import build_step, fold, group_optimizer
 
 PLAIN = "plain fp32"
+# On a GPU: convolutions and products of float32 in 10 bits. No setting of a training, which leaves torch its own choice.
+TF32 = "TF32"
 FOLDED = "network.fold_batchnorm"
 # Settings that differ from those of the plain step.
 SWITCHES: Mapping[str, Mapping[str, Any]] = {
     PLAIN: {},
+    TF32: {TF32: True},
     "channels-last": {"engine.channels_last": True},
     "frozen BatchNorm folded": {FOLDED: True},
     "bf16": {"engine.precision": "bf16"},
@@ -63,6 +67,8 @@ class Measured(NamedTuple):
 
 def training_config(work: TimedWork, switches: Mapping[str, Any]) -> DeepLabConfig:
     """The published training of 21 labels with ``switches``."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = TF32 in switches
+    switches = {name: value for name, value in switches.items() if name != TF32}
     config = DeepLabConfig(
         network=NetworkConfig(work.network), engine=EngineConfig(batch_size=work.batch, device=work.device)
     )
@@ -139,7 +145,8 @@ def parse_work(argv: Sequence[str] | None) -> tuple[TimedWork, list[str], bool]:
     parser.add_argument("--only", nargs="+", metavar="SWITCH", help=f"some of: {'; '.join(SWITCHES)}")
     parser.add_argument("--no-test", action="store_true", help="leave out the time of test images")
     arguments = parser.parse_args(argv)
-    names = [PLAIN, *(name for name in arguments.only or SWITCHES if name != PLAIN)]
+    possible = [name for name in SWITCHES if name != TF32 or arguments.device != "cpu"]
+    names = [PLAIN, *(name for name in arguments.only or possible if name != PLAIN)]
     unknown = [name for name in names if name not in SWITCHES]
     if unknown:
         raise ConfigError(f"there is no switch {', '.join(unknown)}; switches are {'; '.join(SWITCHES)}")
@@ -151,7 +158,14 @@ def run_variants(title: str, timed: Any, work: TimedWork, names: Sequence[str]) 
     """Run each variant in a fresh process and print it beside the plain one."""
     plain: Measured | None = None
     for name in names:
-        measured: Measured = in_own_process(timed, work, SWITCHES[name])
+        try:
+            measured: Measured = in_own_process(timed, work, SWITCHES[name])
+        except Exception as error:
+            # A switch that needs more than the machine has (a compiler, memory) does not keep the others from being measured.
+            if name == PLAIN:
+                raise
+            print(f"{title}, {name}: failed, {shortened(' '.join(str(error).split()))}", flush=True)
+            continue
         plain = plain or measured
         print(
             f"{title}, {name}: {measured.seconds:.3f} s ({plain.seconds / measured.seconds:.2f} times as fast as {PLAIN}), "

@@ -12,10 +12,12 @@ BENCHMARKS = {
     "evaluate": "score VOC-size label maps, against the per-class loop of EPS and SEAM",
     "items": "training items from JPEG and PNG to tensors, against the loader of deeplab-pytorch",
     "cam": "class activation maps, against one image and one scale at a time",
+    "resume": "a training that is stopped and continued, against one that is not",
+    "device": "all that only a GPU can show, in one run and one table",
 }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     listing = "\n".join(f"  {name:10} {what}" for name, what in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         prog="python -m common.bench",
@@ -27,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("options", nargs=argparse.REMAINDER, help="options of the benchmark")
     arguments = parser.parse_args(argv)
     # Imported on request: the benchmarks load different, partly heavy, parts of the toolbox.
-    importlib.import_module(f"common.bench.{arguments.benchmark}").main(arguments.options)
+    return importlib.import_module(f"common.bench.{arguments.benchmark}").main(arguments.options) or 0
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from common.cam.inference import CamConfig, CamInference, ClassMapNetwork, Pyram
 from common.cores import torch_threads
 from common.data.sampling import Sample
 from common.data.transforms import ToTensors
+from common.engine.session import choose_device
 from common.errors import ToolboxError, run_command
 from common.models.backbones import BackboneConfig, build_backbone
 from common.models.classifier import CamClassifier
@@ -30,6 +31,7 @@ SCALES = (0.5, 1.0, 1.5, 2.0)
 # Height and width; of VOC's images about a half have the first size and a fifth the second.
 SIZES = ((375, 500), (500, 375), (375, 500), (333, 500), (375, 500), (334, 500), (375, 500), (500, 333))
 TOLERANCE = 1e-3
+CPU = torch.device("cpu")
 
 Maps = npt.NDArray[np.float32]
 Network = TypeVar("Network", bound=nn.Module)
@@ -77,7 +79,9 @@ def with_statistics(network: Network) -> Network:
     return network
 
 
-def one_at_a_time(network: ClassMapNetwork, sample: Sample, scales: Sequence[float]) -> Maps:
+def one_at_a_time(
+    network: ClassMapNetwork, sample: Sample, scales: Sequence[float], device: torch.device = CPU
+) -> Maps:
     """CAMs of one image as PSA, SEAM and EPS compute them: every scale of the image and its mirror
     image alone through the network in eager mode, all classes brought to image size, multiplied by the tags and summed.
 
@@ -92,7 +96,7 @@ def one_at_a_time(network: ClassMapNetwork, sample: Sample, scales: Sequence[flo
         scaled = to_tensors.image(np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)))
         for mirrored in (False, True):
             with torch.no_grad():
-                cam = network.class_maps((scaled.flip(2) if mirrored else scaled)[None]).relu()
+                cam = network.class_maps((scaled.flip(2) if mirrored else scaled)[None].to(device)).relu()
                 cam = nn.functional.interpolate(cam, (height, width), mode="bilinear", align_corners=False)[0]
             tagged = cam.cpu().numpy() * tags[:, None, None]
             maps.append(np.flip(tagged, 2) if mirrored else tagged)
@@ -107,11 +111,12 @@ def compare_cams(
     images: GeneratedImages,
     scales: Sequence[float] = SCALES,
     repeats: int = 3,
+    device: torch.device = CPU,
 ) -> tuple[Comparison, float]:
     """Compute all CAMs alternately with :class:`CamInference` and with the peer, from decoded images in one process.
 
     Args:
-        network: in eval mode, with ``class_maps`` (see :class:`common.cam.inference.ClassMapNetwork`).
+        network: in eval mode on ``device``, with ``class_maps`` (see :class:`common.cam.inference.ClassMapNetwork`).
         name: of the network, for the text.
 
     Returns:
@@ -121,7 +126,7 @@ def compare_cams(
         ToolboxError: the two disagree by more than ``TOLERANCE``.
     """
     config = CamConfig(scales=list(scales))
-    load, compute = PyramidLoader(images, config), CamInference(network, config, torch.device("cpu"))
+    load, compute = PyramidLoader(images, config), CamInference(network, config, device)
     batches = [images.ids[start : start + config.batch_size] for start in range(0, len(images.ids), config.batch_size)]
 
     def ours() -> list[Maps]:
@@ -130,7 +135,8 @@ def compare_cams(
 
     def peer() -> list[Maps]:
         return [
-            one_at_a_time(cast(ClassMapNetwork, network), images.read(identifier), scales) for identifier in images.ids
+            one_at_a_time(cast(ClassMapNetwork, network), images.read(identifier), scales, device)
+            for identifier in images.ids
         ]
 
     times: tuple[list[float], list[float]] = ([], [])
@@ -162,13 +168,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_number(parser, "--images", N_IMAGES, "number of images (default: %(default)s)", least=1, most=10**6)
     add_number(parser, "--scales", SCALES, "factors of the image's size", nargs="+", above=0, most=LARGEST_SCALE)
     parser.add_argument("--backbone", default="resnet50", help="as backbone.name of a configuration (%(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     add_number(parser, "--threads", torch.get_num_threads(), "CPU threads (%(default)s)", least=1, most=MOST_PROCESSES)
     add_number(parser, "--repeats", 3, "times each is run, in turns; the median counts", least=1, most=10000)
     arguments = parser.parse_args(argv)
     with torch_threads(arguments.threads):
-        network = random_classifier(BackboneConfig(name=arguments.backbone))
+        device = choose_device(arguments.device, 0)
+        network = random_classifier(BackboneConfig(name=arguments.backbone)).to(device)
         images = GeneratedImages(arguments.images)
-        comparison, difference = compare_cams(network, arguments.backbone, images, arguments.scales, arguments.repeats)
+        comparison, difference = compare_cams(
+            network, arguments.backbone, images, arguments.scales, arguments.repeats, device
+        )
     print(comparison.text())
     print(comparison.rates(arguments.images, arguments.threads))
     print(f"largest difference of the maps: {difference:.1e}")

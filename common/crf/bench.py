@@ -15,13 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from common.bounds import add_number
+from common.bounds import LONGEST_SIDE, add_number
 from common.cores import torch_threads
 from common.crf.inference import dense_crf
 from common.crf.presets import PRESETS, CrfSettings, crf_preset
 from common.crf.unary import unary_from_probabilities
 from common.data.images import IMAGE_SUFFIXES, read_image
-from common.errors import DataError, run_command
+from common.errors import ConfigError, DataError, run_command
 
 N_LABELS = (21, 4, 2)
 BATCH_SIZE = 8
@@ -65,7 +65,10 @@ def generated_images(count: int, size: tuple[int, int] = SIZE) -> list[Images]:
         image = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
         for _ in range(6):
             centre = (int(rng.integers(size[1])), int(rng.integers(size[0])))
-            axes = (int(rng.integers(20, size[1] // 4)), int(rng.integers(20, size[0] // 4)))
+            axes = (
+                int(rng.integers(min(20, size[1] // 8), size[1] // 4)),
+                int(rng.integers(min(20, size[0] // 8), size[0] // 4)),
+            )
             colour = [float(value) for value in rng.integers(0, 256, 3)]
             cv2.ellipse(image, centre, axes, float(rng.integers(180)), 0, 360, colour, -1)
         images.append(np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8))
@@ -163,11 +166,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m common.crf.bench", description=__doc__)
     parser.add_argument("--images", type=Path, help="folder of photographs, timed besides the generated images")
     add_number(parser, "--count", 4, "images of each kind (%(default)s)", least=1, most=10000)
+    add_number(
+        parser, "--size", SIZE, "height and width of generated images (375 500)", nargs="+", least=1, most=LONGEST_SIDE
+    )
     add_number(parser, "--labels", N_LABELS, "numbers of labels (21 4 2)", nargs="+", least=1, most=255)
     parser.add_argument("--preset", choices=PRESETS, nargs="+", default=("deeplab", "cam"), help="constants")
     add_number(parser, "--repeats", 3, "times each is run, in turns; the median counts", least=1, most=10000)
     arguments = parser.parse_args(argv)
-    kinds = {"generated": generated_images(arguments.count)}
+    if len(arguments.size) != len(SIZE):
+        raise ConfigError("--size takes height and width")
+    height, width = arguments.size
+    kinds = {f"generated {width}x{height}": generated_images(arguments.count, (height, width))}
     if arguments.images:
         kinds[f"photographs of {arguments.images.name}"] = photographs(arguments.images, arguments.count)
     devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())][:1]

@@ -1,7 +1,18 @@
 import pytest
 
 from common.errors import ConfigError
-from deeplabv2.bench import PLAIN, SWITCHES, TimedWork, parse_work, time_test, time_training
+from deeplabv2 import bench
+from deeplabv2.bench import (
+    PLAIN,
+    SWITCHES,
+    TF32,
+    Measured,
+    TimedWork,
+    parse_work,
+    run_variants,
+    time_test,
+    time_training,
+)
 
 TINY = TimedWork("DeepLabV2_ResNet101_MSC", "cpu", crop=33, batch=1, steps=1, threads=1)
 
@@ -27,3 +38,24 @@ def test_the_plain_step_always_comes_first():
 def test_an_unknown_switch_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"fp8.*channels-last"):
         parse_work(["--only", "fp8"])
+
+
+def test_float32_in_ten_bits_is_measured_where_there_is_such_a_thing():
+    assert TF32 not in parse_work(["--device", "cpu"])[1]
+    assert parse_work(["--device", "cuda"])[1][:2] == [PLAIN, TF32]
+
+
+def test_a_switch_that_the_machine_cannot_do_leaves_the_others_their_turn(monkeypatch, capsys):
+    def measured(timed, work, switches):
+        if switches.get("engine.compile"):
+            raise RuntimeError("no compiler\nwas found")
+        return Measured(2.0 if not switches else 1.0, 3.0, 0.5)
+
+    monkeypatch.setattr(bench, "in_own_process", measured)
+    run_variants("step", None, TINY, [PLAIN, "compile", "bf16"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "step, compile: failed, no compiler was found"
+    assert lines[2].startswith("step, bf16: 1.000 s (2.00 times as fast")
+    monkeypatch.setitem(SWITCHES, PLAIN, {"engine.compile": True})
+    with pytest.raises(RuntimeError, match="no compiler"):
+        run_variants("step", None, TINY, [PLAIN])

@@ -27,7 +27,7 @@ def test_both_ways_agree_on_every_map_and_are_timed():
 
 def test_a_disagreement_is_an_error(monkeypatch):
     images = cam.GeneratedImages(2, SIZES[:1])
-    monkeypatch.setattr(cam, "one_at_a_time", lambda network, sample, scales: np.zeros((cam.N_CLASSES, *SIZES[0])))
+    monkeypatch.setattr(cam, "one_at_a_time", lambda *arguments: np.zeros((cam.N_CLASSES, *SIZES[0])))
     with pytest.raises(ToolboxError, match="differ by"):
         cam.compare_cams(cam.random_classifier(TINY), "resnet18", images, (1.0,), repeats=1)
 

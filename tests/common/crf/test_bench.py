@@ -9,7 +9,7 @@ pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf is not installed")
 
 
 def test_every_engine_is_compared_with_pydensecrf(monkeypatch, capsys):
-    monkeypatch.setattr(bench, "generated_images", lambda count: small_images(count))
+    monkeypatch.setattr(bench, "generated_images", lambda count, size: small_images(count))
     bench.main(["--count", "2", "--repeats", "1", "--labels", "4", "2", "--preset", "cam"])
     printed = capsys.readouterr().out
     assert printed.count("x pydensecrf") >= 4

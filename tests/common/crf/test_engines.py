@@ -129,6 +129,7 @@ def test_too_small_deviations_are_an_error(own):
         own(np.array([[[0, 0, 0], [255, 128, 7]]], np.uint8), np.zeros((2, 1, 2), np.float32), settings)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("preset", SETTINGS)
 def test_a_gpu_gives_the_result_of_the_cpu(preset):
@@ -137,6 +138,7 @@ def test_a_gpu_gives_the_result_of_the_cpu(preset):
     np.testing.assert_allclose(on_gpu.cpu(), dense_crf(image, unary, SETTINGS[preset]), rtol=0, atol=2e-3)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_training_step_copies_nothing_from_the_gpu():
     images, unaries = (
