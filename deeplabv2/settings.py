@@ -144,7 +144,7 @@ class CrfConfig:
         bilateral_compat: its weight.
         image: original (in BGR order, as published), rgb (SEC, SGAN), or mean_subtracted as the original crf command passes it
             (minus image.mean, cut to 8 bits).
-        engine: torch (the toolbox's own, also auto) or pydensecrf.
+        engine: torch (the toolbox's own, also auto), pydensecrf, formula (the lattice as wide as the formula says) or exact (small images).
     """
 
     iterations: int = bounded(10, least=0, most=1000)
