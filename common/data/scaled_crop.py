@@ -1,7 +1,7 @@
 """A random window of an image at a random scale, of which only what the window shows is computed.
 
 Scaling a photograph by 1.5 to cut a quarter from it wastes most of the time of a training item. The draws and (but for the last bit of
-float32) the numbers are those of :class:`common.data.transforms.RandomScale`, ``PadToSize`` and ``RandomCrop`` one after the other.
+float32) the numbers are those of scaling all of it, padding and cutting one after the other, as the published programs do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from common.data.palette import IGNORE_LABEL
 from common.data.sampling import Sample
-from common.data.transforms import SPATIAL, padded_array, with_longer_side
+from common.data.transforms import SPATIAL, with_longer_side
 
 # OpenCV looks at the neighbour of a position, and rounds the size of what it writes.
 MARGIN = 2
@@ -72,6 +72,20 @@ class RandomScaledCrop:
         if name == "mask":
             return nearest_window(array, scaled, window)
         return linear_window(LateFloat(array) if name == "image" and self.in_float else array, scaled, window)
+
+
+def padded_array(array: np.ndarray, below: int, right: int, fill: float | Sequence[float]) -> np.ndarray:
+    """H x W or H x W x K with so many rows and columns more, of ``fill``, a number or one per channel."""
+    height, width = array.shape[:2]
+    padded = np.empty((height + below, width + right, *array.shape[2:]), array.dtype)
+    padded[:height, :width] = array
+    value = np.asarray(fill).astype(array.dtype)
+    if below:
+        # A row of the colour first: numpy is slow where it repeats three numbers.
+        padded[height:] = np.broadcast_to(value, padded.shape[1:]).copy()
+    if right:
+        padded[:height, width:] = np.broadcast_to(value, (right, *array.shape[2:])).copy()
+    return padded
 
 
 class LateFloat:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from common.data.palette import IGNORE_LABEL
 from common.data.sampling import Sample, Transform
 from common.errors import DataError
 
@@ -75,67 +74,8 @@ def with_longer_side(height: int, width: int, longer: int) -> tuple[int, int]:
     return longer * height // max(height, width), longer * width // max(height, width)
 
 
-class RandomScale:
-    """Scale both sides by one of ``scales``, drawn uniformly; sizes are rounded down.
-
-    Args:
-        base_size: longer side of the size that is multiplied by the scale, in place of the sample's own; 0 for its own. There is
-            one resize all the same, straight to the product (deeplabv2 spec, section 4.2).
-    """
-
-    def __init__(self, scales: Sequence[float], base_size: int = 0) -> None:
-        self.scales = list(scales)
-        self.base_size = base_size
-
-    def __call__(self, sample: Sample, rng: random.Random) -> Sample:
-        height, width = sample["image"].shape[:2]
-        if self.base_size:
-            height, width = with_longer_side(height, width, self.base_size)
-        scale = rng.choice(self.scales)
-        return resize_sample(sample, max(1, int(height * scale)), max(1, int(width * scale)))
-
-
-class PadToSize:
-    """Pad at the bottom and right up to ``size`` x ``size``.
-
-    Args:
-        size: least height and width in pixels.
-        fill: colour of the padded image, in the image's own units.
-        mask_fill: label of the padded mask.
-    """
-
-    def __init__(self, size: int, fill: Sequence[float], mask_fill: int = IGNORE_LABEL) -> None:
-        self.size = size
-        self.fills: dict[str, float | list[float]] = {"image": list(fill), "mask": mask_fill, "saliency": 0, "dense": 0}
-
-    def __call__(self, sample: Sample, rng: random.Random) -> Sample:
-        height, width = sample["image"].shape[:2]
-        below, right = max(0, self.size - height), max(0, self.size - width)
-        if not below and not right:
-            return sample
-        padded = dict(sample)
-        for name in SPATIAL:
-            if name in sample:
-                padded[name] = padded_array(sample[name], below, right, self.fills[name])
-        return padded
-
-
-def padded_array(array: np.ndarray, below: int, right: int, fill: float | Sequence[float]) -> np.ndarray:
-    """H x W or H x W x K with so many rows and columns more, of ``fill``, a number or one per channel."""
-    height, width = array.shape[:2]
-    padded = np.empty((height + below, width + right, *array.shape[2:]), array.dtype)
-    padded[:height, :width] = array
-    value = np.asarray(fill).astype(array.dtype)
-    if below:
-        # A row of the colour first: numpy is slow where it repeats three numbers.
-        padded[height:] = np.broadcast_to(value, padded.shape[1:]).copy()
-    if right:
-        padded[:height, width:] = np.broadcast_to(value, (right, *array.shape[2:])).copy()
-    return padded
-
-
 class RandomCrop:
-    """Cut a ``size`` x ``size`` window; the sample must be at least that large (see :class:`PadToSize`).
+    """Cut a ``size`` x ``size`` window; the sample must be at least that large.
 
     Draws the top, then the left edge, both ends included (deeplabv2 spec, section 4.2).
 

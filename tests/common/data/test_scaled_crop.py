@@ -11,7 +11,8 @@ from PIL import Image
 
 from common.data.sampling import Sample
 from common.data.scaled_crop import RandomScaledCrop, nearest_indices
-from common.data.transforms import Compose, PadToSize, RandomCrop, RandomScale
+from common.data.transforms import Compose, RandomCrop
+from tests.common.data.whole_images import PadToSize, RandomScale
 
 SCALES = [0.3, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
 FILL = (104.008, 116.669, 122.675)

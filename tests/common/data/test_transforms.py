@@ -15,15 +15,14 @@ from common.data.transforms import (
     MEAN_COLOUR,
     ColorJitter,
     Compose,
-    PadToSize,
     RandomCrop,
     RandomFlip,
     RandomResizedCrop,
-    RandomScale,
     ResizeLongSide,
     ToTensors,
 )
 from common.errors import DataError
+from tests.common.data.whole_images import PadToSize, RandomScale
 
 PAD = PadToSize(30, (1, 2, 3))
 RANDOM = Compose([RandomScale([0.5, 0.8, 1.3]), PAD, RandomCrop(24), RandomFlip(), ColorJitter(0.4), ToTensors()])

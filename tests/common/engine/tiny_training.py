@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from common.data.sampling import Sample, SeededDataset
-from common.data.transforms import ColorJitter, Compose, PadToSize, RandomCrop, RandomFlip, RandomScale, ToTensors
+from common.data.transforms import ColorJitter, Compose, RandomCrop, RandomFlip, ToTensors
 from common.engine.checkpoint import checkpoint_path, load_checkpoint
 from common.engine.losses import Mean
 from common.engine.metric_file import read_metrics
@@ -36,6 +36,7 @@ from common.engine.settings import EngineConfig
 from common.engine.stop_signal import StopSignal
 from common.engine.train import train
 from common.errors import DataError, run_command
+from tests.common.data.whole_images import PadToSize, RandomScale
 
 N_IMAGES = 10
 ENGINE = EngineConfig(max_steps=8, batch_size=4, device="cpu", workers=0, log_every=3, save_every=2, keep_last=100)
