@@ -16,6 +16,7 @@ from torch.nn import functional
 from common.data.palette import IGNORE_LABEL
 from common.engine.losses import Mean
 from common.errors import ConfigError
+from deeplabv2.enlarged_loss import enlarged_cross_entropy
 from deeplabv2.resize import enlarge_maps, resize_labels
 
 LossName = Literal["ce", "balanced_ce", "focal", "self_training"]
@@ -25,10 +26,13 @@ def cross_entropy(logits: Tensor, labels: Tensor, ignore_label: int = IGNORE_LAB
     """Mean cross-entropy over the pixels whose label is not ``ignore_label``.
 
     Args:
-        logits: N x C x h x w.
-        labels: int64, N x h x w.
+        logits: N x C x h x w; enlarged to the labels' size.
+        labels: int64, N x H x W.
     """
-    total = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_label, reduction="sum")
+    if logits.shape[2:] == labels.shape[1:]:
+        total = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_label, reduction="sum")
+    else:
+        total = enlarged_cross_entropy(logits, labels, ignore_label)
     return Mean(total, (labels != ignore_label).sum())
 
 
@@ -73,7 +77,8 @@ def self_training_labels(logits: Tensor, present: Tensor, multiply: bool = False
     return scores.argmax(1)
 
 
-# (logits N x C x h x w, labels int64 N x h x w, tags 0/1 N x (C - 1) or None) -> terms by a suffix of the map's name.
+# (logits N x C x h x w, labels int64 N x H x W to whose size they are enlarged, tags 0/1 N x (C - 1) or None) -> terms by a
+# suffix of the map's name.
 MapLoss = Callable[[Tensor, Tensor, Tensor | None], dict[str, Mean]]
 
 
@@ -88,20 +93,29 @@ def map_loss(
         if tags is None:
             raise ConfigError("loss.name self_training needs the tags of the images, and the batch has none")
         present = torch.cat([torch.ones_like(tags[:, :1]), tags], dim=1)
+        logits = at_size_of(labels, logits)
         own = self_training_labels(logits, present, multiply)
         return {"": cross_entropy(logits, labels, ignore_label), "_own": cross_entropy(logits, own, ignore_label)}
 
     def balanced(logits: Tensor, labels: Tensor, tags: Tensor | None) -> dict[str, Mean]:
-        background, foreground = balanced_cross_entropy(logits, labels, ignore_label)
+        background, foreground = balanced_cross_entropy(at_size_of(labels, logits), labels, ignore_label)
         return {"_background": background, "_foreground": foreground}
 
     losses: dict[LossName, MapLoss] = {
         "ce": lambda logits, labels, tags: {"": cross_entropy(logits, labels, ignore_label)},
-        "focal": lambda logits, labels, tags: {"": focal_loss(logits, labels, focal_gamma, ignore_label)},
+        "focal": lambda logits, labels, tags: {
+            "": focal_loss(at_size_of(labels, logits), labels, focal_gamma, ignore_label)
+        },
         "balanced_ce": balanced,
         "self_training": self_training,
     }
     return losses[name]
+
+
+def at_size_of(labels: Tensor, logits: Tensor) -> Tensor:
+    """Logits N x C x h x w, any sign, at the size of labels N x H x W."""
+    size = labels.shape[1:]
+    return logits if logits.shape[2:] == size else enlarge_maps(logits, size)
 
 
 def pyramid_losses(
@@ -121,8 +135,6 @@ def pyramid_losses(
     """
     losses: dict[str, Mean] = {}
     for number, logits in enumerate(maps):
-        if at_image_size:
-            logits = enlarge_maps(logits, labels.shape[1:])
-        terms = loss(logits, resize_labels(labels, logits.shape[2:]), tags)
+        terms = loss(logits, labels if at_image_size else resize_labels(labels, logits.shape[2:]), tags)
         losses |= {f"map{number}{suffix}": term for suffix, term in terms.items()}
     return losses
