@@ -31,6 +31,7 @@ from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.stop_signal import StopSignal
 from common.errors import DataError, NonFiniteError
+from common.models.dilated_depthwise import repair_dilated_depthwise
 
 
 def train(
@@ -117,7 +118,9 @@ def write_record(log: MetricLog | None, state: TrainingState, rates: dict[str, f
 
 
 def wrap(model: nn.Module, config: EngineConfig, session: Session) -> nn.Module:
-    """The model as the loop calls it: shared BatchNorm statistics, distributed gradients, compiled."""
+    """The model as the loop calls it: right gradients on the CPU, shared BatchNorm statistics, distributed gradients, compiled."""
+    if session.device.type == "cpu":
+        repair_dilated_depthwise(model)
     network = model
     if session.is_distributed:
         if config.sync_batchnorm:

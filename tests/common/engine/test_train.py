@@ -15,9 +15,12 @@ from common.engine.loading import dead_workers_named, step_batches
 from common.engine.precision import gradient_scaler
 from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder
-from common.engine.train import accumulate_gradients, update_parameters
+from common.engine.session import Session
+from common.engine.settings import EngineConfig
+from common.engine.train import accumulate_gradients, update_parameters, wrap
 from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError
 from common.files import write_errors_named
+from common.models.dilated_depthwise import GradientsOnGrids
 from tests.common.engine import tiny_training
 from tests.common.engine.tiny_training import (
     ENGINE,
@@ -307,3 +310,9 @@ def test_accumulated_batches_are_clipped_like_one_large_batch(tmp_path):
     run_tiny(tmp_path / "large", noisy=False, pixels=False, batch_size=10, **clipping)
     run_tiny(tmp_path / "small", noisy=False, pixels=False, batch_size=5, accumulate=2, **clipping)
     assert_same_weights(tmp_path / "small", tmp_path / "large")
+
+
+def test_on_the_cpu_dilated_depthwise_convolutions_get_right_gradients():
+    network = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4))
+    wrap(network, EngineConfig(), Session(0, 1, torch.device("cpu")))
+    assert isinstance(network[0], GradientsOnGrids)
