@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from common.bench.steps import in_own_process, peak_gigabytes, seconds_now, time_training_steps
+from common.bench.steps import in_own_process, peak_gigabytes, time_training_steps
 from common.bounds import LONGEST_SIDE, MOST_IMAGES, MOST_PROCESSES, add_number
 from common.engine.precision import autocast
 from common.engine.randomness import seed_everything
-from common.engine.session import Session, choose_device
+from common.engine.session import Session, choose_device, seconds_now
 from common.engine.settings import EngineConfig
 from common.errors import ConfigError
 from common.method.settings import with_values

@@ -50,7 +50,7 @@ class WriteTest:
 
 def form_of(config: DeepLabConfig, long_side: int | None = None) -> ImageForm:
     """How section test applies the network; ``long_side`` takes the place of the section's, where that is used."""
-    test, precision = config.test, config.engine.precision
+    test, precision = config.test, config.engine.known_precision
     if test.squares:
         return Squares(precision, tuple(test.squares), test.edge)
     seen = precision, tuple(test.scales), test.long_side if long_side is None else long_side, test.flip

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import statistics
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from torch import nn
 from common.engine.losses import PROGRESS, StepFunction
 from common.engine.precision import gradient_scaler
 from common.engine.run_folder import RunFolder
-from common.engine.session import Session
+from common.engine.session import Session, seconds_now
 from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.train import accumulate_gradients, update_parameters, wrap
@@ -45,6 +45,7 @@ def time_training_steps(
     steps: int,
 ) -> StepTimes:
     """Forward, backward and optimiser on one batch: one step that is not timed, then ``steps``. Nothing is written."""
+    engine = dataclasses.replace(engine, precision=engine.known_precision)
     scaler = gradient_scaler(engine.precision, session.device)
     state = TrainingState(RunFolder("unused"), network, optimizer, scaler, engine, session, {})
     prepared = wrap(network, engine, session).train()
@@ -57,13 +58,6 @@ def time_training_steps(
         seconds.append(seconds_now(session) - started)
         losses.append(sum(values.values()))
     return StepTimes(statistics.median(seconds[1:]), losses[0])
-
-
-def seconds_now(session: Session) -> float:
-    """Seconds on a clock, once the device has done what it was asked to."""
-    if session.device.type == "cuda":
-        torch.cuda.synchronize(session.device)
-    return time.perf_counter()
 
 
 def peak_gigabytes(session: Session) -> float:

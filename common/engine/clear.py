@@ -16,6 +16,7 @@ from common.paths import resolve_inside
 SIGNS_OF_RUN = ("environment.json", "config.yaml")
 FILES_OF_RUN = (
     *("inputs.json", "classes.txt", "metrics.jsonl", "results.json", "threshold_sweep.json", "validation.json"),
+    "engine_form.json",
     *("report.html", "picture.png", "segmentation.log"),
 )
 # Folder in a run's folder -> files in it, at any depth.

@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "environment.json"
 
     @property
+    def engine_form(self) -> Path:
+        """Which layout and precision ``engine.precision: auto`` has chosen."""
+        return self.path / "engine_form.json"
+
+    @property
     def inputs(self) -> Path:
         return self.path / INPUTS_FILE
 

@@ -31,7 +31,8 @@ class EngineConfig:
         shuffle: whether every epoch has an order of its own; false takes the images in the order of the list.
         seed: decides initial weights, order, augmentation and dropout.
         device: auto, cpu, cuda or cuda:N. With torchrun, auto and cuda take one GPU per process.
-        precision: fp32, bf16 or fp16 (with loss scaling) autocast.
+        precision: fp32, bf16 or fp16 (with loss scaling) autocast; auto measures fp32 and bf16 in both memory layouts at the start of
+            the training, takes the fastest and records it (the gradients must agree); a trained network is then applied in fp32.
         channels_last: memory layout that is faster for most convolutions.
         compile: torch.compile the network; pays when crop size and batch size are constant.
         sync_batchnorm: share BatchNorm statistics between processes (GPU only).
@@ -52,7 +53,7 @@ class EngineConfig:
     shuffle: bool = True
     seed: int = bounded(0, least=0, most=LARGEST_SEED)
     device: str = needed_text("auto")
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
     channels_last: bool = False
     compile: bool = False
     sync_batchnorm: bool = False
@@ -66,6 +67,11 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         require_bounds(self, "engine")
+
+    @property
+    def known_precision(self) -> Literal["fp32", "bf16", "fp16"]:
+        """The precision where nothing is measured: fp32 in the place of auto."""
+        return "fp32" if self.precision == "auto" else self.precision
 
     @property
     def end_step(self) -> int:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from common.bench.steps import in_own_process, peak_gigabytes, time_training_steps
 from common.data.layout import DatasetLayout
 from common.data.sampling import SampleFailure, SampleKey
+from common.engine.engine_form import without_dropout
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
 from common.errors import DataError, ToolboxError
@@ -98,11 +98,3 @@ def made_up_layout(n_classes: int) -> DatasetLayout:
     nowhere = Path("nowhere")
     classes = tuple(f"class {number}" for number in range(n_classes))
     return DatasetLayout("folder", nowhere, classes, nowhere, nowhere, nowhere, None, {})
-
-
-def without_dropout(network: nn.Module) -> nn.Module:
-    """Two forms of a step would draw other numbers."""
-    for layer in network.modules():
-        if isinstance(layer, (nn.Dropout, nn.Dropout2d)):
-            layer.p = 0.0
-    return network

@@ -18,6 +18,7 @@ from common.data.layout import DatasetLayout
 from common.data.sampling import SeededDataset
 from common.engine.checkpoint import canonical, load_model_state
 from common.engine.contents import contents_of_dataset
+from common.engine.engine_form import settled
 from common.engine.loading import Collate
 from common.engine.losses import StepFunction
 from common.engine.optimizer import backbone_and_head_rules, optimizer_by_rules
@@ -46,10 +47,6 @@ def head_and_backbone_optimizer(settings: Any, network: nn.Module) -> torch.opti
     """The optimiser of the settings; the module ``head`` learns faster than the backbone."""
     rules = backbone_and_head_rules("head", settings.optimizer.head_lr_multiplier)
     return optimizer_by_rules(settings.optimizer, network, rules)
-
-
-def schedule_of_settings(settings: Any, engine: EngineConfig) -> Schedule:
-    return build_schedule(settings.schedule, engine.max_steps)
 
 
 def fold_if_frozen(settings: Any, network: nn.Module) -> None:
@@ -92,7 +89,9 @@ class Training(Stage):
     name: str = "train"
     n_samples: Callable[[Any, DatasetLayout], int] | None = None
     optimizer: Callable[[Any, nn.Module], torch.optim.Optimizer] = head_and_backbone_optimizer
-    schedule: Callable[[Any, EngineConfig], Schedule] = schedule_of_settings
+    schedule: Callable[[Any, EngineConfig], Schedule] = lambda settings, engine: build_schedule(
+        settings.schedule, engine.max_steps
+    )
     engine: Callable[[Any, int], EngineConfig] = lambda settings, n_samples: settings.engine
     decides: Collection[str] = SECTIONS
     free: Collection[str] = FREE_TO_CHANGE
@@ -140,6 +139,7 @@ class Training(Stage):
             if said and session.is_main:
                 print(said)
             step, schedule = self.step(settings, network), self.schedule(settings, engine)
+            engine = settled(engine, network, step, data, run, session, self.collate(settings))
             train(network, step, data, optimizer, schedule, engine, run, session, decisive, self.collate(settings))
             self.publish(settings, layout, network, engine, session)
         return 0
