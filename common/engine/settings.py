@@ -89,10 +89,14 @@ class EngineConfig:
 
     def beside(self, shared: EngineConfig) -> EngineConfig:
         """The same for a training with an engine section of its own: seed, device, workers and, unless it has its own, the step to
-        stop at are those of the whole run."""
-        stop_at = self.stop_at or shared.stop_at
+        stop at are those of the whole run, and so is precision auto."""
         return dataclasses.replace(
-            self, seed=shared.seed, device=shared.device, workers=shared.workers, stop_at=stop_at
+            self,
+            seed=shared.seed,
+            device=shared.device,
+            workers=shared.workers,
+            stop_at=self.stop_at or shared.stop_at,
+            precision="auto" if shared.precision == "auto" else self.precision,
         )
 
 

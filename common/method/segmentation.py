@@ -79,7 +79,9 @@ def shared_flags(settings: Any) -> list[str]:
 def common_flags(settings: Any) -> list[str]:
     """Those of :func:`shared_flags` for a training that runs of several seeds share."""
     engine = settings.engine
-    return ["--device", engine.device, "--workers", str(engine.workers), "--root", in_repository(settings.data.root)]
+    flags = ["--device", engine.device, "--workers", str(engine.workers), "--root", in_repository(settings.data.root)]
+    # Who lets one training be measured wants the others of the chain to be as fast; a given precision is that training's own.
+    return [*flags, *(["--engine.precision", "auto"] if engine.precision == "auto" else [])]
 
 
 def trainer_flags(settings: Any) -> list[str]:

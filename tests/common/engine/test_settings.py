@@ -33,3 +33,11 @@ def test_an_epoch_has_a_step_for_its_smaller_last_batch_unless_that_is_dropped()
     assert EngineConfig(batch_size=3).steps_per_epoch(10582) == 3528
     assert EngineConfig(batch_size=3, last_batch="drop").steps_per_epoch(10582) == 3527
     assert EngineConfig(batch_size=3, accumulate=4).steps_per_epoch(13) == 2
+
+
+def test_trainings_of_one_run_share_the_wish_to_be_measured_and_nothing_else_of_their_precision():
+    own = EngineConfig(precision="bf16")
+    assert own.beside(EngineConfig(precision="auto")).precision == "auto"
+    assert own.beside(EngineConfig(precision="fp32")).precision == "bf16"
+    assert EngineConfig(precision="auto").known_precision == "fp32"
+    assert own.known_precision == "bf16"

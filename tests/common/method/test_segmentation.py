@@ -13,7 +13,7 @@ from common.method.calls import StageError, call
 from common.method.label_sets import LabelSet
 from common.method.plain_cam import METHOD, CamSettings
 from common.method.reproduce import job_of, segmentations
-from common.method.segmentation import Segmentation
+from common.method.segmentation import Segmentation, common_flags
 from common.method.settings import TOP, with_values
 
 
@@ -115,3 +115,11 @@ def test_a_second_segmentation_has_an_experiment_of_its_own(settings):
     assert first.job(settings).experiment == "plain_cam"
     assert second.job(settings).experiment == "plain_cam_segment2"
     assert first.job(settings).out == second.job(settings).out == Path("runs/x/deeplabv2")
+
+
+def test_precision_auto_goes_along_the_chain_and_a_given_one_does_not():
+    def flags(precision):
+        return common_flags(with_values(CamSettings(), {"engine.precision": precision}))
+
+    assert flags("auto")[-2:] == ["--engine.precision", "auto"]
+    assert "--engine.precision" not in flags("bf16")
