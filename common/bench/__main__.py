@@ -13,6 +13,7 @@ BENCHMARKS = {
     "items": "training items from JPEG and PNG to tensors, against the loader of deeplab-pytorch",
     "cam": "class activation maps, against one image and one scale at a time",
     "resume": "a training that is stopped and continued, against one that is not",
+    "against": "any of these commands, or another, here and in another checkout in turns",
     "device": "all that only a GPU can show, in one run and one table",
 }
 
