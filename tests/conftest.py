@@ -9,6 +9,15 @@ import pytest
 from common.data.layout import DataConfig, DatasetLayout, open_layout
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For ``pytest -n N --dist loadgroup``: the tests of a file stay together, as they share what their fixtures have made, and the
+    largest ones run one after the other."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            group = "full size" if "full_size" in item.path.name else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real data and golden vectors: WSSS_SHARED, or ``shared`` beside the repository."""

@@ -75,7 +75,7 @@ def run_in(checkout: Path, command: Sequence[str]) -> Run:
     return Run(times, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
 
 
-def compared(own: Sequence[Run], other: Sequence[Run]) -> list[str]:
+def comparison_lines(own: Sequence[Run], other: Sequence[Run]) -> list[str]:
     """A line for all that both printed, in this checkout's order: medians and the ratio with its range over the pairs of runs."""
     shared = [work for work in own[0].times if all(work in run.times for run in (*own, *other))]
     lines = [ratio_line(work, [run.times[work] for run in own], [run.times[work] for run in other]) for work in shared]
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for _ in range(arguments.repeats):
         own.append(run_in(TOP, command))
         other.append(run_in(checkout, command))
-    print("\n".join(compared(own, other)))
+    print("\n".join(comparison_lines(own, other)))
     return 0
 
 

@@ -42,7 +42,7 @@ LEAST_COSINE = 0.5
 WORTH_COMPARING = 1e-2
 
 
-class Measured(NamedTuple):
+class Passes(NamedTuple):
     """Median seconds of forward and backward pass, and the gradients of all parameters, float32 on the CPU."""
 
     seconds: float
@@ -91,9 +91,9 @@ def measure_forms(
         ((batch,),) = (next(steps),)
     seconds: dict[str, float] = {}
     refused: dict[str, str] = {}
-    plain: Measured | None = None
+    plain: Passes | None = None
     for name, form in FORMS.items():
-        measured = measure(dataclasses.replace(one, **form), model, step_function, batch, session)
+        measured = passes_of(dataclasses.replace(one, **form), model, step_function, batch, session)
         plain = plain or measured
         seconds[name] = round(float(session.sum(torch.tensor(measured.seconds))) / session.world_size, 4)
         objection = objection_to(measured.gradients, plain.gradients, form["precision"] != "fp32")
@@ -108,9 +108,9 @@ def measure_forms(
     return {"form": form_taken, "seconds": seconds, "refused": refused}
 
 
-def measure(
+def passes_of(
     config: EngineConfig, model: nn.Module, step_function: StepFunction, batch: dict[str, Any], session: Session
-) -> Measured:
+) -> Passes:
     """Take the passes of a step with a copy of the model, one that is not timed first."""
     trial = without_dropout(copy.deepcopy(model))
     if config.channels_last:
@@ -130,7 +130,7 @@ def measure(
             gradients = [
                 (torch.zeros_like(one) if one.grad is None else one.grad).float().cpu() for one in trial.parameters()
             ]
-    return Measured(statistics.median(seconds[1:]), gradients)
+    return Passes(statistics.median(seconds[1:]), gradients)
 
 
 def without_dropout(network: nn.Module) -> nn.Module:

@@ -2,7 +2,7 @@ import pytest
 
 from common.bench import against
 from common.bench.__main__ import main
-from common.bench.against import Run, compared, times_of
+from common.bench.against import Run, comparison_lines, times_of
 from common.errors import ConfigError, DataError
 
 PROGRAM = """
@@ -42,7 +42,7 @@ def test_two_checkouts_are_run_in_turns_and_compared_line_by_line(tmp_path, monk
 def test_the_ratio_is_the_median_over_pairs_of_runs():
     own = [Run({"work": seconds}, 1.0, 1) for seconds in (1.0, 2.0, 1.0)]
     other = [Run({"work": seconds}, 2.0, 1) for seconds in (2.0, 2.0, 3.0)]
-    assert compared(own, other)[0] == "work: 1.000 s, there 2.000 s, 2.00 times as fast (1.00 to 3.00)"
+    assert comparison_lines(own, other)[0] == "work: 1.000 s, there 2.000 s, 2.00 times as fast (1.00 to 3.00)"
 
 
 def test_what_cannot_be_compared_is_said(tmp_path, monkeypatch):
