@@ -101,7 +101,7 @@ def map_decisions(settings: SganSettings) -> dict[str, Any]:
 
 def of_background(settings: SganSettings) -> DatasetLayout:
     """The dataset with the saliency maps that decide the background."""
-    return open_layout(dataclasses.replace(settings.data, saliency=settings.sdnet_path))
+    return open_layout(dataclasses.replace(settings.data, saliency=settings.sdnet_path or settings.data.saliency))
 
 
 def decisions_of(rule: SeedRuleConfig, sal_thresh: float) -> dict[str, Any]:

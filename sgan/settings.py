@@ -142,8 +142,8 @@ class SganSettings(MethodSettings):
         seed_loss_ratio: weight of the seed loss.
         use_sal: False makes every position salient (plain self-attention).
         sal_thresh: saliency above which a position takes part in the attention, and below which it is background.
-        sdnet_path: saliency maps of the background cue: folder in <root>/sal or <root>, or a path; empty for the
-            dataset's own. data.saliency names those of the attention in the same way.
+        sdnet_path: saliency maps of the background cue: folder in <root>/sal or <root>, or a path; empty for those of the attention,
+            which data.saliency names in the same way, empty for the dataset's own.
         semi: semi-supervised mode.
         cam: the maps of the trained network.
         labels: how maps become seeds.
@@ -180,7 +180,7 @@ class SganSettings(MethodSettings):
     seed_loss_ratio: float = bounded(0.15, least=0, most=1e6)
     use_sal: bool = True
     sal_thresh: float = bounded_share(0.06)
-    sdnet_path: str = PUBLISHED_SALIENCY
+    sdnet_path: str = ""
     semi: SemiConfig = field(default_factory=SemiConfig)
     cam: ClassMapConfig = field(default_factory=ClassMapConfig)
     labels: SeedRuleConfig = field(default_factory=SeedRuleConfig)

@@ -10,7 +10,7 @@ from common.data.layout import open_layout
 from common.errors import CheckpointError, ConfigError, DataError
 from common.method.settings import with_values
 from common.report.results import read_results
-from sgan.method import DENSE, METHOD, SEED_LABELS, SGAN_MAPS, SGAN_TRAINING, label_sets
+from sgan.method import DENSE, METHOD, SEED_LABELS, SGAN_MAPS, SGAN_TRAINING, label_sets, of_background
 
 UNLABELLED = 7
 
@@ -46,6 +46,17 @@ def test_other_settings_in_the_same_run_are_refused(settings, flags, named):
 
 def test_the_pace_and_the_background_may_change(settings):
     SGAN_TRAINING.run(settings("--num_worker", "1", "--display_step", "2", "--sdnet_path", "Sal"))
+
+
+def test_the_background_comes_from_the_maps_of_the_attention_unless_it_has_its_own(settings, tmp_path):
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+    folders = {}
+    for own in ("", str(tmp_path / "other")):
+        given = with_values(settings(), {"data.saliency": str(tmp_path / "mine"), "sdnet_path": own})
+        folders[own] = of_background(given).saliency
+    assert [folder.name for folder in folders.values()] == ["mine", "other"]
+    assert of_background(settings()).saliency == open_layout(settings().data).saliency
 
 
 def test_without_seeds_the_training_says_what_is_missing(settings):
