@@ -1,7 +1,4 @@
-"""Mean field on compiled lattices, one image on one CPU core (deeplabv2 spec, section 12.1).
-
-A pass over the pixels slices both lattices, forms Q in registers, and splats it into the lattices of the next step at once.
-"""
+"""Mean field on compiled lattices, one image on one CPU core (deeplabv2 spec, section 12.1)."""
 
 from __future__ import annotations
 
@@ -11,13 +8,17 @@ import numpy as np
 
 from common.crf.compiled_lattice import CompiledLattice, Floats, Integers
 from common.crf.compiling import compiled
-from common.crf.rows import gather, lanes_of, new_row, read, scatter, softmax, write
-
-PIXELS_AT_ONCE = 256
+from common.crf.pixel_pass import pass_over_pixels
+from common.crf.rows import lanes_of, lanes_of_softmax
+from common.crf.simplices import POSITIONS_AT_ONCE
 
 
 def compiled_mean_field(
-    unary: Floats, counts: Floats, kernels: Sequence[tuple[CompiledLattice, float]], iterations: int
+    unary: Floats,
+    counts: Floats,
+    kernels: Sequence[tuple[CompiledLattice, float]],
+    iterations: int,
+    order: Integers,
 ) -> Floats:
     """Q after ``iterations`` steps.
 
@@ -25,6 +26,7 @@ def compiled_mean_field(
         unary: float32 [C, N] energies, C-contiguous.
         counts: float32 [C], how many labels of the same energies each row stands for.
         kernels: the position kernel and the position-and-colour kernel, with their weights.
+        order: int32 [N], the pixels in the order of the lattices' positions.
 
     Returns:
         float32 [C, N].
@@ -32,94 +34,54 @@ def compiled_mean_field(
     n_labels = len(unary)
     lanes = lanes_of(n_labels)
     energies = np.empty((unary.shape[1], len(lanes)), np.float32)
-    pixels_first(unary, energies)
-    all_counts = np.zeros((1, len(lanes)), np.float32)
-    all_counts[0, :n_labels] = counts
+    pixels_first(unary.reshape(-1), order, energies.reshape(-1))
+    softmax_lanes = lanes_of_softmax(lanes)
+    all_counts = np.zeros((len(softmax_lanes) // len(lanes), len(lanes)), np.float32)
+    all_counts[:, :n_labels] = counts
     lattices = [lattice for lattice, _ in kernels]
-    old, new = ([np.zeros((lattice.n_vertices, len(lanes)), np.float32) for lattice in lattices] for _ in range(2))
     factors = [np.float32(compat * lattice.gain) for lattice, compat in kernels]
-    sides = [array for lattice in lattices for array in (lattice.vertices, lattice.weights)]
+    old, new = ([np.empty((lattice.n_vertices, len(lanes)), np.float32) for lattice in lattices] for _ in range(2))
     for iteration in range(iterations + 1):
         is_last = iteration == iterations
-        pass_over_pixels(energies, all_counts, *sides, *old, *factors, *new, iteration == 0, is_last, lanes)
+        sides = [
+            (*lattice.by_corners(), factor, before, after, (0,) * lattice.vertices.shape[1])
+            for lattice, factor, before, after in zip(lattices, factors, old, new, strict=True)
+        ]
+        pass_over_pixels(energies, all_counts.reshape(1, -1), *sides, iteration == 0, is_last, lanes, softmax_lanes)
         if not is_last:
-            for lattice, before, values in zip(lattices, old, new, strict=True):
-                before.fill(0)
+            for lattice, values in zip(lattices, new, strict=True):
                 lattice.blur(values, lanes)
             old, new = new, old
     # The last pass has put Q in the energies' place.
     q = np.empty_like(unary)
-    labels_first(energies, q)
+    labels_first(energies.reshape(-1), order, q.reshape(-1))
     return q
 
 
 @compiled
-def pass_over_pixels(
-    energies: Floats,
-    counts: Floats,
-    position_vertices: Integers,
-    position_weights: Floats,
-    colour_vertices: Integers,
-    colour_weights: Floats,
-    position_old: Floats,
-    colour_old: Floats,
-    position_factor: np.float32,
-    colour_factor: np.float32,
-    position_new: Floats,
-    colour_new: Floats,
-    is_first: bool,
-    is_last: bool,
-    lanes: tuple[int, ...],
-) -> None:
-    """Slice ``old`` (not in the first pass), softmax, splat into ``new``; the last pass writes Q over the energies.
+def pixels_first(unary: Floats, order: Integers, energies: Floats) -> None:
+    """Negate ``unary`` float32 [C N] into ``energies`` [N lanes], minus infinity without a label; row i is pixel ``order[i]``."""
+    n_pixels = len(order)
+    n_labels, n_lanes = len(unary) // n_pixels, len(energies) // n_pixels
+    for i in range(n_pixels):
+        # Numbers without a sign, which need not be looked at for being negative.
+        first, pixel = np.uint64(i * n_lanes), np.uint64(order[i])
+        for label in range(n_labels):
+            energies[first + np.uint64(label)] = -unary[pixel + np.uint64(label * n_pixels)]
+        for label in range(n_labels, n_lanes):
+            energies[first + np.uint64(label)] = -np.inf
 
-    Args:
-        energies: float32 [N, lanes], negated.
-        counts: float32 [1, lanes].
-        position_vertices, position_weights, colour_vertices, colour_weights: of :class:`CompiledLattice`.
-        position_old, colour_old, position_new, colour_new: float32 [n_vertices, lanes] of each lattice.
+
+@compiled
+def labels_first(rows: Floats, order: Integers, q: Floats) -> None:
+    """Write ``rows`` float32 [N lanes] to ``q`` [C N], row i to pixel ``order[i]``; lanes without a label are left out.
+
+    By blocks whose rows fit the first cache.
     """
-    row, counts_row = new_row(lanes), new_row(lanes)
-    read(counts_row, counts, np.uint32(0), lanes)
-    for i in range(len(energies)):
-        read(row, energies, np.uint64(i), lanes)
-        if not is_first:
-            for k in range(3):
-                weight = position_weights[i, k] * position_factor
-                gather(row, weight, position_old, np.uint32(position_vertices[i, k]), lanes)
-            for k in range(6):
-                weight = colour_weights[i, k] * colour_factor
-                gather(row, weight, colour_old, np.uint32(colour_vertices[i, k]), lanes)
-        softmax(row, counts_row, lanes)
-        if is_last:
-            write(energies, np.uint64(i), row, lanes)
-        else:
-            for k in range(3):
-                scatter(position_new, np.uint32(position_vertices[i, k]), position_weights[i, k], row, lanes)
-            for k in range(6):
-                scatter(colour_new, np.uint32(colour_vertices[i, k]), colour_weights[i, k], row, lanes)
-
-
-@compiled
-def pixels_first(unary: Floats, energies: Floats) -> None:
-    """Negate float32 [C, N] into ``energies`` [N, lanes], minus infinity without a label; by blocks that fit the cache."""
-    n_labels, n_pixels = unary.shape
-    for start in range(0, n_pixels, PIXELS_AT_ONCE):
-        stop = min(start + PIXELS_AT_ONCE, n_pixels)
+    n_pixels = len(order)
+    n_labels, n_lanes = len(q) // n_pixels, len(rows) // n_pixels
+    for start in range(0, n_pixels, POSITIONS_AT_ONCE):
+        stop = min(start + POSITIONS_AT_ONCE, n_pixels)
         for label in range(n_labels):
             for i in range(start, stop):
-                energies[i, label] = -unary[label, i]
-        for i in range(start, stop):
-            for label in range(n_labels, energies.shape[1]):
-                energies[i, label] = -np.inf
-
-
-@compiled
-def labels_first(rows: Floats, q: Floats) -> None:
-    """Write ``rows`` float32 [N, lanes] to ``q`` [C, N]; lanes without a label are left out."""
-    n_labels, n_pixels = q.shape
-    for start in range(0, n_pixels, PIXELS_AT_ONCE):
-        stop = min(start + PIXELS_AT_ONCE, n_pixels)
-        for label in range(n_labels):
-            for i in range(start, stop):
-                q[label, i] = rows[i, label]
+                q[np.uint64(label * n_pixels + order[i])] = rows[np.uint64(i * n_lanes + label)]

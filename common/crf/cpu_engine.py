@@ -11,7 +11,7 @@ import numpy.typing as npt
 from common.cores import map_on_cores
 from common.crf.compiled_lattice import CompiledLattice, build_compiled_lattice, support
 from common.crf.compiled_mean_field import compiled_mean_field
-from common.crf.features import colour_features, colour_layout, n_empty_of, position_features, position_layout
+from common.crf.features import colour_layout, n_empty_of, position_features, position_layout
 from common.crf.presets import CrfSettings
 from common.crf.shortcuts import (
     ReducedLabels,
@@ -21,8 +21,10 @@ from common.crf.shortcuts import (
     leave_out_unlikely_labels,
     merge_equal_labels,
 )
+from common.crf.visiting_order import visiting_order
 
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int32]
 Image = npt.NDArray[np.uint8]
 
 
@@ -52,15 +54,24 @@ def cpu_mean_field(
 def mean_field_of_image(image: Image, unaries: Floats, settings: CrfSettings, leave_out_below: float) -> Floats:
     """As :func:`cpu_mean_field`, for one image."""
     size = (image.shape[0], image.shape[1])
+    order = visiting_order(size)
     position = position_lattice(size, settings.gaussian_sxy)
-    colour = build_compiled_lattice(colour_features(image, settings), colour_layout(size, settings), n_empty_of(size))
+    colour = build_compiled_lattice(
+        ordered_colour_features(image, settings), colour_layout(size, settings), n_empty_of(size)
+    )
     kernels = ((position, settings.gaussian_compat), (colour, settings.bilateral_compat))
+
+    def one(unary: Floats) -> Floats:
+        reduced = reduce_labels(unary.reshape(len(unary), -1), kernels, leave_out_below, order)
+        q = compiled_mean_field(reduced.unary, reduced.counts, kernels, settings.iterations, order)
+        return reduced.restore(q).reshape(unary.shape)
+
+    if len(unaries) == 1:
+        # Without a copy.
+        return one(unaries[0])[None]
     q = np.empty_like(unaries)
     for number, unary in enumerate(unaries):
-        reduced = reduce_labels(unary.reshape(len(unary), -1), kernels, leave_out_below)
-        q[number] = reduced.restore(
-            compiled_mean_field(reduced.unary, reduced.counts, kernels, settings.iterations)
-        ).reshape(unary.shape)
+        q[number] = one(unary)
     return q
 
 
@@ -68,15 +79,34 @@ def mean_field_of_image(image: Image, unaries: Floats, settings: CrfSettings, le
 @lru_cache(maxsize=8)
 def position_lattice(size: tuple[int, int], sxy: float) -> CompiledLattice:
     """The lattice of the position kernel, which images of the same height and width share."""
-    return build_compiled_lattice(position_features(size, sxy), position_layout(size, sxy), n_empty_of(size))
+    return build_compiled_lattice(ordered_position_features(size, sxy), position_layout(size, sxy), n_empty_of(size))
+
+
+@lru_cache(maxsize=8)
+def ordered_position_features(size: tuple[int, int], sxy: float) -> Floats:
+    """:func:`position_features` in the order of visits, float32 [2, N + n_empty]."""
+    features, order = position_features(size, sxy), visiting_order(size)
+    return np.ascontiguousarray(np.concatenate([features[order], features[len(order) :]]).T)
+
+
+def ordered_colour_features(image: Image, settings: CrfSettings) -> Floats:
+    """:func:`common.crf.features.colour_features` in the order of visits, float32 [5, N + n_empty]."""
+    size = (image.shape[0], image.shape[1])
+    order, positions = visiting_order(size), ordered_position_features(size, settings.bilateral_sxy)
+    features = np.zeros((5, positions.shape[1]), np.float32)
+    features[:2] = positions
+    colours = image.reshape(-1, 3).take(order, axis=0)
+    np.divide(colours.T, np.float32(settings.bilateral_srgb), out=features[2:, : len(order)])
+    return features
 
 
 def reduce_labels(
-    unary: Floats, kernels: Sequence[tuple[CompiledLattice, float]], leave_out_below: float
+    unary: Floats, kernels: Sequence[tuple[CompiledLattice, float]], leave_out_below: float, order: Integers
 ) -> ReducedLabels:
-    """The labels of energies float32 [C, N] that have to be computed."""
+    """The labels of energies float32 [C, N] that have to be computed; ``order`` int32 [N] is that of the lattices' positions."""
     reduced = leave_out_unlikely_labels(unary, leave_out_below) if leave_out_below > 0 else all_labels(unary)
     if could_be_hopeless(reduced.unary):
-        largest = sum(np.float32(compat) * support(lattice) for lattice, compat in kernels)
-        reduced = reduced.then(leave_out_hopeless_labels(reduced.unary, np.asarray(largest, np.float32)))
+        largest = np.empty(len(order), np.float32)
+        largest[order] = sum(np.float32(compat) * support(lattice) for lattice, compat in kernels)
+        reduced = reduced.then(leave_out_hopeless_labels(reduced.unary, largest))
     return reduced.then(merge_equal_labels(reduced.unary))

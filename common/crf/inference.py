@@ -127,7 +127,8 @@ def on_the_cpu(image: Any, unary: Any, settings: CrfSettings, engine: str, leave
             np.stack([pydensecrf_mean_field(one, each, settings) for each in sets])
             for one, sets in zip(images, unaries, strict=True)
         ]
-    return np.stack(q).reshape(tuple(unary.shape))
+    # Of one image without a copy.
+    return (np.stack(q) if len(q) > 1 else q[0]).reshape(tuple(unary.shape))
 
 
 def on_a_device(image: Any, unary: Tensor, settings: CrfSettings, mean_field: MeanField) -> Tensor:

@@ -8,6 +8,7 @@ vector instructions in directly. A row is an area of the stack that LLVM keeps i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from llvmlite import ir
@@ -38,6 +39,11 @@ def lanes_of(n_labels: int) -> tuple[int, ...]:
     return (0,) * (-(-n_labels // width) * width)
 
 
+def lanes_of_softmax(lanes: tuple[int, ...]) -> tuple[int, ...]:
+    """The tuple for rows of whole vectors, which may hold several rows of ``lanes``."""
+    return (0,) * max(8, len(lanes))
+
+
 class Vectors:
     """Builds the instructions on one row, which is cut into vectors of 8 floats, or of 4 where 8 do not divide it."""
 
@@ -54,6 +60,18 @@ class Vectors:
         first = self.builder.insert_element(undefined, value, ir.Constant(INT32, 0))
         zeros = ir.Constant(ir.VectorType(INT32, self.width), [0] * self.width)
         return self.builder.shuffle_vector(first, undefined, zeros)
+
+    def mask(self, bits: Any) -> Any:
+        """An int32 of the program, 0 or -1, in every element of a vector of int32."""
+        integers = ir.VectorType(INT32, self.width)
+        undefined = ir.Constant(integers, ir.Undefined)
+        first = self.builder.insert_element(undefined, bits, ir.Constant(INT32, 0))
+        return self.builder.shuffle_vector(first, undefined, ir.Constant(integers, [0] * self.width))
+
+    def where(self, mask: Any, value: Any) -> Any:
+        """``value`` where the mask is -1, and 0 where it is 0; without a branch, which would often be guessed wrong."""
+        bits = self.builder.bitcast(value, mask.type)
+        return self.builder.bitcast(self.builder.and_(bits, mask), self.type)
 
     def at(self, pointer: Any) -> list[Any]:
         """Addresses of the vectors of the row at ``pointer``."""
@@ -93,25 +111,20 @@ class Vectors:
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         return self.call("fmuladd", a, b, c)
 
-    def largest(self, vector: Any) -> Any:
-        kind = ir.FunctionType(FLOAT, [self.type])
-        name = f"llvm.vector.reduce.fmax.v{self.width}f32"
-        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [vector])
+    def larger(self, a: Any, b: Any) -> Any:
+        """Element by element; one instruction, where LLVM's own function takes care of NaN."""
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
-    def total(self, vector: Any) -> Any:
-        """The sum of the elements, by halves."""
-        width = self.width
-        while width > 1:
-            width //= 2
-            undefined = ir.Constant(vector.type, ir.Undefined)
-            low, high = (
-                self.builder.shuffle_vector(
-                    vector, undefined, ir.Constant(ir.VectorType(INT32, width), list(range(start, start + width)))
-                )
-                for start in (0, width)
-            )
-            vector = self.builder.fadd(low, high)
-        return self.builder.extract_element(vector, ir.Constant(INT32, 0))
+    def reduce(self, combine: Callable[[Any, Any], Any], vector: Any, group: int) -> Any:
+        """Combine each ``group`` of neighbouring elements, by halves; every element of the group holds the result."""
+        distance = group
+        while distance > 1:
+            distance //= 2
+            partners = [number ^ distance for number in range(self.width)]
+            undefined = ir.Constant(self.type, ir.Undefined)
+            mask = ir.Constant(ir.VectorType(INT32, self.width), partners)
+            vector = combine(vector, self.builder.shuffle_vector(vector, undefined, mask))
+        return vector
 
     def exp(self, x: Any) -> Any:
         """exp of numbers up to 0, zero below SMALLEST_EXPONENT."""
@@ -206,21 +219,38 @@ def write(typing_context: Any, array: Any, index: Any, row: Any, lanes: Any) -> 
     return answer
 
 
+def fetch(builder: Any, address: Any, for_writing: bool) -> None:
+    """Fetch what is at ``address`` into all levels of the cache."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    hints = [ir.Constant(INT32, number) for number in (int(for_writing), 3, 1)]
+    builder.call(function, [builder.bitcast(address, byte), *hints])
+
+
 @instructions
 def prefetch(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
     """Fetch array[index], which will be needed soon, into the cache."""
 
     @statement(array, index, lanes)
     def answer(v: Vectors, array_: Any, index_: Any) -> None:
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
-        function = cgutils.get_or_insert_function(v.builder.module, kind, "llvm.prefetch.p0")
-        # For writing, into all levels, as data; every second vector, as a cache line holds two.
-        hints = [ir.Constant(INT32, number) for number in (1, 3, 1)]
+        # Every second vector, as a cache line holds two.
         for address in v.of(array, array_, index_)[::2]:
-            v.builder.call(function, [v.builder.bitcast(address, byte), *hints])
+            fetch(v.builder, address, for_writing=True)
 
     return answer
+
+
+@instructions
+def prefetch_element(typing_context: Any, array: Any, index: Any) -> Any:
+    """Fetch element ``index`` (int64, not negative) of an array of one dimension into the cache."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        fetch(builder, builder.gep(data, [arguments[1]]), for_writing=False)
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate
 
 
 @instructions
@@ -230,6 +260,17 @@ def gather(typing_context: Any, row: Any, weight: Any, array: Any, index: Any, l
     @statement(row, weight, array, index, lanes)
     def answer(v: Vectors, row_: Any, weight_: Any, array_: Any, index_: Any) -> None:
         v.add_scaled(v.at(row_), weight_, v.of(array, array_, index_))
+
+    return answer
+
+
+@instructions
+def add(typing_context: Any, row: Any, factor: Any, other: Any, lanes: Any) -> Any:
+    """row += factor * other, both rows."""
+
+    @statement(row, factor, other, lanes)
+    def answer(v: Vectors, row_: Any, factor_: Any, other_: Any) -> None:
+        v.add_scaled(v.at(row_), factor_, v.at(other_))
 
     return answer
 
@@ -246,36 +287,47 @@ def scatter(typing_context: Any, array: Any, index: Any, weight: Any, row: Any, 
 
 
 @instructions
-def write_blurred(typing_context: Any, array: Any, index: Any, before: Any, own: Any, behind: Any, lanes: Any) -> Any:
-    """array[index] = own + (before + behind) / 2."""
+def blur_step(
+    typing_context: Any, array: Any, vertex: Any, behind: Any, linked: Any, before: Any, own: Any, lanes: Any
+) -> Any:
+    """array[vertex] = own + (before + array[behind]) / 2, then one step along: before = own, own = array[behind].
 
-    @statement(array, index, before, own, behind, lanes)
-    def answer(v: Vectors, array_: Any, index_: Any, *rows: Any) -> None:
-        half = v.fill(0.5)
-        for to, left, middle, right in zip(v.of(array, array_, index_), *map(v.at, rows), strict=True):
-            sides = v.builder.fadd(v.load(left), v.load(right))
-            v.store(v.multiply_add(half, sides, v.load(middle)), to)
+    ``linked`` is an int32: where it is 0, the vertex is the last of its chain and the next one does not count; else -1.
+    """
+
+    @statement(array, vertex, behind, linked, before, own, lanes)
+    def answer(v: Vectors, array_: Any, vertex_: Any, behind_: Any, linked_: Any, *rows: Any) -> None:
+        half, mask = v.fill(0.5), v.mask(linked_)
+        addresses = zip(v.of(array, array_, vertex_), v.of(array, array_, behind_), *map(v.at, rows), strict=True)
+        for to, next_address, before_address, own_address in addresses:
+            middle, following = v.load(own_address), v.load(next_address)
+            sides = v.builder.fadd(v.load(before_address), v.where(mask, following))
+            v.store(v.multiply_add(half, sides, middle), to)
+            v.store(v.where(mask, middle), before_address)
+            v.store(following, own_address)
 
     return answer
 
 
 @instructions
-def softmax(typing_context: Any, row: Any, counts: Any, lanes: Any) -> Any:
-    """row = exp(row) / sum(counts * exp(row)): element c stands for ``counts[c]`` equal labels."""
+def softmax(typing_context: Any, array: Any, index: Any, counts: Any, group: Any, lanes: Any) -> Any:
+    """array[index] = exp(array[index]) / sum(counts * exp(array[index])): element c stands for ``counts[c]`` equal labels.
 
-    @statement(row, counts, lanes)
-    def answer(v: Vectors, row_: Any, counts_: Any) -> None:
-        values = [v.load(address) for address in v.at(row_)]
-        highest = values[0]
-        for value in values[1:]:
-            highest = v.call("maxnum", highest, value)
-        largest = v.fill(v.largest(highest))
+    A row holds the labels of one pixel, or of several with ``len(group)`` elements each.
+    """
+
+    @statement(array, index, counts, group, lanes)
+    def answer(v: Vectors, array_: Any, index_: Any, counts_: Any, _: Any) -> None:
+        own = min(group.count, v.width)
+        addresses = v.of(array, array_, index_)
+        values = [v.load(address) for address in addresses]
+        largest = v.reduce(v.larger, reduce(v.larger, values), own)
         exponentials = [v.exp(v.builder.fsub(value, largest)) for value in values]
         total = v.fill(0.0)
         for value, address in zip(exponentials, v.at(counts_), strict=True):
             total = v.multiply_add(value, v.load(address), total)
-        scale = v.fill(v.builder.fdiv(ir.Constant(FLOAT, 1.0), v.total(total)))
-        for value, address in zip(exponentials, v.at(row_), strict=True):
+        scale = v.builder.fdiv(v.fill(1.0), v.reduce(v.builder.fadd, total, own))
+        for value, address in zip(exponentials, addresses, strict=True):
             v.store(v.builder.fmul(value, scale), address)
 
     return answer

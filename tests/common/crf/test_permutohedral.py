@@ -155,13 +155,25 @@ def test_the_compiled_lattice_is_the_same_kernel(n_dimensions):
     lattice = build_lattice(positions, layout, n_empty=4)
     sums = lattice.filter(torch.ones(76, 1)).flatten()
     expected = lattice.scaled(torch.rsqrt(sums + 1e-20)).filter(values[:76])
-    compiled = build_compiled_lattice(positions.numpy(), layout, n_empty=4)
+    compiled = build_compiled_lattice(np.ascontiguousarray(positions.numpy().T), layout, n_empty=4)
     on_vertices = np.zeros((compiled.n_vertices, 4), np.float32)
     for position, (vertices, weights) in enumerate(zip(compiled.vertices, compiled.weights, strict=True)):
         on_vertices[vertices, :3] += weights[:, None] * values[position].numpy()
     compiled.blur(on_vertices, (0,) * 4)
     sliced = compiled.gain * np.einsum("nk,nkc->nc", compiled.weights, on_vertices[compiled.vertices, :3])
     np.testing.assert_allclose(sliced, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_growing_table_finds_every_vertex_once():
+    """Memory that is used again holds the keys of the lattice before, which must not be taken for its own."""
+    positions = features(2000, 5, spread=10)
+    layout, columns = layout_of(positions), np.ascontiguousarray(positions.numpy().T)
+    origin, rank, _ = enclosing_simplex(elevate(positions))
+    expected = len(vertex_keys(origin, rank, layout).unique())
+    assert expected > 3 * len(positions)
+    for _ in range(5):
+        lattice = build_compiled_lattice(columns, layout)
+        assert lattice.n_vertices == expected == lattice.vertices.max() + 1
 
 
 def test_more_vertices_than_can_be_numbered_are_an_error():

@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from common.crf.compiling import compiled
-from common.crf.rows import gather, lanes_of, new_row, read, scatter, softmax, write
+from common.crf.rows import gather, lanes_of, lanes_of_softmax, new_row, read, scatter, softmax
 
 
 @compiled
-def softmax_of(values, counts, lanes):
-    row, counts_row = new_row(lanes), new_row(lanes)
+def softmax_of(values, counts, group, lanes):
+    """In place, of rows of ``lanes`` that hold pixels of ``group`` elements each."""
+    counts_row = new_row(lanes)
     read(counts_row, counts, np.uint32(0), lanes)
     for i in range(len(values)):
-        read(row, values, np.uint32(i), lanes)
-        softmax(row, counts_row, lanes)
-        write(values, np.uint32(i), row, lanes)
+        softmax(values, np.uint32(i), counts_row, group, lanes)
 
 
 @compiled
@@ -37,9 +36,10 @@ def test_softmax_is_that_of_numpy_to_a_few_units_in_the_last_place(n_labels):
     scores = np.random.default_rng(0).normal(0, 8, (500, n_labels)).astype(np.float32)
     values = np.full((500, len(lanes)), -np.inf, np.float32)
     values[:, :n_labels] = scores
-    counts = np.zeros((1, len(lanes)), np.float32)
-    counts[0, :n_labels] = 1
-    softmax_of(values, counts, lanes)
+    wide = lanes_of_softmax(lanes)
+    counts = np.zeros((len(wide) // len(lanes), len(lanes)), np.float32)
+    counts[:, :n_labels] = 1
+    softmax_of(values.reshape(-1, len(wide)), counts.reshape(1, -1), lanes, wide)
     exponentials = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(values[:, :n_labels], expected, rtol=5e-6, atol=1e-37)
@@ -47,9 +47,10 @@ def test_softmax_is_that_of_numpy_to_a_few_units_in_the_last_place(n_labels):
 
 
 def test_an_element_stands_for_as_many_labels_as_its_count():
-    values = np.array([[0, 1, -np.inf, -np.inf]], np.float32)
-    softmax_of(values, np.array([[3, 1, 0, 0]], np.float32), lanes_of(2))
+    values = np.array([[0, 1, -np.inf, -np.inf, 1, 0, -np.inf, -np.inf]], np.float32)
+    softmax_of(values, np.array([[3, 1, 0, 0] * 2], np.float32), lanes_of(2), lanes_of_softmax(lanes_of(2)))
     np.testing.assert_allclose(values[0, :2], np.exp([0, 1]) / (3 + np.e), rtol=1e-6)
+    np.testing.assert_allclose(values[0, 4:6], np.exp([1, 0]) / (3 * np.e + 1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("length", [4, 24])
