@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from common.crf.compiling import compiled
+from common.compiling import compiled
 from common.crf.permutohedral import KeyLayout, scales
 from common.crf.rows import clear, copy, new_row, prefetch, read, write_blurred
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from common.compiling import compiled
 from common.crf.compiled_lattice import CompiledLattice, Floats, Integers
-from common.crf.compiling import compiled
 from common.crf.rows import gather, lanes_of, new_row, read, scatter, softmax, write
 
 PIXELS_AT_ONCE = 256
