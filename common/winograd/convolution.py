@@ -80,14 +80,14 @@ def convolve(images: Tensor, kernels: Tensor, bias: Tensor | None, step: int) ->
     """
     pixels, out_channels = pixels_of(images), kernels.shape[2]
     grid = grid_of(pixels, step)
-    out = pixels.new_empty(*pixels.shape[:3], out_channels)
+    out = channels_last(len(images), out_channels, *images.shape[2:])
     bias = torch.zeros(out_channels) if bias is None else bias.detach()
     for begin, count in blocks(grid):
         points = points_of_block("points", pixels, grid, False, begin, count)
         products = scratch.floats("products", POINTS, count, out_channels)
         torch.bmm(points, kernels, out=products)
-        write_block(products, bias, grid, begin, out)
-    return out.permute(0, 3, 1, 2)
+        write_block(products, bias, grid, begin, pixels_of(out))
+    return out
 
 
 def write_block(products: Tensor, bias: Tensor, grid: Grid, begin: int, out: Tensor) -> None:
@@ -120,12 +120,12 @@ def gradient_of_kernels(images: Tensor, output_gradient: Tensor, step: int) -> T
         tiles = points_of_block("points", pixels, grid, False, begin, count)
         factors = points_of_block("products", gradients, grid, True, begin, count).transpose(1, 2)
         torch.baddbmm(sums, factors, tiles, beta=min(begin, 1), out=sums)
-    weight = pixels.new_empty(out_channels, 3, 3, channels)
-    points, target = flat_of(memory), flat_of(weight)
+    weight = channels_last(out_channels, channels, 3, 3)
+    points, target = flat_of(memory), flat_of(pixels_of(weight))
     split_over_threads(
         lambda start, stop: points_to_kernel_gradients(points, channels, start, stop, target), out_channels
     )
-    return weight.permute(0, 3, 1, 2)
+    return weight
 
 
 def points_of_block(name: str, pixels: Tensor, grid: Grid, of_gradient: bool, begin: int, count: int) -> Tensor:
@@ -153,6 +153,11 @@ def grid_of(pixels: Tensor, step: int) -> Grid:
     """The tiles of images N x H x W x C."""
     n, height, width = pixels.shape[:3]
     return grid_over(n, height, width, step)
+
+
+def channels_last(*shape: int) -> Tensor:
+    """New float32 N x C x H x W. No view of another tensor: a layer behind may write into it (``nn.ReLU(inplace=True)``)."""
+    return torch.empty(shape, memory_format=torch.channels_last)
 
 
 def pixels_of(images: Tensor) -> Tensor:

@@ -131,6 +131,16 @@ def test_the_gradient_of_a_sum_and_of_a_slice_is_right():
             assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
 
 
+def test_a_layer_behind_may_write_into_the_output():
+    images, results = torch.randn(2, 128, 24, 24), []
+    for conv in (learning(convolution()), convolution()):
+        network = nn.Sequential(nn.ReLU(), conv, nn.ReLU(inplace=True), conv)
+        output = network(images)
+        results.append([output, *torch.autograd.grad(output.square().mean(), conv.parameters())])
+    for found, expected in zip(*results, strict=True):
+        assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
 def test_names_values_and_copies_stay():
     network = ResNet(18, 8, 1.0)
     before = network.state_dict()
