@@ -33,8 +33,8 @@ class EngineConfig:
         device: auto, cpu, cuda or cuda:N. With torchrun, auto and cuda take one GPU per process.
         precision: fp32, bf16 or fp16 (with loss scaling) autocast.
         channels_last: memory layout that is faster for most convolutions.
-        winograd: wide 3x3 convolutions with fewer multiplications where that is faster, in fp32 on the CPU alone; results differ
-            by rounding, about 1e-5 of the largest value. Best with channels_last.
+        winograd: wide 3x3 convolutions with fewer multiplications where that is faster, in fp32 on the CPU alone and without
+            compile; results differ by rounding, about 1e-5 of the largest value. Best with channels_last.
         compile: torch.compile the network; pays when crop size and batch size are constant.
         sync_batchnorm: share BatchNorm statistics between processes (GPU only).
         clip_grad_norm: upper bound of the gradient's norm; 0 means no clipping.

@@ -31,7 +31,6 @@ from common.engine.settings import EngineConfig
 from common.engine.state import TrainingState
 from common.engine.stop_signal import StopSignal
 from common.errors import DataError, NonFiniteError
-from common.models.winograd import train_with_winograd
 
 
 def train(
@@ -121,6 +120,9 @@ def speed_up_convolutions(model: nn.Module, config: EngineConfig) -> None:
     if config.channels_last:
         model.to(memory_format=torch.channels_last)
     if config.winograd:
+        # On request: it loads a compiler.
+        from common.models.winograd import train_with_winograd
+
         train_with_winograd(model)
 
 

@@ -114,12 +114,12 @@ class LearningConvolution(torch.autograd.Function):
         )
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def learning_convolution(images: Tensor, weight: Tensor, bias: Tensor | None, step: int) -> Tensor:
-    """:class:`LearningConvolution` of float32 N x C x H x W; torch.compile leaves it as it is."""
+    """:class:`LearningConvolution` of float32 N x C x H x W."""
     return cast(Tensor, LearningConvolution.apply(images, weight, bias, step))
 
 
 def is_plain_float(tensor: Tensor) -> bool:
-    """Whether a tensor is one of float32 on the CPU that no autocast turns into another type."""
-    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    """Whether a tensor is one of float32 on the CPU that neither autocast nor torch.compile turns into something else."""
+    changed = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not changed

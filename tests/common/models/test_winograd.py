@@ -200,3 +200,11 @@ def test_the_points_are_not_kept_for_the_backward_pass():
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
         learning(convolution())(torch.randn(2, 128, 24, 24, requires_grad=True))
     assert [tensor.shape[1:] for tensor in kept] == [(128, 24, 24), (128, 3, 3)]
+
+
+def test_a_compiled_network_takes_the_direct_way():
+    conv, images = learning(convolution()), torch.randn(2, 128, 24, 24)
+    compiled = torch.compile(conv, backend="eager")
+    direct = nn.functional.conv2d(images, conv.weight, conv.bias, padding=1)
+    assert torch.equal(compiled(images), direct)
+    assert not torch.equal(conv(images), direct)
