@@ -81,7 +81,7 @@ def convolve(images: Tensor, kernels: Tensor, bias: Tensor | None, step: int) ->
     pixels, out_channels = pixels_of(images), kernels.shape[2]
     grid = grid_of(pixels, step)
     out = channels_last(len(images), out_channels, *images.shape[2:])
-    bias = torch.zeros(out_channels) if bias is None else bias.detach()
+    bias = torch.zeros(out_channels) if bias is None else bias.detach().contiguous()
     for begin, count in blocks(grid):
         points = points_of_block("points", pixels, grid, False, begin, count)
         products = scratch.floats("products", POINTS, count, out_channels)
