@@ -18,6 +18,7 @@ from common.engine.precision import autocast
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device, seconds_now
 from common.engine.settings import EngineConfig
+from common.engine.train import speed_up_convolutions
 from common.errors import ConfigError
 from common.method.settings import with_values
 from common.models.fold import fold_batchnorm
@@ -37,6 +38,8 @@ SWITCHES: Mapping[str, Mapping[str, Any]] = {
     TF32: {TF32: True},
     "channels-last": {"engine.channels_last": True},
     "frozen BatchNorm folded": {FOLDED: True},
+    "channels-last, Winograd": {"engine.channels_last": True, "engine.winograd": True},
+    "channels-last, folded, Winograd": {"engine.channels_last": True, FOLDED: True, "engine.winograd": True},
     "bf16": {"engine.precision": "bf16"},
     "compile": {"engine.compile": True},
     "channels-last, folded, bf16": {"engine.channels_last": True, FOLDED: True, "engine.precision": "bf16"},
@@ -95,10 +98,9 @@ def time_training(work: TimedWork, switches: Mapping[str, Any]) -> Measured:
     session = begin(work)
     config = training_config(work, switches)
     network = starting_network(config.network).to(session.device).train()
-    if config.engine.channels_last:
-        network.to(memory_format=torch.channels_last)
     update = group_optimizer(config, network)
     fold(config, network)
+    speed_up_convolutions(network, config.engine)
     step, batch = build_step(config, network), made_up_images(work)
     times = time_training_steps(network, step, batch, update, config.engine, session, work.steps)
     return Measured(times.seconds, peak_gigabytes(session), times.first_loss)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from common.crf.compiling import compiled, compiled_part
+from common.compiling import compiled, compiled_part
 from common.crf.rows import blur_step, clear, new_row, prefetch, read
 from common.crf.vertices import first_slot, slot_of
 

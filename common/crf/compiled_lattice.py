@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.compiling import compiled
 from common.crf.chains import blur_along, blur_sums_along, chain_along
-from common.crf.compiling import compiled
 from common.crf.permutohedral import KeyLayout, scales
 from common.crf.vertices import number_vertices
 

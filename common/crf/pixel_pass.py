@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.crf.compiling import compiled, compiled_part
+from common.compiling import compiled, compiled_part
 from common.crf.rows import add, clear, gather, new_row, prefetch, read, scatter, softmax, write
 from common.crf.simplices import POSITIONS_AT_ONCE
 

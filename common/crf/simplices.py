@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from common.crf.compiling import compiled_part
+from common.compiling import compiled_part
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from common.crf.compiling import compiled, compiled_part
+from common.compiling import compiled, compiled_part
 from common.crf.rows import prefetch_element
 from common.crf.simplices import POSITIONS_AT_ONCE, elevate_block, key_block, rank_block, weigh_block
 

@@ -66,8 +66,7 @@ def train(
         SystemExit: after SIGTERM (143) or SIGINT (130), with a checkpoint.
     """
     model.to(session.device)
-    if config.channels_last:
-        model.to(memory_format=torch.channels_last)
+    speed_up_convolutions(model, config)
     scaler = gradient_scaler(config.precision, session.device)
     state = TrainingState.restore(run, model, optimizer, scaler, config, session, settings)
     if state.step >= config.end_step:
@@ -115,6 +114,17 @@ def write_record(log: MetricLog | None, state: TrainingState, rates: dict[str, f
     """Log the mean losses since the last record (main process)."""
     means = state.take_means()
     state.session.on_main(lambda: log.record(state.step, means, rates) if log else None)
+
+
+def speed_up_convolutions(model: nn.Module, config: EngineConfig) -> None:
+    """Memory layout and algorithm of the convolutions, in place; once a method has folded what it folds."""
+    if config.channels_last:
+        model.to(memory_format=torch.channels_last)
+    if config.winograd:
+        # On request: it loads a compiler.
+        from common.models.winograd import train_with_winograd
+
+        train_with_winograd(model)
 
 
 def wrap(model: nn.Module, config: EngineConfig, session: Session) -> nn.Module:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from common.bench.steps import in_own_process, peak_gigabytes, time_training_steps
 from common.data.layout import DatasetLayout
 from common.data.sampling import SampleFailure, SampleKey
 from common.engine.engine_form import without_dropout
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
+from common.engine.train import speed_up_convolutions
 from common.errors import DataError, ToolboxError
 from common.method.registry import find_method
 from common.method.settings import with_values, without_initial_weights
 from common.method.steps import Batch, Form, StepBench
 from common.method.training import Training
 
-# What of the engine each row of the table switches on, on top of the one before; the first is the published form.
+# What of the engine each row of the table switches on; the first is the published form.
 PUBLISHED = "published form"
 ROWS: dict[str, dict[str, Any]] = {
-    PUBLISHED: {"engine.channels_last": False, "engine.precision": "fp32"},
-    "this step": {"engine.channels_last": False, "engine.precision": "fp32"},
-    "channels-last": {"engine.channels_last": True, "engine.precision": "fp32"},
-    "channels-last, bf16": {"engine.channels_last": True, "engine.precision": "bf16"},
+    PUBLISHED: {"engine.channels_last": False, "engine.winograd": False, "engine.precision": "fp32"},
+    "this step": {"engine.channels_last": False, "engine.winograd": False, "engine.precision": "fp32"},
+    "channels-last": {"engine.channels_last": True, "engine.winograd": False, "engine.precision": "fp32"},
+    "channels-last, Winograd": {"engine.channels_last": True, "engine.winograd": True, "engine.precision": "fp32"},
+    "channels-last, bf16": {"engine.channels_last": True, "engine.winograd": False, "engine.precision": "bf16"},
 }
 # Relative difference of the first losses that rounding explains (bf16: two decimal digits).
 SAME = {"fp32": 1e-3, "bf16": 5e-2}
@@ -76,8 +76,7 @@ def cost_of(name: str, settings: Any, published: bool) -> Cost:
         form = bench.published(form)
     else:
         training.prepare(settings, network)
-    if settings.engine.channels_last:
-        form.network.to(memory_format=torch.channels_last)
+    speed_up_convolutions(form.network, settings.engine)
     times = time_training_steps(*form, optimizer, settings.engine, session, settings.engine.max_steps)
     return Cost(times.seconds, max(peak_gigabytes(session) - before, 1e-3), times.first_loss)
 

@@ -1,11 +1,12 @@
 """Pieces of work on all cores."""
 
+import os
 import threading
 
 import pytest
 import torch
 
-from common.cores import map_on_cores
+from common.cores import map_on_cores, split_over_threads, torch_threads
 
 
 @pytest.fixture
@@ -55,3 +56,40 @@ def test_an_error_is_raised_and_the_threads_are_restored(two_threads):
     other.start()
     other.join()
     assert from_new_thread == [2]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_parts_cover_everything_once_whatever_the_number_of_threads(threads):
+    with torch_threads(threads):
+        for number in (0, 1, 2, 7, 100):
+            done = [0] * number
+            names = set()
+
+            def work(start, stop, done=done, names=names):
+                names.add(threading.current_thread().name)
+                for item in range(start, stop):
+                    done[item] += 1
+
+            split_over_threads(work, number)
+            assert done == [1] * number
+            assert len(names) <= max(1, min(threads, number))
+
+
+def test_parts_run_at_the_same_time(two_threads):
+    both_are_there = threading.Barrier(2, timeout=10)
+    split_over_threads(lambda start, stop: both_are_there.wait(), 2)
+
+
+def test_an_error_in_a_part_is_raised(two_threads):
+    with pytest.raises(ZeroDivisionError):
+        split_over_threads(lambda start, stop: 1 // start, 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_process_has_threads_of_its_own(two_threads):
+    split_over_threads(lambda start, stop: None, 4)
+    child = os.fork()
+    if child == 0:
+        split_over_threads(lambda start, stop: None, 4)
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

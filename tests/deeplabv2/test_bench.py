@@ -1,6 +1,9 @@
 import pytest
 
+import deeplabv2.train
+from common.engine.train import speed_up_convolutions
 from common.errors import ConfigError
+from common.models.winograd import ScaledWinogradConv2d
 from deeplabv2 import bench
 from deeplabv2.bench import (
     PLAIN,
@@ -22,6 +25,22 @@ def test_the_folded_step_computes_the_loss_of_the_plain_one():
     assert folded.loss == pytest.approx(plain.loss, rel=1e-3)
     assert plain.seconds > 0
     assert plain.peak_gb > 0.1
+
+
+def test_the_step_with_fewer_multiplications_computes_the_loss_of_the_plain_one(monkeypatch):
+    folded, asked = [], []
+    monkeypatch.setattr(bench, "fold", lambda config, network: folded.append(deeplabv2.train.fold(config, network)))
+
+    def swapped(network, engine):
+        speed_up_convolutions(network, engine)
+        asked.append((len(folded), {type(layer) for layer in network.modules()}))
+
+    monkeypatch.setattr(bench, "speed_up_convolutions", swapped)
+    plain, fast = (time_training(TINY, SWITCHES[name]) for name in (PLAIN, "channels-last, folded, Winograd"))
+    assert fast.loss == pytest.approx(plain.loss, rel=1e-3)
+    (_, plain_layers), (folds_before, layers) = asked
+    assert ScaledWinogradConv2d in layers and ScaledWinogradConv2d not in plain_layers
+    assert folds_before == 2
 
 
 def test_a_test_image_is_timed():

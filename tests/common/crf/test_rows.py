@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.crf.compiling import compiled
+from common.compiling import compiled
 from common.crf.rows import gather, lanes_of, lanes_of_softmax, new_row, read, scatter, softmax
 
 
