@@ -1,4 +1,4 @@
-"""``engine.precision: auto``: layout and precision of a training's steps, chosen by measuring a few of them at its start.
+"""``engine.precision: auto``: layout, precision and convolutions of a training's steps, chosen by measuring a few of them at its start.
 
 Which of them is the fastest depends on the network, the size of its maps and the processor, and some combinations do nothing
 or compute wrong gradients. The choice is recorded in the run's folder, so that a continued training keeps it on any machine.
@@ -23,17 +23,18 @@ from common.engine.randomness import seed_everything
 from common.engine.run_folder import REDO_RUN, RunFolder
 from common.engine.session import Session, seconds_now
 from common.engine.settings import EngineConfig
-from common.engine.train import accumulate_gradients, wrap
+from common.engine.train import accumulate_gradients, speed_up_convolutions, wrap
 from common.errors import DataError
 from common.files import write_json
 from common.records import read_record
 
 # In the order in which equally fast ones are taken: plain fp32 first.
 FORMS: dict[str, dict[str, Any]] = {
-    "fp32": {"precision": "fp32", "channels_last": False},
-    "fp32, channels-last": {"precision": "fp32", "channels_last": True},
-    "bf16": {"precision": "bf16", "channels_last": False},
-    "bf16, channels-last": {"precision": "bf16", "channels_last": True},
+    "fp32": {"precision": "fp32", "channels_last": False, "winograd": False},
+    "fp32, channels-last": {"precision": "fp32", "channels_last": True, "winograd": False},
+    "fp32, channels-last, Winograd": {"precision": "fp32", "channels_last": True, "winograd": True},
+    "bf16": {"precision": "bf16", "channels_last": False, "winograd": False},
+    "bf16, channels-last": {"precision": "bf16", "channels_last": True, "winograd": False},
 }
 TIMED_STEPS = 3
 # A gradient that differs by rounding points where fp32's does, if not exactly: bf16 keeps two to three decimal digits of every product.
@@ -113,8 +114,7 @@ def passes_of(
 ) -> Passes:
     """Take the passes of a step with a copy of the model, one that is not timed first."""
     trial = without_dropout(copy.deepcopy(model))
-    if config.channels_last:
-        trial.to(memory_format=torch.channels_last)
+    speed_up_convolutions(trial, config)
     network = wrap(
         trial, dataclasses.replace(config, compile=False), dataclasses.replace(session, world_size=1)
     ).train()

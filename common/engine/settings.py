@@ -31,8 +31,8 @@ class EngineConfig:
         shuffle: whether every epoch has an order of its own; false takes the images in the order of the list.
         seed: decides initial weights, order, augmentation and dropout.
         device: auto, cpu, cuda or cuda:N. With torchrun, auto and cuda take one GPU per process.
-        precision: fp32, bf16 or fp16 (with loss scaling) autocast; auto measures fp32 and bf16 in both memory layouts at the start of
-            the training, takes the fastest and records it (the gradients must agree); a trained network is then applied in fp32.
+        precision: fp32, bf16 or fp16 (with loss scaling) autocast; auto measures fp32 (with winograd, too) and bf16 in both memory
+            layouts at the start of the training, takes the fastest and records it (the gradients must agree); a trained network is then applied in fp32.
         channels_last: memory layout that is faster for most convolutions.
         winograd: wide 3x3 convolutions with fewer multiplications where that is faster, in fp32 on the CPU alone and without
             compile; results differ by rounding, about 1e-5 of the largest value. Best with channels_last.
