@@ -50,17 +50,15 @@ class Scratch(threading.local):
 scratch = Scratch()
 
 
-def points_of_kernels(weight: Tensor, turned: bool, keep: bool) -> Tensor:
-    """The points of kernels, float32 36 x K x C, for :func:`convolve`.
+def points_of_kernels(weight: Tensor, turned: bool) -> Tensor:
+    """The points of kernels, float32 36 x K x C, for :func:`convolve`, in scratch memory that the next call takes.
 
     Args:
         weight: float32 K x C x 3 x 3, any sign.
         turned: turn the kernels by 180 degrees first, as the gradient of the input needs them.
-        keep: whether they have memory of their own, or the scratch memory that the next call takes.
     """
     n_kernels, channels = weight.shape[:2]
-    length = n_kernels * channels + GAP
-    memory = torch.empty(POINTS, length) if keep else scratch.floats("kernels", POINTS, length)
+    memory = scratch.floats("kernels", POINTS, n_kernels * channels + GAP)
     weights, points = flat_of(pixels_of(weight)), flat_of(memory)
     split_over_threads(lambda start, stop: kernels_to_points(weights, channels, turned, start, stop, points), n_kernels)
     return memory[:, :-GAP].unflatten(1, (n_kernels, channels))

@@ -56,6 +56,17 @@ def test_the_sum_of_many_channels_stays_precise():
     assert (result - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
+def test_a_replaced_layer_keeps_its_kernels_whatever_is_computed_in_between():
+    conv = convolution()
+    images, fast = torch.randn(2, 128, 24, 24), WinogradConv2d(conv)
+    with torch.inference_mode():
+        before = fast(images)
+        assert torch.equal(fast(images), before)
+        other = WinogradConv2d(convolution(256, 256))
+        other(torch.randn(2, 256, 24, 24))
+        assert torch.equal(fast(images), before)
+
+
 def test_a_small_input_takes_the_direct_way():
     conv = convolution()
     with torch.inference_mode():

@@ -31,7 +31,7 @@ def problem(n, channels, out_channels, size, step):
 
 
 def by_points(images, weight, bias, step):
-    return convolve(images, points_of_kernels(weight, turned=False, keep=False).transpose(1, 2), bias, step)
+    return convolve(images, points_of_kernels(weight, turned=False).transpose(1, 2), bias, step)
 
 
 def assert_near(found, expected):
@@ -55,7 +55,7 @@ def test_output_and_gradients_are_those_of_the_direct_convolution_in_float64(sha
     output = conv2d(*exact, bias.double(), 1, step, step)
     of_images, of_weight = torch.autograd.grad(output, exact, gradient.double())
     assert_near(by_points(images, weight, bias, step), output)
-    assert_near(convolve(gradient, points_of_kernels(weight, turned=True, keep=False), None, step), of_images)
+    assert_near(convolve(gradient, points_of_kernels(weight, turned=True), None, step), of_images)
     assert_near(gradient_of_kernels(images, gradient, step), of_weight)
 
 
@@ -79,15 +79,6 @@ def test_numbers_repeated_without_memory_of_their_own_are_read_as_such():
     assert torch.equal(gradient_of_kernels(images, ones, 1), gradient_of_kernels(images, ones.clone(), 1))
     column = images[..., :1].expand(1, 32, 8, 8)
     assert torch.equal(by_points(column, weight, None, 1), by_points(column.clone(), weight, None, 1))
-
-
-def test_kernels_that_are_kept_outlive_the_next_call():
-    images, weight, _, _ = problem(1, 16, 16, (8, 8), 1)
-    kept = points_of_kernels(weight, turned=False, keep=True)
-    before = convolve(images, kept.transpose(1, 2), None, 1)
-    points_of_kernels(weight + 1, turned=False, keep=False)
-    gradient_of_kernels(images, images, 1)
-    assert torch.equal(convolve(images, kept.transpose(1, 2), None, 1), before)
 
 
 @pytest.mark.usefixtures("small_blocks")

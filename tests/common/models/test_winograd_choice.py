@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from common.winograd.choice import pays, suits
+from common.models.winograd import pays, suits
 from common.winograd.transforms import grid_over
 
 
@@ -52,33 +52,26 @@ def test_other_layers_do_not_suit():
         ((1, 256, 256, 21, 4), False),
         ((1, 256, 256, 7, 1), False),
         ((1, 128, 128, 14, 1), False),
+        ((1, 512, 512, 14, 1), False),
     ],
     ids=str,
 )
 def test_the_choice_agrees_with_measurements(shape, expected):
     n, channels, out_channels, side, dilation = shape
-    assert pays(grid_over(n, side, side, dilation), channels, out_channels, kernels_kept=False) == expected
+    assert pays(grid_over(n, side, side, dilation), channels, out_channels) == expected
 
 
 def test_tiles_that_are_partly_empty_count_in_full():
     full, waste = grid_over(6, 32, 32, 4), grid_over(6, 20, 20, 4)
     assert full.tiles == waste.tiles == 6 * 16 * 4
-    assert pays(full, 512, 512, kernels_kept=False)
-    assert not pays(waste, 512, 512, kernels_kept=False)
-
-
-def test_kept_kernels_pay_for_fewer_images():
-    few = grid_over(1, 14, 14, 1)
-    assert pays(few, 512, 512, kernels_kept=True)
-    assert not pays(few, 512, 512, kernels_kept=False)
+    assert pays(full, 512, 512)
+    assert not pays(waste, 512, 512)
 
 
 def test_more_images_or_channels_never_speak_against_it():
     for side in (9, 14, 20, 33):
         for dilation in (1, 2, 4):
-            answers = [pays(grid_over(n, side, side, dilation), 256, 256, kernels_kept=False) for n in (1, 2, 4, 16)]
+            answers = [pays(grid_over(n, side, side, dilation), 256, 256) for n in (1, 2, 4, 16)]
             assert answers == sorted(answers)
-            answers = [
-                pays(grid_over(2, side, side, dilation), c, c, kernels_kept=False) for c in (128, 256, 512, 1024)
-            ]
+            answers = [pays(grid_over(2, side, side, dilation), c, c) for c in (128, 256, 512, 1024)]
             assert answers == sorted(answers)
