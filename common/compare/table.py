@@ -22,6 +22,8 @@ COMPARED = ("pseudo label", "DeepLab-v2")
 # How a threshold was chosen, as the table calls it, besides the oracle's; what has no threshold has its number under the first.
 FIXED, FROM_TAGS = "as published", "threshold from tags alone"
 GIB = 1 << 30
+# Behind the name of a file of weights in a result.
+FINGERPRINT = " sha256:"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ def compare_results(
     """
     done = [chain for chain, state in states.items() if state.state == DONE]
     sources = list(dict.fromkeys(chain.source for chain in states))
-    measured = [one for chain in done for one in results_of_chain(chain, folder_of(chain), sources)]
+    measured = with_weights_of_seeds(
+        [one for chain in done for one in results_of_chain(chain, folder_of(chain), sources)]
+    )
     failed = [Failed(chain, state.says, log_of(chain)) for chain, state in states.items() if chain not in done]
     if not measured:
         return None
@@ -108,6 +112,22 @@ def results_of_chain(chain: Chain, folder: Path, sources: Sequence[Source]) -> l
         name = f"{result.method} ({chain.source.name})" if several else result.method
         renamed = dataclasses.replace(result, method=name, split=split_of(result))
         found.append(ChainResult(chain, renamed, result))
+    return found
+
+
+def with_weights_of_seeds(measured: Sequence[ChainResult]) -> list[ChainResult]:
+    """Chains of several seeds differ in nothing but that: a file of weights with another content is one that each has trained itself."""
+    files: dict[tuple[str, Column], set[str]] = {}
+    for one in measured:
+        files.setdefault((one.result.method, one.result.column), set()).add(one.result.initial_weights)
+    found = []
+    for one in measured:
+        texts = files[one.result.method, one.result.column]
+        names = {text.partition(FINGERPRINT)[0] for text in texts}
+        if len(texts) > 1 and len(names) == 1 and all(FINGERPRINT in text for text in texts):
+            weights = f"{names.pop()}, trained with each seed"
+            one = dataclasses.replace(one, result=dataclasses.replace(one.result, initial_weights=weights))
+        found.append(one)
     return found
 
 

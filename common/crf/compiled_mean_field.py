@@ -9,7 +9,7 @@ import numpy as np
 from common.compiling import compiled
 from common.crf.compiled_lattice import CompiledLattice, Floats, Integers
 from common.crf.pixel_pass import pass_over_pixels
-from common.crf.rows import lanes_of, lanes_of_softmax
+from common.crf.row_vectors import lanes_of, lanes_of_softmax
 from common.crf.simplices import POSITIONS_AT_ONCE
 
 

@@ -45,7 +45,7 @@ def pass_over_pixels(
     Args:
         energies: float32 [N, lanes], negated.
         counts: float32 [1, softmax_lanes].
-        softmax_lanes: of :func:`common.crf.rows.lanes_of_softmax`.
+        softmax_lanes: of :func:`common.crf.row_vectors.lanes_of_softmax`.
     """
     counts_row = new_row(softmax_lanes)
     read(counts_row, counts, np.uint32(0), softmax_lanes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from common.crf.rows import SMALLEST_EXPONENT
+from common.crf.row_vectors import SMALLEST_EXPONENT
 
 Floats = npt.NDArray[np.float32]
 

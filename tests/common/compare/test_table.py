@@ -11,6 +11,7 @@ from common.compare.plan import Chain, Source
 from common.compare.running import FAILED, State
 from common.compare.table import compare_results
 from common.compare.text import as_csv, as_markdown, as_page
+from common.errors import DataError
 from common.report.published import published_numbers
 
 
@@ -38,6 +39,21 @@ def test_a_method_stands_beside_its_rival_with_seeds_difference_time_and_memory(
     assert len(cell.results) == 2 and cell.deviation is not None
     whole = [line.row.cells[0].mean for line in found.lines]
     assert sgan.differences[found.table.columns[0]].mean == pytest.approx(whole[1] - whole[0])
+
+
+def test_seeds_may_start_from_weights_that_each_has_trained_itself_and_from_no_other_ones(chains):
+    def add(seed, weights):
+        chains.add("i2crc", "I2CRC", 0.9, seed, initial_weights=weights)
+
+    add(0, "file checkpoint_60.pth sha256:f2bb35e0")
+    add(1, "file checkpoint_60.pth sha256:9773a2a2")
+    (line,) = compared(chains).lines
+    cell = line.row.cells[0]
+    assert len(cell.results) == 2
+    assert {one.initial_weights for one in cell.results} == {"file checkpoint_60.pth, trained with each seed"}
+    add(2, "torchvision IMAGENET1K_V1")
+    with pytest.raises(DataError, match="differ in initial_weights"):
+        compared(chains)
 
 
 def test_the_ways_to_choose_a_threshold_have_columns_of_their_own(chains):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from common.compiling import compiled
-from common.crf.rows import gather, lanes_of, lanes_of_softmax, new_row, read, scatter, softmax
+from common.crf.row_vectors import lanes_of, lanes_of_softmax
+from common.crf.rows import gather, new_row, read, scatter, softmax
 
 
 @compiled

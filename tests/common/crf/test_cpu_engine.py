@@ -1,9 +1,9 @@
-"""The order in which pixels are visited."""
+"""The order in which the engine visits pixels."""
 
 import numpy as np
 import pytest
 
-from common.crf.visiting_order import visiting_order
+from common.crf.cpu_engine import visiting_order
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (37, 45)])
