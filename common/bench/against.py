@@ -47,6 +47,16 @@ def times_of(text: str) -> dict[str, float]:
     return times
 
 
+def require_command(checkout: Path, command: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` where a checkout lacks the module or file: an installed version would take its place in silence."""
+    name = command[1] if command[0] == "-m" and len(command) > 1 else command[0]
+    place = checkout / (name.replace(".", "/") if command[0] == "-m" else name)
+    if not name.startswith("-") and not any(
+        path.is_file() for path in (place, place.with_suffix(".py"), place / "__main__.py")
+    ):
+        raise ConfigError(f"{checkout} has no {name}; give a command that both checkouts have")
+
+
 def run_in(checkout: Path, command: Sequence[str]) -> Run:
     """Run ``python COMMAND`` with the modules of a checkout.
 
@@ -119,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     checkout: Path = arguments.checkout.resolve()
     if not (checkout / "common").is_dir():
         raise ConfigError(f"{checkout} is no checkout of the toolbox: there is no folder common")
+    for place in (TOP, checkout):
+        require_command(place, command)
     own: list[Run] = []
     other: list[Run] = []
     for _ in range(arguments.repeats):

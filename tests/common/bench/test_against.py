@@ -57,6 +57,15 @@ def test_what_cannot_be_compared_is_said(tmp_path, monkeypatch):
         against.main([str(tmp_path / "here"), "--", "-c", "print(1)"])
 
 
+@pytest.mark.parametrize("command", [["-m", "timed"], ["timed.py"]])
+def test_a_command_that_one_checkout_lacks_is_not_taken_from_elsewhere(tmp_path, monkeypatch, command):
+    monkeypatch.setattr(against, "TOP", checkout(tmp_path, "here", 2))
+    there = checkout(tmp_path, "there", 3)
+    (there / "timed.py").unlink()
+    with pytest.raises(ConfigError, match="there has no timed"):
+        against.main([str(there), "--", *command])
+
+
 def test_it_is_one_of_the_benchmarks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(against, "TOP", checkout(tmp_path, "here", 2))
     command = ["against", str(tmp_path / "here"), "--repeats", "1", "--", "-m", "timed"]
