@@ -18,7 +18,7 @@ from common.engine.precision import autocast
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device, seconds_now
 from common.engine.settings import EngineConfig
-from common.engine.train import speed_up_convolutions
+from common.engine.train import prepare_convolutions
 from common.errors import ConfigError
 from common.method.settings import with_values
 from common.models.fold import fold_batchnorm
@@ -100,7 +100,7 @@ def time_training(work: TimedWork, switches: Mapping[str, Any]) -> Measured:
     network = starting_network(config.network).to(session.device).train()
     update = group_optimizer(config, network)
     fold(config, network)
-    speed_up_convolutions(network, config.engine)
+    prepare_convolutions(network, config.engine)
     step, batch = build_step(config, network), made_up_images(work)
     times = time_training_steps(network, step, batch, update, config.engine, session, work.steps)
     return Measured(times.seconds, peak_gigabytes(session), times.first_loss)

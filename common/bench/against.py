@@ -21,30 +21,40 @@ from common.bounds import add_number
 from common.errors import ConfigError, DataError, run_command
 from common.method.settings import TOP
 
-# "training step, bf16: 1.25 s (...)" and "  torch, 1 core      1.30 images/s   768.1 ms": words, then the first time.
+# "training step, bf16: 1.25 s (...), peak 2.20 GB" and "  torch, 1 core      1.30 images/s   768.1 ms": words, then the first time.
 TIMED_LINE = re.compile(r"\s*(?P<work>\S.*?)(?::\s|\s{2,}).*?(?P<time>\d+(?:\.\d+)?) (?P<unit>ms|s)\b")
+PEAK = re.compile(r"peak (\d+(?:\.\d+)?) GB")
 SECONDS = {"s": 1.0, "ms": 1e-3}
 EPILOG = "example: python -m common.bench against ../before -- -m common.method sgan bench --max-steps 2"
 
 
+class Figures(NamedTuple):
+    """What a line says: seconds, and gigabytes of peak memory (0: it says nothing of them)."""
+
+    seconds: float
+    peak: float
+
+
 class Run(NamedTuple):
-    """What one run printed (words of a line -> seconds), its processor time in seconds, its peak memory in bytes."""
+    """What one run printed, by the words of a line, and its processor time in seconds."""
 
-    times: dict[str, float]
+    figures: dict[str, Figures]
     processor_seconds: float
-    peak: int
 
 
-def times_of(text: str) -> dict[str, float]:
-    """Words -> seconds of the lines that give a time; words that come again are numbered."""
-    times: dict[str, float] = {}
+def figures_of(text: str) -> dict[str, Figures]:
+    """Words -> figures of the lines that give a time; words that come again are numbered."""
+    figures: dict[str, Figures] = {}
     seen: Counter[str] = Counter()
     for line in text.splitlines():
         if found := TIMED_LINE.match(line):
-            work = found["work"]
+            work, peak = found["work"], PEAK.search(line)
             seen[work] += 1
-            times[work if seen[work] == 1 else f"{work} ({seen[work]})"] = float(found["time"]) * SECONDS[found["unit"]]
-    return times
+            name = work if seen[work] == 1 else f"{work} ({seen[work]})"
+            figures[name] = Figures(
+                float(found["time"]) * SECONDS[found["unit"]], float(peak.group(1)) if peak else 0.0
+            )
+    return figures
 
 
 def require_command(checkout: Path, command: Sequence[str]) -> None:
@@ -78,27 +88,29 @@ def run_in(checkout: Path, command: Sequence[str]) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise DataError(f"in {checkout} the command ended with {process.returncode}: {' '.join(text.split())[-400:]}")
-    times = times_of(text)
-    if not times:
+    figures = figures_of(text)
+    if not figures:
         raise DataError(f"in {checkout} the command printed no line with a time; run one that does, such as a bench")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Run(times, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    return Run(figures, usage.ru_utime + usage.ru_stime)
 
 
 def comparison_lines(own: Sequence[Run], other: Sequence[Run]) -> list[str]:
     """A line for all that both printed, in this checkout's order: medians and the ratio with its range over the pairs of runs."""
-    shared = [work for work in own[0].times if all(work in run.times for run in (*own, *other))]
-    lines = [ratio_line(work, [run.times[work] for run in own], [run.times[work] for run in other]) for work in shared]
-    lines.append(
-        ratio_line(
-            "processor time of the whole command",
-            *([run.processor_seconds for run in runs] for runs in (own, other)),
-        )
-    )
-    peaks = [max(run.peak for run in runs) / 1e9 for runs in (own, other)]
-    lines.append(f"peak memory: {peaks[0]:.2f} GB, there {peaks[1]:.2f} GB ({peaks[0] / peaks[1]:.2f} of it)")
-    alone = sorted({work for run in (*own, *other) for work in run.times} - set(shared))
+    shared = [work for work in own[0].figures if all(work in run.figures for run in (*own, *other))]
+    lines = []
+    for work in shared:
+        here, there = ([run.figures[work] for run in runs] for runs in (own, other))
+        line = ratio_line(work, [one.seconds for one in here], [one.seconds for one in there])
+        lines.append(line + peak_text(max(one.peak for one in here), max(one.peak for one in there)))
+    seconds = ([run.processor_seconds for run in runs] for runs in (own, other))
+    lines.append(ratio_line("processor time of the whole command", *seconds))
+    alone = sorted({work for run in (*own, *other) for work in run.figures} - set(shared))
     return [*lines, *(f"not in both: {work}" for work in alone)]
+
+
+def peak_text(here: float, there: float) -> str:
+    """Gigabytes that both say; nothing where one does not."""
+    return f"; peak {here:.2f} GB, there {there:.2f} GB ({here / there:.2f} of it)" if here and there else ""
 
 
 def ratio_line(work: str, own: Sequence[float], other: Sequence[float]) -> str:

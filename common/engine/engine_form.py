@@ -23,7 +23,7 @@ from common.engine.randomness import seed_everything
 from common.engine.run_folder import REDO_RUN, RunFolder
 from common.engine.session import Session, seconds_now
 from common.engine.settings import EngineConfig
-from common.engine.train import accumulate_gradients, speed_up_convolutions, wrap
+from common.engine.train import accumulate_gradients, prepare_convolutions, wrap
 from common.errors import DataError
 from common.files import write_json
 from common.records import read_record
@@ -89,7 +89,7 @@ def measure_forms(
     """Seconds of every form on the training's first batch, what spoke against one, and the fastest of the others."""
     one = dataclasses.replace(config, workers=0, accumulate=1)
     with contextlib.closing(step_batches(dataset, one, session, 0, collate)) as steps:
-        ((batch,),) = (next(steps),)
+        (batch,) = next(steps)
     seconds: dict[str, float] = {}
     refused: dict[str, str] = {}
     plain: Passes | None = None
@@ -114,7 +114,7 @@ def passes_of(
 ) -> Passes:
     """Take the passes of a step with a copy of the model, one that is not timed first."""
     trial = without_dropout(copy.deepcopy(model))
-    speed_up_convolutions(trial, config)
+    prepare_convolutions(trial, config)
     network = wrap(
         trial, dataclasses.replace(config, compile=False), dataclasses.replace(session, world_size=1)
     ).train()

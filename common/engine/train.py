@@ -66,7 +66,7 @@ def train(
         SystemExit: after SIGTERM (143) or SIGINT (130), with a checkpoint.
     """
     model.to(session.device)
-    speed_up_convolutions(model, config)
+    prepare_convolutions(model, config)
     scaler = gradient_scaler(config.precision, session.device)
     state = TrainingState.restore(run, model, optimizer, scaler, config, session, settings)
     if state.step >= config.end_step:
@@ -116,8 +116,9 @@ def write_record(log: MetricLog | None, state: TrainingState, rates: dict[str, f
     state.session.on_main(lambda: log.record(state.step, means, rates) if log else None)
 
 
-def speed_up_convolutions(model: nn.Module, config: EngineConfig) -> None:
-    """Memory layout and algorithm of the convolutions, in place; once a method has folded what it folds."""
+def prepare_convolutions(model: nn.Module, config: EngineConfig) -> None:
+    """Memory layout and algorithms of the convolutions, in place; once a method has folded what it folds."""
+    repair_dilated_depthwise(model)
     if config.channels_last:
         model.to(memory_format=torch.channels_last)
     if config.winograd:
@@ -128,9 +129,7 @@ def speed_up_convolutions(model: nn.Module, config: EngineConfig) -> None:
 
 
 def wrap(model: nn.Module, config: EngineConfig, session: Session) -> nn.Module:
-    """The model as the loop calls it: right gradients on the CPU, shared BatchNorm statistics, distributed gradients, compiled."""
-    if session.device.type == "cpu":
-        repair_dilated_depthwise(model)
+    """The model as the loop calls it: shared BatchNorm statistics, distributed gradients, compiled."""
     network = model
     if session.is_distributed:
         if config.sync_batchnorm:

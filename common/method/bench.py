@@ -11,7 +11,7 @@ from common.data.sampling import SampleFailure, SampleKey
 from common.engine.engine_form import without_dropout
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
-from common.engine.train import speed_up_convolutions
+from common.engine.train import prepare_convolutions
 from common.errors import DataError, ToolboxError
 from common.method.registry import find_method
 from common.method.settings import with_values, without_initial_weights
@@ -76,7 +76,7 @@ def cost_of(name: str, settings: Any, published: bool) -> Cost:
         form = bench.published(form)
     else:
         training.prepare(settings, network)
-    speed_up_convolutions(form.network, settings.engine)
+    prepare_convolutions(form.network, settings.engine)
     times = time_training_steps(*form, optimizer, settings.engine, session, settings.engine.max_steps)
     return Cost(times.seconds, max(peak_gigabytes(session) - before, 1e-3), times.first_loss)
 

@@ -18,7 +18,7 @@ from common.data.sampling import SampleFailure, SampleKey
 from common.engine.randomness import seed_everything
 from common.engine.session import Session, choose_device
 from common.engine.settings import EngineConfig
-from common.engine.train import speed_up_convolutions
+from common.engine.train import prepare_convolutions
 from common.errors import ConfigError, DataError, ToolboxError
 from common.method.bench import made_up_layout
 from common.method.calls import working_in
@@ -207,7 +207,7 @@ def cost_of_step(method: str, stage: str, settings: Any, place: Path, steps: int
         network: nn.Module = training.network(settings, made_up_layout(n_classes)).to(session.device).train()
         optimizer = training.optimizer(settings, network)
         training.prepare(settings, network)
-        speed_up_convolutions(network, engine)
+        prepare_convolutions(network, engine)
         step = training.step(settings, network)
         times = time_training_steps(network, step, batch, optimizer, engine, session, steps)
         return StepCost(times.seconds, max(peak_gigabytes(session) - before, 0.0), is_made_up)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from torch import Tensor, nn
@@ -155,3 +155,20 @@ def initialise_convolutions(module: nn.Module) -> None:
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def change_classes(
+    network: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]], suits: Callable[[nn.Module], bool]
+) -> int:
+    """Let the layers that ``suits`` accepts do their work in another way, in place; names and values of all tensors stay.
+
+    Args:
+        classes: class of a layer -> what it becomes; other classes are left alone, those derived from these too.
+
+    Returns:
+        How many layers.
+    """
+    layers = [layer for layer in network.modules() if type(layer) in classes and suits(layer)]
+    for layer in layers:
+        layer.__class__ = classes[type(layer)]
+    return len(layers)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from common.models.base import change_classes
 from common.models.frozen import ScaledConv2d
 
 
@@ -39,7 +40,7 @@ class ScaledDilatedDepthwiseConv2d(GradientsOnGrids, ScaledConv2d):
 
 
 # What each class becomes.
-CLASSES: dict[type[nn.Conv2d], type[nn.Conv2d]] = {
+CLASSES: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv2d: DilatedDepthwiseConv2d,
     ScaledConv2d: ScaledDilatedDepthwiseConv2d,
 }
@@ -48,8 +49,7 @@ CLASSES: dict[type[nn.Conv2d], type[nn.Conv2d]] = {
 def suits(layer: nn.Module) -> bool:
     """Whether it is a dilated depthwise convolution that keeps the size of its maps."""
     return (
-        type(layer) in CLASSES
-        and isinstance(layer, nn.Conv2d)
+        isinstance(layer, nn.Conv2d)
         and layer.groups == layer.in_channels == layer.out_channels
         and layer.dilation[0] == layer.dilation[1] > 1
         and layer.stride == (1, 1)
@@ -62,10 +62,7 @@ def suits(layer: nn.Module) -> bool:
 
 def repair_dilated_depthwise(network: nn.Module) -> int:
     """Let the dilated depthwise convolutions of ``network`` take their gradients on grids, in place; returns how many."""
-    layers = [layer for layer in network.modules() if suits(layer)]
-    for layer in layers:
-        layer.__class__ = CLASSES[cast(type[nn.Conv2d], type(layer))]
-    return len(layers)
+    return change_classes(network, CLASSES, suits)
 
 
 class DilatedDepthwise(torch.autograd.Function):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from common.models.base import change_classes
 from common.models.frozen import ScaledConv2d
 from common.winograd.convolution import convolve, gradient_of_kernels, points_of_kernels
 from common.winograd.transforms import Grid, grid_over
@@ -80,7 +81,7 @@ class ScaledWinogradConv2d(TrainedWinogradConv2d, ScaledConv2d):
     """The same of a convolution that applies a frozen BatchNorm, with the weights that this has scaled."""
 
 
-TRAINED: dict[type[nn.Module], type[TrainedWinogradConv2d]] = {
+TRAINED: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv2d: TrainedWinogradConv2d,
     ScaledConv2d: ScaledWinogradConv2d,
 }
@@ -94,10 +95,7 @@ def train_with_winograd(network: nn.Module) -> int:
     Returns:
         How many convolutions do.
     """
-    suited = [layer for layer in network.modules() if type(layer) in TRAINED and suits(layer)]
-    for layer in suited:
-        layer.__class__ = TRAINED[type(layer)]
-    return len(suited)
+    return change_classes(network, TRAINED, suits)
 
 
 class LearningConvolution(torch.autograd.Function):

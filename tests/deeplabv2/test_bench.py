@@ -1,7 +1,7 @@
 import pytest
 
 import deeplabv2.train
-from common.engine.train import speed_up_convolutions
+from common.engine.train import prepare_convolutions
 from common.errors import ConfigError
 from common.models.winograd import ScaledWinogradConv2d
 from deeplabv2 import bench
@@ -32,10 +32,10 @@ def test_the_step_with_fewer_multiplications_computes_the_loss_of_the_plain_one(
     monkeypatch.setattr(bench, "fold", lambda config, network: folded.append(deeplabv2.train.fold(config, network)))
 
     def swapped(network, engine):
-        speed_up_convolutions(network, engine)
+        prepare_convolutions(network, engine)
         asked.append((len(folded), {type(layer) for layer in network.modules()}))
 
-    monkeypatch.setattr(bench, "speed_up_convolutions", swapped)
+    monkeypatch.setattr(bench, "prepare_convolutions", swapped)
     plain, fast = (time_training(TINY, SWITCHES[name]) for name in (PLAIN, "channels-last, folded, Winograd"))
     assert fast.loss == pytest.approx(plain.loss, rel=1e-3)
     (_, plain_layers), (folds_before, layers) = asked

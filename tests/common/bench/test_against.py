@@ -2,7 +2,7 @@ import pytest
 
 from common.bench import against
 from common.bench.__main__ import main
-from common.bench.against import Run, comparison_lines, times_of
+from common.bench.against import Figures, Run, comparison_lines, figures_of
 from common.errors import ConfigError, DataError
 
 PROGRAM = """
@@ -24,7 +24,11 @@ def checkout(folder, name, seconds, status=0):
 
 def test_times_are_read_behind_the_words_of_a_line():
     text = "a step: 1.5 s (2.0 times)\n  torch, 1 core   1.30 images/s   768.1 ms  2 x\nnothing here 3 s\nb: none\na step: 2 s"
-    assert times_of(text) == {"a step": 1.5, "torch, 1 core": 0.7681, "a step (2)": 2.0}
+    assert {work: one.seconds for work, one in figures_of(text).items()} == {
+        "a step": 1.5,
+        "torch, 1 core": 0.7681,
+        "a step (2)": 2.0,
+    }
 
 
 def test_two_checkouts_are_run_in_turns_and_compared_line_by_line(tmp_path, monkeypatch, capsys):
@@ -32,16 +36,18 @@ def test_two_checkouts_are_run_in_turns_and_compared_line_by_line(tmp_path, monk
     there = checkout(tmp_path, "there", 3)
     assert against.main([str(there), "--repeats", "2", "--", "-m", "timed"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "training step, bf16: 2.000 s, there 3.000 s, 1.50 times as fast (1.50 to 1.50)"
+    assert (
+        lines[0]
+        == "training step, bf16: 2.000 s, there 3.000 s, 1.50 times as fast (1.50 to 1.50); peak 0.10 GB, there 0.10 GB (1.00 of it)"
+    )
     assert lines[1].startswith("torch, 1 core: 0.200 s, there 0.300 s, 1.50 times as fast")
     assert lines[2].startswith("processor time of the whole command: ")
-    assert lines[3].startswith("peak memory: ")
-    assert lines[4:] == ["not in both: only here", "not in both: only there"]
+    assert lines[3:] == ["not in both: only here", "not in both: only there"]
 
 
 def test_the_ratio_is_the_median_over_pairs_of_runs():
-    own = [Run({"work": seconds}, 1.0, 1) for seconds in (1.0, 2.0, 1.0)]
-    other = [Run({"work": seconds}, 2.0, 1) for seconds in (2.0, 2.0, 3.0)]
+    own = [Run({"work": Figures(seconds, 0)}, 1.0) for seconds in (1.0, 2.0, 1.0)]
+    other = [Run({"work": Figures(seconds, 2)}, 2.0) for seconds in (2.0, 2.0, 3.0)]
     assert comparison_lines(own, other)[0] == "work: 1.000 s, there 2.000 s, 2.00 times as fast (1.00 to 3.00)"
 
 

@@ -15,9 +15,8 @@ from common.engine.loading import dead_workers_named, step_batches
 from common.engine.precision import gradient_scaler
 from common.engine.randomness import seed_everything
 from common.engine.run_folder import RunFolder
-from common.engine.session import Session
 from common.engine.settings import EngineConfig
-from common.engine.train import accumulate_gradients, update_parameters, wrap
+from common.engine.train import accumulate_gradients, prepare_convolutions, update_parameters
 from common.errors import CheckpointError, ConfigError, DataError, DiskFullError, NonFiniteError
 from common.files import write_errors_named
 from common.models.dilated_depthwise import GradientsOnGrids
@@ -314,5 +313,5 @@ def test_accumulated_batches_are_clipped_like_one_large_batch(tmp_path):
 
 def test_on_the_cpu_dilated_depthwise_convolutions_get_right_gradients():
     network = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4))
-    wrap(network, EngineConfig(), Session(0, 1, torch.device("cpu")))
+    prepare_convolutions(network, EngineConfig())
     assert isinstance(network[0], GradientsOnGrids)
